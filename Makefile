@@ -1,0 +1,47 @@
+# Works on a machine with Python >= 3.11 (with pip and venv), make and a package index.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up test lint
+
+# uv may choose among the Pythons that are there; it never fetches one.
+export UV_PYTHON_DOWNLOADS := never
+export UV_PROJECT_ENVIRONMENT := .venv
+STAMP := .venv/.set-up
+TESTS ?=
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## the virtual environment with all dependencies; leaves .venv/bin/itemledger
+
+up: $(STAMP) ## everything from nothing, then serve until Ctrl-C; options in ARGS="--data DIR"
+	@exec .venv/bin/itemledger up $(ARGS)
+
+test: $(STAMP) ## everything from nothing, then the whole test suite; a part of it with TESTS=tests/domain
+	@exec .venv/bin/python -m pytest -n 2 $(TESTS)
+
+lint: $(STAMP) ## style, types and who may import whom
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/pyright
+	.venv/bin/lint-imports
+
+# Compiled at once, so that the first start is as fast as the second.
+$(STAMP): uv.lock pyproject.toml
+	@python=; \
+	for name in python3 python3.13 python3.12 python3.11; do \
+	  python=$$($$name -c 'import sys; sys.version_info >= (3, 11) or sys.exit(1); print(sys.executable)' 2>/dev/null) && break; \
+	  python=; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "make: Python 3.11 or newer is needed: install it so that python3 or python3.11 is on PATH" >&2; exit 1; \
+	fi; \
+	uv=$$(command -v uv) || { \
+	  uv=.uv/bin/uv; \
+	  if ! $$uv --version >/dev/null 2>&1; then \
+	    "$$python" -m venv --clear .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check uv || { \
+	      echo "make: uv could not be installed: pip and venv of $$python and a package index are needed" >&2; exit 1; }; \
+	  fi; \
+	}; \
+	env -u VIRTUAL_ENV "$$uv" sync --locked --all-extras --compile-bytecode --python "$$python"
+	@touch $@

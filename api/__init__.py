@@ -1,0 +1,1 @@
+"""HTTP in, commands on the log out. Never touches SQL."""

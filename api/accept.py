@@ -1,0 +1,178 @@
+"""From a valid request to an entry in the log, and back to an answer."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from api.waiting import Waited, Waiters
+from domain.commands import Command
+from eventlog.append import Appended, NotAppended, Submission, Unknown, Verdict
+from eventlog.batcher import Batcher
+from eventlog.envelope import Envelope, encode
+from eventlog.notices import Notice
+from eventlog.partition import partition_of
+from runtime.positions import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A valid command that is not accepted yet, under the id it will have."""
+
+    id: str
+    command: Command
+    fingerprint: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who asks: the actor of the events to come, and a W3C traceparent."""
+
+    actor: str
+    trace: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """On disk in the log; `replayed` where it was before. `notice` is set once it is final."""
+
+    draft: Draft
+    position: Position
+    replayed: bool
+    notice: Notice | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReused:
+    """The id is that of another payload."""
+
+    draft: Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Certainly not accepted."""
+
+    draft: Draft
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    """May have been accepted."""
+
+    draft: Draft
+    why: str
+
+
+Answer = Accepted | KeyReused | Refused | Uncertain
+
+
+class Acceptor:
+    """Puts commands on the log and, where asked to, waits for what becomes of them."""
+
+    def __init__(self, batcher: Batcher, waiters: Waiters, partitions: int) -> None:
+        self._batcher = batcher
+        self._waiters = waiters
+        self._partitions = partitions
+
+    async def accept(self, drafts: Sequence[Draft], sender: Sender, wait: float) -> list[Answer]:
+        """Accept commands, in order per partition, and wait up to `wait` seconds for all of them.
+
+        Commands of one item keep their order. The answers stand in the order of the drafts.
+        """
+        if wait <= 0:
+            return [
+                _judge(draft, verdict, None)
+                for draft, verdict in zip(
+                    drafts, await self._append(drafts, sender, None), strict=True
+                )
+            ]
+        waited = [Waited(draft.id, self._partition(draft), draft.fingerprint) for draft in drafts]
+        deadline = asyncio.get_running_loop().time() + wait
+        with self._waiters.expect(waited) as futures:
+            verdicts = await self._append(drafts, sender, self._waiters.instance)
+            judged = [
+                _judge(draft, verdict, None)
+                for draft, verdict in zip(drafts, verdicts, strict=True)
+            ]
+            pending = [
+                (place, answer)
+                for place, answer in enumerate(judged)
+                if isinstance(answer, Accepted)
+            ]
+            # What was accepted before has its outcome told to whoever waited then: ask for it.
+            again = [waited[place] for place, answer in pending if answer.replayed]
+            if again:
+                await self._waiters.ask(again)
+            left = deadline - asyncio.get_running_loop().time()
+            if pending and left > 0:
+                await asyncio.wait([futures[place] for place, _ in pending], timeout=left)
+            for place, answer in pending:
+                if futures[place].done():
+                    judged[place] = _settle(answer, futures[place].result())
+            return judged
+
+    async def _append(
+        self, drafts: Sequence[Draft], sender: Sender, reply_to: str | None
+    ) -> list[Verdict]:
+        places: dict[int, list[int]] = defaultdict(list)
+        for place, draft in enumerate(drafts):
+            places[self._partition(draft)].append(place)
+        answers = await asyncio.gather(
+            *(
+                self._batcher.append(
+                    partition, [_submission(drafts[place], sender, reply_to) for place in mine]
+                )
+                for partition, mine in places.items()
+            )
+        )
+        verdict_of = {
+            place: verdict
+            for mine, verdicts in zip(places.values(), answers, strict=True)
+            for place, verdict in zip(mine, verdicts, strict=True)
+        }
+        return [verdict_of[place] for place in range(len(drafts))]
+
+    def _partition(self, draft: Draft) -> int:
+        return partition_of(draft.command.item_id, self._partitions)
+
+
+def _submission(draft: Draft, sender: Sender, reply_to: str | None) -> Submission:
+    envelope = Envelope(
+        draft.id,
+        draft.command,
+        sender.actor,
+        draft.fingerprint,
+        reply_to,
+        draft.reason,
+        sender.trace,
+    )
+    return Submission(draft.id, encode(envelope), draft.fingerprint)
+
+
+def _judge(draft: Draft, verdict: Verdict, notice: Notice | None) -> Answer:
+    match verdict:
+        case Appended(position, known, fingerprint):
+            if known and fingerprint != draft.fingerprint:
+                return KeyReused(draft)
+            return Accepted(draft, position, known, notice)
+        case NotAppended(why):
+            return Refused(draft, why)
+        case Unknown(why):
+            return Uncertain(draft, why)
+        case _:
+            assert_never(verdict)
+
+
+def _settle(answer: Accepted, notice: Notice) -> Answer:
+    if notice.reused:
+        return KeyReused(answer.draft)
+    # The command of an earlier acceptance that Redis has forgotten stands at an earlier position.
+    replayed = answer.replayed or notice.position != answer.position
+    return Accepted(answer.draft, notice.position, replayed, notice)
+
+
+Clock = Callable[[], int]

@@ -1,0 +1,139 @@
+"""HTTP answers to commands: accepted for now, or final as a synchronous API would have answered."""
+
+from typing import Any, assert_never
+
+import orjson
+from fastapi import Response
+
+from api.accept import Accepted, Answer, KeyReused, Refused, Uncertain
+from api.headers import Preferences
+from api.problems import key_reused, not_accepted, outcome_unknown, refused
+from eventlog.notices import Notice
+from runtime.problems import PROBLEM_JSON, Problem
+
+_CREATED = 201
+_NO_CONTENT = 204
+
+
+class Answers:
+    """Knows the public URLs that answers point to."""
+
+    def __init__(self, command_url: str, query_url: str) -> None:
+        self._command_url = command_url
+        self._query_url = query_url
+
+    def single(self, answer: Answer, preferences: Preferences) -> Response:
+        """Answer one command."""
+        match answer:
+            case Accepted(notice=None):
+                return self._later(answer, preferences)
+            case Accepted(notice=notice) if notice is not None:
+                return self._final(answer, notice, preferences)
+            case _:
+                return self._problem(_trouble(answer), answer)
+
+    def row(self, number: int, answer: Answer) -> dict[str, Any]:
+        """Answer one row of a batch."""
+        document: dict[str, Any] = {"row": number, "status": "accepted"}
+        match answer:
+            case Accepted(notice=None):
+                pass
+            case Accepted(notice=notice) if notice is not None:
+                document["status"] = notice.outcome.status
+                if notice.outcome.status == "rejected":
+                    document["problem"] = refused(notice.outcome).document(self._command_url)
+            case _:
+                document["status"] = "unknown" if isinstance(answer, Uncertain) else "rejected"
+                document["problem"] = _trouble(answer).document(self._command_url)
+        document["command_id"] = answer.draft.id
+        document["item_id"] = answer.draft.command.item_id
+        return document
+
+    def bad_row(self, number: int, item_id: str | None, problem: Problem) -> dict[str, Any]:
+        """Answer a row that never became a command."""
+        return {
+            "row": number,
+            "status": "rejected",
+            "command_id": None,
+            "item_id": item_id,
+            "problem": problem.document(self._command_url),
+        }
+
+    def _later(self, answer: Accepted, preferences: Preferences) -> Response:
+        draft, token = answer.draft, answer.position.token
+        command_url = f"{self._query_url}/commands/{draft.id}?token={token}"
+        headers = {
+            "Location": command_url,
+            "Consistency-Token": token,
+            "Retry-After": "1",
+            "Vary": "Prefer",
+            **_replayed(answer),
+        }
+        applied = ["respond-async"] if preferences.asked_async else []
+        body: dict[str, Any] = {
+            "command_id": draft.id,
+            "item_id": draft.command.item_id,
+            "status": "accepted",
+            "token": token,
+            "links": {"command": command_url, "item": self._item_url(answer)},
+        }
+        if preferences.minimal:
+            applied.append("return=minimal")
+        if applied:
+            headers["Preference-Applied"] = ", ".join(applied)
+        content = b"" if preferences.minimal else orjson.dumps(body)
+        return Response(content, 202, headers, media_type="application/json")
+
+    def _final(self, answer: Accepted, notice: Notice, preferences: Preferences) -> Response:
+        outcome = notice.outcome
+        applied = [f"wait={preferences.wait}"]
+        headers = {
+            "Consistency-Token": answer.position.token,
+            "Vary": "Prefer",
+            **_replayed(answer),
+        }
+        if outcome.status == "rejected":
+            headers["Preference-Applied"] = applied[0]
+            problem = refused(outcome)
+            return Response(
+                problem.body(self._command_url), problem.status, headers, media_type=PROBLEM_JSON
+            )
+        if preferences.minimal:
+            applied.append("return=minimal")
+        headers["Preference-Applied"] = ", ".join(applied)
+        if outcome.http_status == _NO_CONTENT:
+            return Response(status_code=_NO_CONTENT, headers=headers)
+        headers["ETag"] = f'"{outcome.version}"'
+        if outcome.http_status == _CREATED:
+            headers["Location"] = self._item_url(answer)
+        content = b"" if preferences.minimal else (notice.body or "").encode()
+        return Response(content, outcome.http_status, headers, media_type="application/json")
+
+    def _problem(self, problem: Problem, answer: Answer) -> Response:
+        headers: dict[str, str] = {}
+        if isinstance(answer, Refused | Uncertain):
+            headers["Retry-After"] = "1"
+        return Response(
+            problem.body(self._command_url), problem.status, headers, media_type=PROBLEM_JSON
+        )
+
+    def _item_url(self, answer: Accepted) -> str:
+        return f"{self._query_url}/items/{answer.draft.command.item_id}"
+
+
+def _trouble(answer: Answer) -> Problem:
+    match answer:
+        case KeyReused():
+            return key_reused()
+        case Refused(why=why):
+            return not_accepted(why)
+        case Uncertain(draft=draft, why=why):
+            return outcome_unknown(draft.id, why)
+        case Accepted():
+            raise AssertionError("an accepted command is no trouble")
+        case _:
+            assert_never(answer)
+
+
+def _replayed(answer: Accepted) -> dict[str, str]:
+    return {"Idempotent-Replayed": "true"} if answer.replayed else {}

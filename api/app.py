@@ -1,0 +1,60 @@
+"""The command API, put together."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from api import openapi, problems
+from api.accept import Acceptor
+from api.answers import Answers
+from api.paths import TrailingSlash
+from api.routes import batch, health, items
+from api.routes import problems as problem_pages
+from api.waiting import Waiters
+from eventlog.batcher import Batcher
+from runtime.settings import Settings
+
+MAX_BODY = 1024 * 1024
+
+
+def create_app(
+    settings: Settings,
+    partitions: int,
+    batcher: Batcher,
+    waiters: Waiters,
+    clock: Callable[[], int],
+    remember: batch.Remember,
+    ping: Callable[[], Awaitable[object]],
+) -> FastAPI:
+    """Put the application together from what it works with; it opens and closes the batcher and
+    the waiters.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with batcher, waiters:
+            yield
+
+    app = FastAPI(
+        title="itemledger command API",
+        version="0.1.0",
+        description="Commands in. 202 means: on disk in the log, and applied exactly once.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=MAX_BODY,
+        middleware=[],
+    )
+    app.add_middleware(TrailingSlash)
+    acceptor = Acceptor(batcher, waiters, partitions)
+    answers = Answers(settings.public_command_url, settings.public_query_url)
+    currency = settings.default_currency
+    app.include_router(batch.routes(acceptor, answers, clock, currency, remember))
+    app.include_router(items.routes(acceptor, answers, clock, currency))
+    app.include_router(health.routes(ping))
+    app.include_router(problem_pages.routes())
+    problems.install(app, settings.public_command_url)
+    openapi.install(app)
+    return app

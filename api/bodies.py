@@ -1,0 +1,110 @@
+"""Reading a body: its media type, its JSON, its shape; and saying exactly what is wrong with it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+from math import isfinite
+from typing import Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from api.problems import ProblemRaised, bad_parameter, invalid_body, not_json
+from runtime.problems import Problem
+
+JSON = frozenset({"application/json"})
+MERGE_PATCH = frozenset({"application/merge-patch+json", "application/json"})
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+# pydantic's kinds of error, as the codes and sentences of this service.
+_CODES: Mapping[str, tuple[str, str]] = {
+    "missing": ("required", "is required"),
+    "extra_forbidden": ("unknown-member", "is no member that is known here"),
+    "int_type": ("not-an-integer", "must be a JSON integer"),
+    "string_type": ("not-a-string", "must be a string"),
+    "model_type": ("not-an-object", "must be a JSON object"),
+    "model_attributes_type": ("not-an-object", "must be a JSON object"),
+    "dict_type": ("not-an-object", "must be a JSON object"),
+    "list_type": ("not-an-array", "must be an array"),
+    "union_tag_not_found": ("required", "needs a member op: create, put, patch or delete"),
+    "union_tag_invalid": ("unknown-operation", "op is create, put, patch or delete"),
+}
+
+
+async def read_body(request: Request, model: type[_Model], media_types: Collection[str]) -> _Model:
+    """Read the body as the model.
+
+    Raises ProblemRaised: 415 for another media type, 400 where it is not JSON, 422 with a pointer to
+    every wrong spot.
+    """
+    require_media_type(request, media_types)
+    body = await request.body()
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise _raised(error) from None
+
+
+def require_media_type(request: Request, media_types: Collection[str]) -> None:
+    sent = request.headers.get("content-type", "")
+    if sent.partition(";")[0].strip().lower() in media_types:
+        return
+    wanted = " or ".join(sorted(media_types))
+    headers = {"Accept-Patch": ", ".join(sorted(media_types))} if request.method == "PATCH" else {}
+    raise ProblemRaised(
+        Problem(
+            415,
+            "unsupported-media-type",
+            "The body is of a type that is not taken here",
+            f"send Content-Type: {wanted}" + (f", not {sent}" if sent else ""),
+        ),
+        headers,
+    )
+
+
+def spots(error: ValidationError, prefix: str = "") -> list[Mapping[str, str]]:
+    """Name every wrong spot by an RFC 6901 pointer, with a code and a sentence."""
+    return [_spot(each, prefix) for each in error.errors(include_url=False)]
+
+
+def _raised(error: ValidationError) -> ProblemRaised:
+    details = error.errors(include_url=False)
+    if details[0]["type"] == "json_invalid":
+        return not_json(details[0]["msg"].removeprefix("Invalid JSON: "))
+    return ProblemRaised(invalid_body(spots(error)))
+
+
+def _spot(error: ErrorDetails, prefix: str) -> Mapping[str, str]:
+    location = error["loc"]
+    # A discriminated union puts the tag into the location; it is no part of the document.
+    path = [
+        each for each in location if not (prefix and each in {"create", "put", "patch", "delete"})
+    ]
+    code, detail = _CODES.get(error["type"], (error["type"].replace("_", "-"), error["msg"]))
+    if error["type"] == "int_type" and path[-1:] == ["price"]:
+        detail = _price_hint(error["input"])
+    return {"pointer": prefix + _pointer(path), "code": code, "detail": detail}
+
+
+def _price_hint(value: Any) -> str:
+    """Say what a price is and, where it looks like an amount, what was probably meant."""
+    rule = "must be a JSON integer, in minor units (cents)"
+    if isinstance(value, float) and isfinite(value):
+        cents = Decimal(repr(value)) * 100
+        if cents == cents.to_integral_value() and cents >= 0:
+            return f"{rule}; {value} is probably meant as {int(cents)}"
+    if isinstance(value, bool | str):
+        return f"{rule}, not a {'boolean' if isinstance(value, bool) else 'string'}"
+    return rule
+
+
+def _pointer(path: Sequence[str | int]) -> str:
+    return "".join("/" + str(each).replace("~", "~0").replace("/", "~1") for each in path)
+
+
+def require_known_parameters(request: Request, *known: str) -> None:
+    """Refuse a query parameter that means nothing here: it would be passed over in silence."""
+    for name in request.query_params:
+        if name not in known:
+            raise bad_parameter(name, "unknown-parameter", "is not known here")

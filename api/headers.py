@@ -1,0 +1,88 @@
+"""What a client asks for in headers: how to be answered, under which key, on which condition."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from api.problems import bad_header
+from domain.commands import AtVersion, Existence, Expected
+
+WAIT_LIMIT = 30
+
+_PREFERENCE = re.compile(r'\s*([A-Za-z0-9_-]+)\s*(?:=\s*(?:"([^"]*)"|([^\s;,"]*))\s*)?(?:;[^,]*)?')
+_KEY = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
+_ETAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*')
+_VERSION = re.compile(r"[1-9][0-9]{0,15}")
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """RFC 7240: seconds to wait for the final answer, and whether to leave the body out."""
+
+    wait: int = 0
+    minimal: bool = False
+    asked_async: bool = False
+
+
+def preferences(request: Request) -> Preferences:
+    """Read `Prefer`. What is malformed or unknown is ignored; of a repeated one the first counts."""
+    asked: dict[str, str] = {}
+    for header in request.headers.getlist("prefer"):
+        for part in header.split(","):
+            match = _PREFERENCE.fullmatch(part)
+            if match is not None:
+                name, quoted, token = match.groups()
+                asked.setdefault(name.lower(), quoted if quoted is not None else token or "")
+    wait = asked.get("wait", "")
+    return Preferences(
+        min(int(wait), WAIT_LIMIT) if re.fullmatch("[0-9]{1,9}", wait) else 0,
+        asked.get("return") == "minimal",
+        "respond-async" in asked,
+    )
+
+
+def idempotency_key(request: Request) -> str | None:
+    """Read `Idempotency-Key`: a quoted string or bare, 1 to 255 visible ASCII characters."""
+    sent = request.headers.getlist("idempotency-key")
+    if not sent:
+        return None
+    match = _KEY.fullmatch(sent[0].strip())
+    if match is None or len(sent) > 1:
+        raise bad_header("Idempotency-Key", "must be one key of 1 to 255 visible ASCII characters")
+    return match[1] or match[2]
+
+
+def if_match(request: Request) -> Expected:
+    """Read `If-Match`. A weak tag never matches (RFC 9110, 13.1.1), nor does one not of ours."""
+    sent = request.headers.getlist("if-match")
+    if not sent:
+        return Existence.ANY
+    value = ",".join(sent).strip()
+    if value == "*":
+        return Existence.MUST_EXIST
+    return AtVersion(frozenset(_versions("If-Match", value)))
+
+
+def expected_by_put(request: Request) -> Expected:
+    """Read `If-Match` or `If-None-Match: *` (create only); both at once can not be meant."""
+    expected = if_match(request)
+    none_match = request.headers.getlist("if-none-match")
+    if not none_match:
+        return expected
+    if ",".join(none_match).strip() != "*":
+        raise bad_header("If-None-Match", "only * is taken here: create, do not replace")
+    if expected is not Existence.ANY:
+        raise bad_header("If-None-Match", "can not be sent together with If-Match")
+    return Existence.MUST_NOT_EXIST
+
+
+def _versions(header: str, value: str) -> Iterable[int]:
+    for part in value.split(","):
+        match = _ETAG.fullmatch(part)
+        if match is None:
+            raise bad_header(header, 'must be * or a list of entity tags such as "7"')
+        weak, tag = match.groups()
+        if not weak and _VERSION.fullmatch(tag):
+            yield int(tag)

@@ -1,0 +1,39 @@
+"""Ids of commands and items: by time, or derived from what makes a request the same request."""
+
+import base64
+import hashlib
+import json
+import os
+import uuid
+from typing import Any
+
+import orjson
+
+_VERSION_7 = 0x7
+_VERSION_8 = 0x8
+_VARIANT = 0b10
+
+
+def uuid7(now: int) -> str:
+    """Make a UUIDv7 (RFC 9562, 5.7) of a moment in milliseconds and 74 random bits."""
+    random = int.from_bytes(os.urandom(10))
+    return _uuid((now << 80) | random, _VERSION_7)
+
+
+def uuid8(*parts: str) -> str:
+    """Make the UUIDv8 (RFC 9562, 5.8) of the SHA-256 of these parts."""
+    digest = hashlib.sha256(orjson.dumps(parts)).digest()
+    return _uuid(int.from_bytes(digest[:16]), _VERSION_8)
+
+
+def fingerprint(payload: Any) -> str:
+    """Return 128 bits of the SHA-256 of a payload, whatever the order of its members."""
+    # The standard library's encoder: a payload that is refused later may hold numbers of any size.
+    canonical = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    digest = hashlib.sha256(canonical.encode()).digest()
+    return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
+
+
+def _uuid(bits: int, version: int) -> str:
+    bits &= ~((0xF << 76) | (0x3 << 62))
+    return str(uuid.UUID(int=bits | (version << 76) | (_VARIANT << 62)))

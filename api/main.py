@@ -1,0 +1,115 @@
+"""The api process."""
+
+import asyncio
+import sys
+
+import structlog
+import uvicorn
+from redis.exceptions import RedisError
+
+from api.app import create_app
+from api.waiting import Waiters
+from eventlog import layout
+from eventlog.batcher import Batcher
+from eventlog.clients import (
+    appending_pool,
+    asking_client,
+    listening_client,
+    ringing_client,
+    working_client,
+)
+from eventlog.keys import batch as batch_key
+from eventlog.ring import Ring
+from runtime.positions import PartitionMismatch
+from runtime.settings import Settings
+from runtime.telemetry import configure_logging
+from runtime.times import now_ms
+
+_CANNOT_START = 1
+_REMEMBER_BATCH_SECONDS = 24 * 60 * 60
+_SHUTDOWN_SECONDS = 5
+
+log = structlog.get_logger()
+
+
+def run(settings: Settings) -> int:
+    """Serve until told to stop; return the exit code."""
+    configure_logging(settings, "api")
+    try:
+        partitions = settle_partitions(settings)
+    except PartitionMismatch as error:
+        sys.stderr.write(f"itemledger api: {error}\n")
+        return _CANNOT_START
+    except (RedisError, OSError) as error:
+        sys.stderr.write(f"itemledger api: the log does not answer: {error}\n")
+        return _CANNOT_START
+    return asyncio.run(_serve(settings, partitions))
+
+
+def settle_partitions(settings: Settings) -> int:
+    """Find the number of partitions and store it with the log at the first start.
+
+    Raises PartitionMismatch where the log was laid out for another number.
+    """
+    redis = working_client(settings.log_url)
+    try:
+        count = settings.partitions or layout.stored_count(redis) or settings.default_partitions
+        layout.claim(redis, count)
+    finally:
+        redis.close()
+    return count
+
+
+class Ringer:
+    """Rings doorbells in a thread, one at a time; what comes meanwhile is rung together next."""
+
+    def __init__(self, ring: Ring) -> None:
+        self._ring = ring
+        self._due: set[int] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    def __call__(self, partitions: set[int]) -> None:
+        self._due |= partitions
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._press(), name="ring")
+
+    async def _press(self) -> None:
+        while self._due:
+            due, self._due = self._due, set()
+            try:
+                await asyncio.to_thread(self._ring.ring, due)
+            except (RedisError, OSError) as error:
+                # The command is on the log and the sweeper finds it: ringing can only be late.
+                log.warning("the doorbell does not ring", error=str(error))
+
+
+async def _serve(settings: Settings, partitions: int) -> int:
+    asking = asking_client(settings.log_url)
+    batcher = Batcher(
+        appending_pool(settings.log_url), Ringer(Ring(ringing_client(settings.doorbell_url)))
+    )
+    waiters = Waiters(listening_client(settings.log_url), batcher)
+
+    async def remember(batch_id: str, payload: str) -> str | None:
+        key = batch_key(batch_id)
+        if await asking.set(key, payload, nx=True, ex=_REMEMBER_BATCH_SECONDS):
+            return None
+        before = await asking.get(key)
+        return None if before is None else before.decode()
+
+    app = create_app(settings, partitions, batcher, waiters, now_ms, remember, asking.ping)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.command_port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        )
+    )
+    log.info("serving", url=settings.public_command_url, partitions=partitions)
+    await server.serve()
+    await asking.aclose()
+    return 0 if server.started else _CANNOT_START

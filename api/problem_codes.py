@@ -1,0 +1,137 @@
+"""Every problem code that this service answers, and what to do about it."""
+
+from collections.abc import Mapping
+
+from domain.refusals import REFUSALS
+from runtime.problem_pages import ProblemCode
+from runtime.problems import STATUS_OF_KIND
+
+_OWN = (
+    ProblemCode(
+        "not-json",
+        400,
+        "The body is not JSON",
+        "The body can not be parsed as JSON; `detail` names the line and column.",
+        "Send one JSON document in UTF-8, without a byte order mark.",
+    ),
+    ProblemCode(
+        "malformed-header",
+        400,
+        "A header can not be read",
+        "A header that this request depends on is not of the form it must have.",
+        "`errors` names the header and its form. To leave it out is always allowed.",
+    ),
+    ProblemCode(
+        "unknown-parameter",
+        400,
+        "A query parameter is not right",
+        "The request has a query parameter that means nothing here.",
+        "Leave it out. Members of an item belong into the body.",
+    ),
+    ProblemCode(
+        "invalid-reason",
+        400,
+        "A query parameter is not right",
+        "`reason` is too long or holds a NUL character.",
+        "Keep it to 500 characters.",
+    ),
+    ProblemCode(
+        "bad-request",
+        400,
+        "The request can not be read",
+        "The request does not follow the rules of HTTP.",
+        "Compare it with the description at /openapi.json.",
+    ),
+    ProblemCode(
+        "not-found",
+        404,
+        "There is nothing here",
+        "No resource of this service has this path.",
+        "The paths are listed at /openapi.json. Items are read from the query API.",
+    ),
+    ProblemCode(
+        "method-not-allowed",
+        405,
+        "This method does not work here",
+        "The path exists, but not for this method; the header Allow lists those it has.",
+        "Items are read from the query API.",
+    ),
+    ProblemCode(
+        "body-too-large",
+        413,
+        "The body is too large",
+        "A body has at most 1 MiB, that of a batch 8 MiB.",
+        "Send fewer commands at once, or a shorter description.",
+    ),
+    ProblemCode(
+        "unsupported-media-type",
+        415,
+        "The body is of a type that is not taken here",
+        "The Content-Type is missing or not one that this request takes.",
+        "Send application/json; PATCH takes application/merge-patch+json as well.",
+    ),
+    ProblemCode(
+        "invalid-body",
+        422,
+        "The body is not what is asked for here",
+        "The body is JSON, but not of the right shape or with values that no item may have.",
+        "`errors` names every wrong spot by a JSON Pointer (RFC 6901) and says what it must be.",
+    ),
+    ProblemCode(
+        "invalid-item-id",
+        422,
+        "No item can have this id",
+        "The id in the path is not one that an item can have.",
+        "An id is 1 to 64 of A-Z a-z 0-9 . _ ~ - and begins with a letter or a digit.",
+    ),
+    ProblemCode(
+        "idempotency-key-reused",
+        422,
+        "The Idempotency-Key was used for another payload",
+        "The same caller sent this key with another payload to the same method and path.",
+        "Use a new key for a new command, and the same key only to repeat the very same one.",
+    ),
+    ProblemCode(
+        "not-accepted",
+        503,
+        "Certainly not accepted",
+        "The log does not take commands at the moment. Nothing of this request was stored.",
+        "Try again after the seconds that Retry-After names.",
+    ),
+    ProblemCode(
+        "not-ready",
+        503,
+        "Not ready",
+        "The log does not answer, so this process can not accept commands.",
+        "Look at the Redis or Valkey that keeps the log; this process goes on by itself.",
+    ),
+    ProblemCode(
+        "outcome-unknown",
+        504,
+        "It is not known whether the command was accepted",
+        "The log's answer did not come, and repeating for five seconds did not help.",
+        "Send the same request with the same Idempotency-Key again: it is applied once at most. "
+        "Without a key, ask the query API for the `command_id` in the problem.",
+    ),
+    ProblemCode(
+        "internal-error",
+        500,
+        "Something is broken here",
+        "A defect of this service.",
+        "The service's log has the details. Please report it.",
+    ),
+)
+
+CATALOGUE: Mapping[str, ProblemCode] = {
+    **{
+        each.code: ProblemCode(
+            each.code,
+            STATUS_OF_KIND[each.kind],
+            each.title,
+            each.__doc__ or "",
+            each.mend,
+        )
+        for each in REFUSALS
+    },
+    **{each.code: each for each in _OWN},
+}

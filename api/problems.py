@@ -1,0 +1,144 @@
+"""Every error of the command API as a problem document, the framework's own included."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from domain.outcomes import Outcome
+from domain.refusals import REFUSALS
+from runtime.problems import PROBLEM_JSON, Problem
+
+log = structlog.get_logger()
+
+_TITLES = {each.code: each.title for each in REFUSALS}
+_FRAMEWORK_CODES: Mapping[int, tuple[str, str]] = {
+    400: ("bad-request", "The request can not be read"),
+    404: ("not-found", "There is nothing here"),
+    405: ("method-not-allowed", "This method does not work here"),
+    413: ("body-too-large", "The body is too large"),
+    415: ("unsupported-media-type", "The body is of a type that is not taken here"),
+}
+
+
+class ProblemRaised(Exception):
+    """Ends a request with a problem and, where needed, headers."""
+
+    def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+        self.headers = dict(headers or {})
+
+
+def bad_header(header: str, detail: str) -> ProblemRaised:
+    errors = [{"header": header, "code": "malformed", "detail": detail}]
+    return ProblemRaised(
+        Problem(400, "malformed-header", "A header can not be read", f"{header}: {detail}", errors)
+    )
+
+
+def bad_parameter(parameter: str, code: str, detail: str) -> ProblemRaised:
+    errors = [{"parameter": parameter, "code": code, "detail": detail}]
+    title = "A query parameter is not right"
+    return ProblemRaised(Problem(400, code, title, f"{parameter}: {detail}", errors))
+
+
+def not_json(detail: str) -> ProblemRaised:
+    return ProblemRaised(Problem(400, "not-json", "The body is not JSON", detail))
+
+
+def invalid_body(errors: Sequence[Mapping[str, str]]) -> Problem:
+    detail = "; ".join(f"{each['pointer'] or 'the body'}: {each['detail']}" for each in errors[:3])
+    return Problem(422, "invalid-body", "The body is not what is asked for here", detail, errors)
+
+
+def not_accepted(why: str) -> Problem:
+    return Problem(503, "not-accepted", "Certainly not accepted", f"{why}; try again")
+
+
+def outcome_unknown(command_id: str, why: str) -> Problem:
+    return Problem(
+        504,
+        "outcome-unknown",
+        "It is not known whether the command was accepted",
+        f"{why}; the same Idempotency-Key may be sent again safely",
+        extra={"command_id": command_id},
+    )
+
+
+def key_reused() -> Problem:
+    return Problem(
+        422,
+        "idempotency-key-reused",
+        "The Idempotency-Key was used for another payload",
+        "the same caller sent this key with another payload to the same method and path",
+    )
+
+
+def refused(outcome: Outcome) -> Problem:
+    """Say what a rejected command would have been answered synchronously."""
+    code = outcome.code or ""
+    return Problem(
+        outcome.http_status,
+        code,
+        _TITLES.get(code, "The command was refused"),
+        outcome.detail or "",
+        extra={"current_version": outcome.version} if outcome.version else {},
+    )
+
+
+def install(app: FastAPI, service_url: str) -> None:
+    """Answer every exception with a problem document."""
+
+    def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+        return Response(
+            problem.body(service_url), problem.status, dict(headers or {}), media_type=PROBLEM_JSON
+        )
+
+    async def raised(_: Request, error: Exception) -> Response:
+        if not isinstance(error, ProblemRaised):
+            raise error
+        return answer(error.problem, error.headers)
+
+    async def of_the_framework(request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise error
+        code, title = _FRAMEWORK_CODES.get(error.status_code, ("http-error", "The request failed"))
+        headers = dict(error.headers or {})
+        detail = {
+            404: f"no such path: {request.url.path}",
+            413: "a body has at most 1 MiB here, a batch 8 MiB",
+        }.get(error.status_code, str(error.detail))
+        if error.status_code == 405:  # noqa: PLR2004
+            allowed = _allowed_methods(app, request)
+            headers["Allow"] = ", ".join(allowed)
+            detail = f"{request.method} does not work here; {' or '.join(allowed)} does"
+        return answer(Problem(error.status_code, code, title, detail), headers)
+
+    async def unexpected(_: Request, error: Exception) -> Response:
+        log.error("request failed", exc_info=error)
+        return answer(
+            Problem(
+                500,
+                "internal-error",
+                "Something is broken here",
+                "the error is in this service's log; nothing is known to have been accepted",
+            )
+        )
+
+    app.add_exception_handler(ProblemRaised, raised)
+    app.add_exception_handler(HTTPException, of_the_framework)
+    app.add_exception_handler(Exception, unexpected)
+
+
+def _allowed_methods(app: FastAPI, request: Request) -> list[str]:
+    allowed: set[str] = set()
+    for route in app.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            methods: Any = getattr(route, "methods", None)
+            allowed |= set(methods or ())
+    return sorted(allowed)

@@ -1,0 +1,205 @@
+"""The bodies the command API takes. Strings are kept as sent, but for a name's surrounding space."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from domain import rules
+from domain.refusals import RuleBroken
+from runtime.times import parse_rfc3339
+
+BATCH_LIMIT = 1000
+_REASON_LIMIT = 500
+
+_Value = TypeVar("_Value")
+
+
+def _obeys(rule: Callable[[_Value], _Value]) -> AfterValidator:
+    """Let a rule of the domain judge a value, and say it in pydantic's words."""
+
+    def check(value: _Value) -> _Value:
+        try:
+            return rule(value)
+        except RuleBroken as broken:
+            # The message is a template to pydantic; a rule's sentence has no braces to fill.
+            raise PydanticCustomError("rule", "{detail}", {"detail": str(broken)}) from broken
+
+    return AfterValidator(check)
+
+
+def _moment(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise PydanticCustomError("time", "must be an RFC 3339 date-time string")
+    try:
+        return parse_rfc3339(value)
+    except ValueError as error:
+        raise PydanticCustomError("time", "{detail}", {"detail": str(error)}) from error
+
+
+def _no_nul(value: str) -> str:
+    if "\0" in value:
+        raise PydanticCustomError("rule", "has no NUL character")
+    return value
+
+
+ItemId = Annotated[
+    str,
+    _obeys(rules.item_id),
+    WithJsonSchema({"type": "string", "pattern": f"^{rules.ID_PATTERN}$", "examples": ["lamp-1"]}),
+]
+Name = Annotated[
+    str,
+    _obeys(rules.name),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": rules.NAME_LIMIT,
+            "description": "1 to 200 characters after trimming, no control characters.",
+            "examples": ["Elegant Lamp"],
+        }
+    ),
+]
+Description = Annotated[
+    str | None,
+    _obeys(rules.description),
+    WithJsonSchema(
+        {
+            "type": ["string", "null"],
+            "maxLength": rules.DESCRIPTION_LIMIT,
+            "examples": ["Brushed brass, 40 cm."],
+        }
+    ),
+]
+Price = Annotated[
+    int,
+    _obeys(rules.price),
+    WithJsonSchema(
+        {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": rules.PRICE_LIMIT,
+            "description": "In minor units (cents).",
+            "examples": [1299],
+        }
+    ),
+]
+Currency = Annotated[
+    str,
+    _obeys(rules.currency),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^[A-Z]{3}$",
+            "description": "A code of ISO 4217.",
+            "examples": ["EUR"],
+        }
+    ),
+]
+Reason = Annotated[str, StringConstraints(max_length=_REASON_LIMIT), AfterValidator(_no_nul)]
+Moment = Annotated[
+    int,
+    BeforeValidator(_moment),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-22T08:00:00Z"]}),
+]
+
+
+class Body(BaseModel):
+    """A body with exactly the members it names, of exactly their types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class CreateBody(Body):
+    """An item to be; the service makes its id."""
+
+    name: Name
+    description: Description = None
+    price: Price
+    currency: Currency | None = None
+    reason: Reason | None = None
+
+
+class ReplaceBody(Body):
+    """An item as it shall be; no description means none, no currency means the item's own."""
+
+    name: Name
+    description: Description = None
+    price: Price
+    currency: Currency | None = None
+    reason: Reason | None = None
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    del schema["default"]
+
+
+def _unless_sent(value: str | int) -> Any:
+    """Give a member that may be absent a value nobody reads, and keep it out of the schema."""
+    return Field(default=value, json_schema_extra=_without_default)
+
+
+class PatchBody(Body):
+    """What shall change (RFC 7396); only a description can be null."""
+
+    name: Name = _unless_sent("")
+    description: Description = None
+    price: Price = _unless_sent(0)
+    currency: Currency = _unless_sent("")
+    reason: Reason | None = None
+
+
+class ReasonBody(Body):
+    """Why; for requests that say nothing else."""
+
+    reason: Reason | None = None
+
+
+class _Row(Body):
+    effective_at: Moment | None = None
+    reason: Reason | None = None
+
+
+class CreateRow(CreateBody, _Row):
+    op: Literal["create"]
+    id: ItemId | None = None
+
+
+class PutRow(ReplaceBody, _Row):
+    op: Literal["put"]
+    id: ItemId
+    if_version: Annotated[int, Field(ge=1)] | None = None
+
+
+class PatchRow(PatchBody, _Row):
+    op: Literal["patch"]
+    id: ItemId
+    if_version: Annotated[int, Field(ge=1)] | None = None
+
+
+class DeleteRow(_Row):
+    op: Literal["delete"]
+    id: ItemId
+    if_version: Annotated[int, Field(ge=1)] | None = None
+
+
+Row = CreateRow | PutRow | PatchRow | DeleteRow
+ROW: TypeAdapter[Row] = TypeAdapter(Annotated[Row, Discriminator("op")])
+
+
+class BatchBody(Body):
+    """Up to 1,000 commands; each row stands for itself."""
+
+    commands: Annotated[list[Any], Field(min_length=1, max_length=BATCH_LIMIT)]

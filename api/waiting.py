@@ -1,0 +1,112 @@
+"""Requests that wait for the outcome of their command, woken by notices from the workers."""
+
+import asyncio
+import contextlib
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from eventlog import keys, notices
+from eventlog.append import Submission
+from eventlog.batcher import Batcher
+from eventlog.envelope import Ask, encode
+from eventlog.notices import Notice
+
+_PAUSE = 0.1
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """A command whose outcome somebody waits for."""
+
+    command_id: str
+    partition: int
+    fingerprint: str
+
+
+class Waiters:
+    """All that wait in this process. `instance` is the name the workers send notices to."""
+
+    def __init__(self, redis: Redis, batcher: Batcher) -> None:
+        self.instance = uuid.uuid4().hex
+        self._redis = redis
+        self._batcher = batcher
+        self._waiting: dict[Waited, list[asyncio.Future[Notice]]] = defaultdict(list)
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._listen(), name="notices")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._redis.aclose()
+
+    @contextlib.contextmanager
+    def expect(self, waited: Sequence[Waited]) -> Iterator[list[asyncio.Future[Notice]]]:
+        """Give a future for the outcome of each command; to be entered before they are appended."""
+        loop = asyncio.get_running_loop()
+        futures: list[asyncio.Future[Notice]] = []
+        for each in waited:
+            future: asyncio.Future[Notice] = loop.create_future()
+            self._waiting[each].append(future)
+            futures.append(future)
+        try:
+            yield futures
+        finally:
+            for each, future in zip(waited, futures, strict=True):
+                self._forget(each, future)
+
+    async def ask(self, asked: Sequence[Waited]) -> None:
+        """Ask the workers to tell again what became of commands that were accepted before."""
+        by_partition: dict[int, list[Submission]] = defaultdict(list)
+        for each in asked:
+            ask = Ask(str(uuid.uuid4()), each.command_id, each.fingerprint, self.instance)
+            by_partition[each.partition].append(Submission(ask.id, encode(ask), ""))
+        await asyncio.gather(
+            *(self._batcher.append(partition, asks) for partition, asks in by_partition.items())
+        )
+
+    async def _listen(self) -> None:
+        troubled = False
+        while True:
+            try:
+                async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+                    await pubsub.subscribe(keys.outcomes(self.instance))
+                    # What was told while nobody listened is asked for again.
+                    asking = asyncio.create_task(self.ask(list(self._waiting)))
+                    if troubled:
+                        log.info("notices are heard again")
+                    troubled = False
+                    async for message in pubsub.listen():
+                        self._hear(message["data"])
+                    await asking
+            except (RedisError, OSError) as error:
+                if not troubled:
+                    log.warning("notices are not heard", error=str(error))
+                troubled = True
+            await asyncio.sleep(_PAUSE)
+
+    def _hear(self, message: bytes) -> None:
+        for notice in notices.read(message, self.instance):
+            outcome = notice.outcome
+            waited = Waited(outcome.command_id, notice.position.partition, notice.fingerprint)
+            for future in self._waiting.get(waited, ()):
+                if not future.done():
+                    future.set_result(notice)
+
+    def _forget(self, waited: Waited, future: asyncio.Future[Notice]) -> None:
+        remaining = self._waiting[waited]
+        remaining.remove(future)
+        if not remaining:
+            del self._waiting[waited]

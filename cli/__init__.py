@@ -1,0 +1,1 @@
+"""`itemledger`: the console command. Calls the rooms, holds no logic of its own."""

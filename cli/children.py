@@ -1,0 +1,77 @@
+"""The processes that `up` starts, each with exactly the settings it may touch."""
+
+import sys
+from collections.abc import Mapping
+
+from runtime.child import Child
+from runtime.settings import ENV_FILE_VARIABLE, PREFIX, Settings
+
+# Stopped in this order; the embedded Valkey comes last.
+STOP_ORDER = ("api", "worker", "cron", "query", "valkey")
+
+_EVERY = frozenset(
+    {
+        "redis_url",
+        "command_url",
+        "query_url",
+        "partitions",
+        "fresh_partitions",
+        "default_currency",
+        "log_level",
+        "log_format",
+    }
+)
+MAY_TOUCH: Mapping[str, frozenset[str]] = {
+    "api": _EVERY | {"ring_url", "host", "command_port"},
+    "query": _EVERY | {"database_url", "data", "workers", "host", "query_port", "cursor_secret"},
+    "worker": _EVERY | {"ring_url", "database_url", "data", "workers", "heartbeat"},
+    "cron": _EVERY | {"ring_url", "database_url", "data", "workers", "heartbeat"},
+}
+
+
+def children(settings: Settings, inherited: Mapping[str, str]) -> list[Child]:
+    """List the processes of a deployment, in the order in which they are started."""
+    workers = ["worker"]
+    if settings.workers > 1:
+        workers = [f"worker-{number}" for number in range(1, settings.workers + 1)]
+    return [
+        _child("api", "api", settings, inherited),
+        _child("query", "query", settings, inherited),
+        *(_child(name, "worker", settings, inherited) for name in workers),
+        _child("cron", "cron", settings, inherited),
+    ]
+
+
+def _child(name: str, process: str, settings: Settings, inherited: Mapping[str, str]) -> Child:
+    may_touch = MAY_TOUCH[process]
+    values = settings.model_dump() | {
+        "data": str(settings.data.absolute()),
+        "redis_url": settings.log_url,
+        "ring_url": settings.doorbell_url,
+        "database_url": settings.sql_url,
+        "command_url": settings.public_command_url,
+        "query_url": settings.public_query_url,
+        "fresh_partitions": settings.default_partitions,
+    }
+    heartbeat = None
+    if "heartbeat" in may_touch:
+        heartbeat = settings.data.absolute() / "heartbeats" / name
+        values["heartbeat"] = str(heartbeat)
+    env = {name: value for name, value in inherited.items() if not _is_ours(name)}
+    env[ENV_FILE_VARIABLE] = ""
+    for field in sorted(may_touch):
+        if values[field] is not None:
+            env[PREFIX + field.upper()] = str(values[field])
+    return Child(
+        name=name,
+        # -P: a folder named `cli` in the working directory is not ours.
+        argv=(sys.executable, "-P", "-m", "cli", process),
+        env=env,
+        stop_order=STOP_ORDER.index(process),
+        heartbeat=heartbeat,
+    )
+
+
+def _is_ours(name: str) -> bool:
+    # pydantic-settings does not care about case.
+    return name.upper().startswith(PREFIX)

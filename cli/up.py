@@ -1,0 +1,96 @@
+"""`itemledger up`: everything in one terminal, until one Ctrl-C."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+
+import typer
+
+from cli.children import children
+from cli.engines import start_engines
+from cli.ports import check_ports
+from cli.refusals import WRONG_USAGE, Refusal
+from runtime.child import Child
+from runtime.lock import FolderInUse, FolderLock, lock_folder
+from runtime.settings import PREFIX, Settings
+from runtime.supervisor import Supervisor
+from runtime.telemetry import configure_logging
+
+ListChildren = Callable[[Settings, Mapping[str, str]], Sequence[Child]]
+
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run_up(
+    settings: Settings,
+    say: Callable[[str], None] = typer.echo,
+    list_children: ListChildren = children,
+) -> int:
+    """Run everything until a signal asks to stop, and return the exit code.
+
+    Raises Refusal, with nothing left running, where it cannot be started.
+    """
+    configure_logging(settings, "up")
+    if settings.is_sqlite and settings.workers > 1:
+        raise Refusal(
+            f"{settings.workers} workers need PostgreSQL (--database-url): "
+            "SQLite lets one process write, so there it is --workers 1",
+            WRONG_USAGE,
+        )
+    return asyncio.run(_run(settings, say, list_children))
+
+
+async def _run(settings: Settings, say: Callable[[str], None], list_children: ListChildren) -> int:
+    asked = asyncio.Event()
+    for number in _STOP_SIGNALS:
+        # What `nohup` has switched off stays off.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, asked.set)
+    lock = _lock(settings)
+    try:
+        await check_ports(settings)
+        async with Supervisor() as supervisor:
+            await start_engines(settings, supervisor, lock, asked)
+            if not asked.is_set():
+                for child in list_children(settings, os.environ):
+                    supervisor.start(child)
+                await _await_ready(settings, asked)
+            if not asked.is_set():
+                say(_welcome(settings))
+                await supervisor.run_until(asked)
+    finally:
+        lock.release()
+        # From here to the end of the process a second Ctrl-C has nothing left to stop.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+    return 0
+
+
+def _lock(settings: Settings) -> FolderLock:
+    try:
+        return lock_folder(settings.data)
+    except FolderInUse as error:
+        raise Refusal(str(error)) from None
+    except OSError as error:
+        raise Refusal(
+            f"cannot use the data folder {settings.data.absolute()}: {error.strerror}; "
+            f"choose another with --data ({PREFIX}DATA)"
+        ) from None
+
+
+async def _await_ready(settings: Settings, asked: asyncio.Event) -> None:
+    # Imported here, where the processes are starting already.
+    from cli.readiness import await_ready  # noqa: PLC0415
+
+    await await_ready(settings, asked)
+
+
+def _welcome(settings: Settings) -> str:
+    return (
+        "\n"
+        "itemledger is ready.\n"
+        f"  Command API  {settings.public_command_url}   (documentation: /docs)\n"
+        f"  Query API    {settings.public_query_url}\n"
+        f"  Data         {settings.data.absolute()}\n"
+        "Ctrl-C stops it.\n"
+    )

@@ -1,0 +1,25 @@
+"""What became of a command, once it is final."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+OutcomeStatus = Literal["applied", "unchanged", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of one command.
+
+    `http_status` is what a synchronous API would have answered. `version` is the item's after the
+    command, 0 where there is none. `code` and `detail` say why it was rejected. `fingerprint`
+    is that of the payload it was accepted with.
+    """
+
+    command_id: str
+    item_id: str
+    status: OutcomeStatus
+    http_status: int
+    version: int
+    code: str | None = None
+    detail: str | None = None
+    fingerprint: str = ""

@@ -1,0 +1,73 @@
+"""What each field of an item may hold. Every function returns the value to keep or refuses."""
+
+import re
+import unicodedata
+
+from domain.currencies import ISO_4217
+from domain.refusals import RuleBroken
+
+ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}"
+NAME_LIMIT = 200
+DESCRIPTION_LIMIT = 10_000
+PRICE_LIMIT = 2**53 - 1
+
+_ID = re.compile(ID_PATTERN)
+
+
+def item_id(value: str) -> str:
+    if _ID.fullmatch(value) is None:
+        raise RuleBroken(
+            "id",
+            "id-pattern",
+            "an id is 1 to 64 of A-Z a-z 0-9 . _ ~ - and begins with a letter or a digit",
+        )
+    return value
+
+
+def name(value: str) -> str:
+    """Trim white space around it; 1 to 200 characters, none of them a control character."""
+    trimmed = value.strip()
+    if not trimmed:
+        raise RuleBroken("name", "name-empty", "a name has at least one visible character")
+    if len(trimmed) > NAME_LIMIT:
+        raise RuleBroken(
+            "name",
+            "name-too-long",
+            f"a name has at most {NAME_LIMIT} characters, not {len(trimmed)}",
+        )
+    if not trimmed.isprintable() and any(unicodedata.category(each) == "Cc" for each in trimmed):
+        raise RuleBroken("name", "name-control-character", "a name has no control characters")
+    return trimmed
+
+
+def description(value: str | None) -> str | None:
+    if value is None:
+        return None
+    if len(value) > DESCRIPTION_LIMIT:
+        raise RuleBroken(
+            "description",
+            "description-too-long",
+            f"a description has at most {DESCRIPTION_LIMIT:,} characters, not {len(value):,}",
+        )
+    if "\0" in value:
+        raise RuleBroken("description", "description-nul", "a description has no NUL character")
+    return value
+
+
+def price(value: int) -> int:
+    """Check an amount in minor units."""
+    if not 0 <= value <= PRICE_LIMIT:
+        raise RuleBroken(
+            "price",
+            "price-range",
+            f"a price is a whole number of minor units from 0 to {PRICE_LIMIT}",
+        )
+    return value
+
+
+def currency(value: str) -> str:
+    if value not in ISO_4217:
+        raise RuleBroken(
+            "currency", "currency-unknown", "a currency is a code of ISO 4217, such as EUR"
+        )
+    return value

@@ -1,0 +1,1 @@
+"""Seam one, on Redis: accepted commands, in order per partition, until the ledger has them."""

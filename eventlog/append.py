@@ -1,0 +1,123 @@
+"""The append script, called: its arguments, its answer, and which of its errors are certain."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    ClusterDownError,
+    MasterDownError,
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+)
+
+from eventlog import keys
+from runtime.positions import Position
+
+# The bell goes down by itself, so a ring lost between append and enqueue is rung again.
+BELL_SECONDS = 10
+
+_BEFORE_ANY_WRITE = (
+    AuthenticationError,
+    BusyLoadingError,
+    ClusterDownError,
+    MasterDownError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+)
+_WORTH_ANOTHER_TRY = (BusyLoadingError, ClusterDownError, MasterDownError, NoScriptError)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A command on its way to the log: its id, its encoded envelope, its payload's fingerprint."""
+
+    id: str
+    body: bytes
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Accepted and on disk. `known` where the id was accepted before, with `fingerprint`."""
+
+    position: Position
+    known: bool
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotAppended:
+    """Certainly not accepted; `why` is for people."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """May or may not have been accepted: the server's answer did not come."""
+
+    why: str
+
+
+Verdict = Appended | NotAppended | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The text of append.lua and the name Redis knows it by."""
+
+    text: str
+    sha: str
+
+
+def load_script() -> Script:
+    text = Path(__file__).with_name("append.lua").read_text("utf-8")
+    return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+def evalsha(script: Script, partition: int, submissions: Sequence[Submission]) -> tuple[Any, ...]:
+    """Make the command that appends to one partition, as the words to send."""
+    names = [
+        keys.head(partition),
+        keys.log(partition),
+        keys.bell(partition),
+        keys.epochs(partition),
+        *(keys.command(partition, each.id) for each in submissions),
+    ]
+    arguments: list[Any] = [BELL_SECONDS]
+    for each in submissions:
+        arguments += (each.body, each.fingerprint)
+    return ("EVALSHA", script.sha, len(names), *names, *arguments)
+
+
+def read_reply(partition: int, reply: Sequence[Any]) -> tuple[bool, list[Appended]]:
+    """Return whether the bell has to be rung, and what became of each command, in their order."""
+    rings = bool(reply[0])
+    return rings, [
+        Appended(
+            Position.from_stream_id(partition, position.decode()), bool(known), fingerprint.decode()
+        )
+        for position, known, fingerprint in reply[1:]
+    ]
+
+
+def is_certain(error: ResponseError) -> bool:
+    """Say whether the error was raised before the script wrote anything."""
+    text = str(error)
+    if text.startswith("REFUSED") or isinstance(error, NoScriptError):
+        return True
+    return isinstance(error, _BEFORE_ANY_WRITE) and "script:" not in text
+
+
+def is_passing(error: ResponseError) -> bool:
+    """Say whether the server is expected to accept the same in a moment."""
+    return isinstance(error, _WORTH_ANOTHER_TRY) or "LOADING" in str(error)

@@ -1,0 +1,205 @@
+"""What stands in the log: a command with its id, its sender and its circumstances, as JSON."""
+
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+import orjson
+
+from domain.commands import (
+    ABSENT,
+    Absent,
+    AtVersion,
+    Command,
+    CreateItem,
+    DeleteItem,
+    Existence,
+    Expected,
+    PatchItem,
+    ReplaceItem,
+    RestoreItem,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A command on the log.
+
+    `fingerprint` is that of the payload it came with; `reply_to` names the API process that waits
+    for the outcome; `trace` is a W3C traceparent.
+    """
+
+    id: str
+    command: Command
+    actor: str
+    fingerprint: str
+    reply_to: str | None = None
+    reason: str | None = None
+    trace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request to hear again what became of a command that was accepted before."""
+
+    id: str
+    command_id: str
+    fingerprint: str
+    reply_to: str
+
+
+Entry = Envelope | Ask
+
+
+class UnreadableEntry(Exception):
+    """A log entry that this release can not read."""
+
+
+def encode(entry: Entry) -> bytes:
+    match entry:
+        case Envelope():
+            document: dict[str, Any] = {
+                "id": entry.id,
+                "actor": entry.actor,
+                "fp": entry.fingerprint,
+                **_encode_command(entry.command),
+            }
+            for name, value in (
+                ("reply", entry.reply_to),
+                ("reason", entry.reason),
+                ("trace", entry.trace),
+            ):
+                if value is not None:
+                    document[name] = value
+        case Ask():
+            document = {
+                "id": entry.id,
+                "op": "ask",
+                "of": entry.command_id,
+                "fp": entry.fingerprint,
+                "reply": entry.reply_to,
+            }
+        case _:
+            assert_never(entry)
+    return orjson.dumps(document)
+
+
+def decode(body: bytes) -> Entry:
+    """Raises UnreadableEntry."""
+    try:
+        document = orjson.loads(body)
+        if document["op"] == "ask":
+            return Ask(document["id"], document["of"], document["fp"], document["reply"])
+        return Envelope(
+            document["id"],
+            _decode_command(document),
+            document["actor"],
+            document["fp"],
+            document.get("reply"),
+            document.get("reason"),
+            document.get("trace"),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnreadableEntry(f"{type(error).__name__}: {error}") from error
+
+
+def _encode_command(command: Command) -> dict[str, Any]:
+    document: dict[str, Any] = {"item": command.item_id, "at": command.received_at}
+    if command.effective_at is not None:
+        document["eff"] = command.effective_at
+    match command:
+        case CreateItem():
+            document |= {
+                "op": "create",
+                "name": command.name,
+                "desc": command.description,
+                "price": command.price,
+                "cur": command.currency,
+            }
+        case ReplaceItem():
+            document |= {
+                "op": "replace",
+                "name": command.name,
+                "desc": command.description,
+                "price": command.price,
+                "cur": command.currency,
+                "new": command.currency_if_new,
+                "exp": _encode_expected(command.expected),
+            }
+        case PatchItem():
+            document |= {"op": "patch", "exp": _encode_expected(command.expected)}
+            if command.name is not None:
+                document["name"] = command.name
+            if command.description is not ABSENT:
+                document["desc"] = command.description
+            if command.price is not None:
+                document["price"] = command.price
+            if command.currency is not None:
+                document["cur"] = command.currency
+        case DeleteItem():
+            document |= {"op": "delete", "exp": _encode_expected(command.expected)}
+        case RestoreItem():
+            document |= {"op": "restore", "exp": _encode_expected(command.expected)}
+        case _:
+            assert_never(command)
+    return document
+
+
+def _decode_command(document: dict[str, Any]) -> Command:
+    item_id, received_at, effective_at = document["item"], document["at"], document.get("eff")
+    match document["op"]:
+        case "create":
+            return CreateItem(
+                item_id,
+                received_at,
+                document["name"],
+                document["desc"],
+                document["price"],
+                document["cur"],
+                effective_at,
+            )
+        case "replace":
+            return ReplaceItem(
+                item_id,
+                received_at,
+                document["name"],
+                document["desc"],
+                document["price"],
+                document["cur"],
+                document["new"],
+                _decode_expected(document["exp"]),
+                effective_at,
+            )
+        case "patch":
+            description: str | Absent | None = document.get("desc", ABSENT)
+            return PatchItem(
+                item_id,
+                received_at,
+                document.get("name"),
+                description,
+                document.get("price"),
+                document.get("cur"),
+                _decode_expected(document["exp"]),
+                effective_at,
+            )
+        case "delete":
+            expected = _decode_expected(document["exp"])
+            return DeleteItem(item_id, received_at, expected, effective_at)
+        case "restore":
+            expected = _decode_expected(document["exp"])
+            return RestoreItem(item_id, received_at, expected, effective_at)
+        case other:
+            raise ValueError(f"unknown operation {other!r}")
+
+
+def _encode_expected(expected: Expected) -> str | list[int]:
+    match expected:
+        case Existence():
+            return expected.value
+        case AtVersion(versions):
+            return sorted(versions)
+        case _:
+            assert_never(expected)
+
+
+def _decode_expected(value: str | list[int]) -> Expected:
+    return Existence(value) if isinstance(value, str) else AtVersion(frozenset(value))

@@ -1,0 +1,96 @@
+"""The worker's side of the log: read after a position, and tidy up behind what is applied."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from redis import Redis
+
+from eventlog import keys, notices
+from eventlog.notices import Notice
+from runtime.positions import Position
+
+# An id is remembered until its command is applied, and this many seconds more.
+_REMEMBER_SECONDS = 600
+# Log entries are kept this long behind the checkpoint: a database that was set back finds them.
+KEEP_MS = 15 * 60 * 1000
+_MARK_EVERY_MS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    position: Position
+    body: bytes
+
+
+class LogReader:
+    def __init__(self, redis: "Redis", partitions: int) -> None:
+        self._redis = redis
+        self.partitions = partitions
+        self._marked_at: dict[int, int] = {}
+
+    def clear_bell(self, partition: int) -> None:
+        """From now on an append to the partition rings; so this comes before reading it."""
+        self._redis.delete(keys.bell(partition))
+
+    def after(self, position: Position, count: int) -> list[LogEntry]:
+        """Read up to `count` entries that follow the position."""
+        found = self._redis.xrange(
+            keys.log(position.partition), min=f"({position.stream_id}", count=count
+        )
+        return [
+            LogEntry(Position.from_stream_id(position.partition, entry_id.decode()), fields[b"c"])
+            for entry_id, fields in found
+        ]
+
+    def epoch_ends(self, partition: int) -> Mapping[int, int]:
+        """Tell how far every ended epoch went."""
+        ends = self._redis.hgetall(keys.epochs(partition))
+        return {int(epoch): int(n) for epoch, n in ends.items()}
+
+    def waiting(self) -> dict[int, bytes]:
+        """Find the partitions whose head is not what is marked done, with that mark."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for partition in range(self.partitions):
+                pipeline.hmget(keys.head(partition), ["epoch", "n"])
+                pipeline.get(keys.done(partition))
+            answers = pipeline.execute()
+        waiting: dict[int, bytes] = {}
+        for partition in range(self.partitions):
+            (epoch, n), done = answers[2 * partition], answers[2 * partition + 1]
+            if epoch is not None and int(n) > 0 and done != b"%b-%b" % (epoch, n):
+                waiting[partition] = done or b""
+        return waiting
+
+    def done(self, partition: int) -> Position | None:
+        """Tell up to where the partition was tidied up after its commits."""
+        mark = self._redis.get(keys.done(partition))
+        return None if mark is None else Position.from_stream_id(partition, mark.decode())
+
+    def tidy(
+        self, upto: Position, command_ids: Iterable[str], told: Sequence[Notice], now: int
+    ) -> None:
+        """After a commit: tell who waits, let the ids be forgotten, mark the position done."""
+        partition = upto.partition
+        with self._redis.pipeline(transaction=False) as pipeline:
+            notices.publish(pipeline, told)
+            for command_id in command_ids:
+                pipeline.expire(keys.command(partition, command_id), _REMEMBER_SECONDS)
+            if now - self._marked_at.get(partition, 0) >= _MARK_EVERY_MS:
+                pipeline.zadd(keys.marks(partition), {upto.stream_id: now})
+                self._marked_at[partition] = now
+            pipeline.set(keys.done(partition), upto.stream_id)
+            pipeline.execute()
+
+    def trim(self, partition: int, now: int) -> None:
+        """Forget log entries that were applied longer ago than they are kept."""
+        old = self._redis.zrange(
+            keys.marks(partition), now - KEEP_MS, 0, desc=True, byscore=True, offset=0, num=1
+        )
+        if not old:
+            return
+        mark = Position.from_stream_id(partition, old[0].decode())
+        # MINID keeps the entry of that id itself, so the last one that was applied stays readable.
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.xtrim(keys.log(partition), minid=mark.stream_id, approximate=True)
+            pipeline.zremrangebyscore(keys.marks(partition), 0, now - KEEP_MS)
+            pipeline.execute()

@@ -1,0 +1,1 @@
+"""Seam two, in SQL: events, heads, outcomes, checkpoints. Only ever appended or moved forward."""

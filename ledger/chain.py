@@ -1,0 +1,30 @@
+"""The hash chain: each event's hash covers the event and the hash before it in its partition."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+# What the first event of a partition links to.
+GENESIS = "0" * 64
+
+_COVERED = (
+    "partition",
+    "offset",
+    "item_id",
+    "version",
+    "type",
+    "data",
+    "command_id",
+    "actor",
+    "reason",
+    "recorded_at",
+    "effective_at",
+)
+
+
+def link(previous: str, row: Mapping[str, Any]) -> str:
+    """Return the SHA-256, in hex, of the previous hash and the event's row."""
+    covered = orjson.dumps([row[name] for name in _COVERED])
+    return hashlib.sha256(previous.encode() + covered).hexdigest()

@@ -1,0 +1,93 @@
+"""Engines for the two databases, set up so that a commit is on disk and readers only read."""
+
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+
+# Milliseconds; how long a PostgreSQL session of ours may hold others up.
+_POSTGRESQL_WRITER = (
+    "-c idle_in_transaction_session_timeout=5000 -c lock_timeout=2000 -c synchronous_commit=on"
+)
+_POSTGRESQL_READER = "-c default_transaction_read_only=on -c statement_timeout=10000"
+_TCP_USER_TIMEOUT = 10_000
+_SQLITE_BUSY_TIMEOUT = 5_000
+
+
+def writing_engine(url: str) -> Engine:
+    """Open the ledger for its writer. On SQLite there is one connection, and one process has it."""
+    if make_url(url).get_backend_name() == "sqlite":
+        return _sqlite_writer(url)
+    return create_engine(
+        url,
+        pool_size=4,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={
+            "options": _POSTGRESQL_WRITER,
+            "tcp_user_timeout": _TCP_USER_TIMEOUT,
+            "connect_timeout": 5,
+        },
+    )
+
+
+def reading_engine(url: str, connections: int = 4) -> Engine:
+    """Open the ledger for readers; the database itself refuses a write through it."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(
+            f"sqlite:///file:{parsed.database}?mode=ro&uri=true",
+            poolclass=QueuePool,
+            pool_size=connections,
+            max_overflow=connections,
+        )
+
+        @event.listens_for(engine, "connect")
+        def _only_read(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+            connection.isolation_level = None
+            _pragmas(connection, f"busy_timeout={_SQLITE_BUSY_TIMEOUT}", "query_only=ON")
+
+        @event.listens_for(engine, "begin")
+        def _one_snapshot(connection: object) -> None:
+            connection.exec_driver_sql("BEGIN")
+
+        return engine
+    return create_engine(
+        url,
+        pool_size=connections,
+        max_overflow=connections,
+        pool_pre_ping=True,
+        isolation_level="REPEATABLE READ",
+        connect_args={
+            "options": _POSTGRESQL_READER,
+            "tcp_user_timeout": _TCP_USER_TIMEOUT,
+            "connect_timeout": 5,
+        },
+    )
+
+
+def _sqlite_writer(url: str) -> Engine:
+    engine = create_engine(url, poolclass=QueuePool, pool_size=1, max_overflow=0)
+
+    @event.listens_for(engine, "connect")
+    def _durable(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        # The driver must not begin transactions of its own: ours begin with the write lock.
+        connection.isolation_level = None
+        _pragmas(
+            connection,
+            f"busy_timeout={_SQLITE_BUSY_TIMEOUT}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+        )
+
+    @event.listens_for(engine, "begin")
+    def _take_the_write_lock(connection: object) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _pragmas(connection: DBAPIConnection, *pragmas: str) -> None:
+    cursor = connection.cursor()
+    for pragma in pragmas:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

@@ -1,0 +1,36 @@
+"""Events, appended with gapless offsets and chained hashes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ledger import chain
+from ledger.bulk import insert_rows
+from ledger.codec import encode
+from ledger.recorded import Recorded
+from ledger.tables import events
+
+
+def append(connection: Connection, recorded: Sequence[Recorded], previous_hash: str) -> str:
+    """Append one partition's events in order and return the hash of the last one."""
+    rows: list[dict[str, Any]] = []
+    for each in recorded:
+        type_name, data = encode(each.event)
+        row: dict[str, Any] = {
+            "partition": each.partition,
+            "offset": each.offset,
+            "item_id": each.event.item_id,
+            "version": each.version,
+            "type": type_name,
+            "data": data,
+            "command_id": each.command_id,
+            "actor": each.actor,
+            "reason": each.reason,
+            "recorded_at": each.event.recorded_at,
+            "effective_at": each.event.effective_at,
+        }
+        previous_hash = row["hash"] = chain.link(previous_hash, row)
+        rows.append(row)
+    insert_rows(connection, events, rows)
+    return previous_hash

@@ -1,0 +1,65 @@
+"""Bring the schema of a database up to this release."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, make_url, text
+
+from ledger.engines import writing_engine
+
+# Any fixed number: PostgreSQL's advisory lock that keeps two migrations apart.
+_MIGRATION_LOCK = 4_871_203
+
+
+class SchemaOutOfDate(Exception):
+    """The database's schema is not the one of this release; `str()` says how to mend it."""
+
+
+def migrate(url: str) -> str:
+    """Apply what is missing, in one transaction, and return the revision reached.
+
+    Two callers at once are kept apart. Raises SQLAlchemy's errors where the database is not to be
+    had.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = writing_engine(url)
+    try:
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text("SET LOCAL lock_timeout = 0"))
+                connection.execute(
+                    text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
+                )
+            command.upgrade(_config(connection), "head")
+            return _current(connection) or ""
+    finally:
+        engine.dispose()
+
+
+def check_schema(engine: Engine) -> None:
+    """Raise SchemaOutOfDate where the schema is older or newer than this release."""
+    newest = ScriptDirectory.from_config(_config(None)).get_current_head()
+    with engine.connect() as connection:
+        current = _current(connection)
+    if current != newest:
+        raise SchemaOutOfDate(
+            f"the database has schema {current or 'none'} and this release wants {newest}: "
+            "run `itemledger migrate`"
+        )
+
+
+def _config(connection: Connection | None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _current(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()

@@ -1,0 +1,101 @@
+"""A partition's row: the lock of its writer, and how far the ledger has taken it."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, RowMapping, select, update
+
+from ledger.bulk import insert_rows
+from ledger.chain import GENESIS
+from ledger.tables import facts, partitions
+from runtime.positions import PartitionMismatch, Position
+
+_PARTITION_COUNT = "partitions"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a partition is taken: log position, ledger offset, last recorded_at, last hash."""
+
+    position: Position
+    offset: int
+    recorded_at: int
+    hash: str
+
+
+def lock(connection: Connection, partition: int) -> Checkpoint | None:
+    """Take the partition for this transaction; `None` where another writer has it."""
+    statement = select(partitions).where(partitions.c.partition == partition)
+    if connection.dialect.name == "postgresql":
+        statement = statement.with_for_update(skip_locked=True)
+    row = connection.execute(statement).mappings().one_or_none()
+    return None if row is None else _checkpoint(row)
+
+
+def read(engine: Engine, partition: int) -> Checkpoint:
+    with engine.connect() as connection:
+        statement = select(partitions).where(partitions.c.partition == partition)
+        return _checkpoint(connection.execute(statement).mappings().one())
+
+
+def move(connection: Connection, checkpoint: Checkpoint) -> None:
+    """Move the checkpoint forward, in the transaction that writes what it covers."""
+    connection.execute(
+        update(partitions)
+        .where(partitions.c.partition == checkpoint.position.partition)
+        .values(
+            {
+                "epoch": checkpoint.position.epoch,
+                "n": checkpoint.position.n,
+                "offset": checkpoint.offset,
+                "recorded_at": checkpoint.recorded_at,
+                "hash": checkpoint.hash,
+            }
+        )
+    )
+
+
+def stored_count(engine: Engine) -> int | None:
+    """Read the number of partitions the ledger was laid out for, `None` before the first start."""
+    with engine.connect() as connection:
+        value = connection.scalar(select(facts.c.value).where(facts.c.name == _PARTITION_COUNT))
+    return None if value is None else int(value)
+
+
+def lay_out(engine: Engine, count: int) -> None:
+    """Make the rows of all partitions at the first start.
+
+    Raises PartitionMismatch where the ledger was laid out for another number.
+    """
+    with engine.begin() as connection:
+        value = connection.scalar(select(facts.c.value).where(facts.c.name == _PARTITION_COUNT))
+        if value is None:
+            insert_rows(connection, facts, [{"name": _PARTITION_COUNT, "value": str(count)}])
+            insert_rows(
+                connection,
+                partitions,
+                [
+                    {
+                        "partition": partition,
+                        "epoch": 0,
+                        "n": 0,
+                        "offset": 0,
+                        "recorded_at": 0,
+                        "hash": GENESIS,
+                    }
+                    for partition in range(count)
+                ],
+            )
+        elif int(value) != count:
+            raise PartitionMismatch(
+                f"the ledger has {value} partitions and this process is told {count}: "
+                f"set ITEMLEDGER_PARTITIONS={value}, or start with an empty database"
+            )
+
+
+def _checkpoint(row: RowMapping) -> Checkpoint:
+    return Checkpoint(
+        Position(row["partition"], row["epoch"], row["n"]),
+        row["offset"],
+        row["recorded_at"],
+        row["hash"],
+    )

@@ -1,0 +1,118 @@
+"""The tables of the ledger. Times are milliseconds since 1970."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+# Facts fixed at the first start, such as the number of partitions.
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# One row per partition: the lock of its writer, how far the log is taken (epoch, n), the last
+# offset given out, the last recorded_at and the last link of the hash chain.
+partitions = Table(
+    "partitions",
+    metadata,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+
+# What happened. `data` is the event's own members as JSON.
+events = Table(
+    "events",
+    metadata,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("item_id", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("command_id", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("effective_at", BigInteger, nullable=False),
+    Column("hash", Text, nullable=False),
+    UniqueConstraint("item_id", "version"),
+)
+
+# The last state of every item, for decide.
+heads = Table(
+    "heads",
+    metadata,
+    Column("item_id", Text, primary_key=True),
+    Column("partition", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text),
+    Column("price", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("deleted_at", BigInteger),
+    Column("effective_at", BigInteger, nullable=False),
+)
+
+# What became of every command.
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("command_id", Text, primary_key=True),
+    Column("partition", Integer, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Column("item_id", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("http_status", SmallInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("code", Text),
+    Column("detail", Text),
+    Column("fingerprint", Text, nullable=False),
+    Column("completed_at", BigInteger, nullable=False),
+    Index(None, "completed_at"),
+)
+
+# How far each projection has taken each partition, in ledger offsets.
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("projection", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("offset", BigInteger, nullable=False),
+)
+
+# Positions of the log that were acknowledged and are not there any more.
+gaps = Table(
+    "gaps",
+    metadata,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("from_epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("from_n", BigInteger, primary_key=True, autoincrement=False),
+    Column("to_epoch", BigInteger, nullable=False),
+    Column("to_n", BigInteger, nullable=False),
+    Column("noticed_at", BigInteger, nullable=False),
+)

@@ -1,0 +1,35 @@
+"""SQLite has one writing process: a lock beside the file keeps a second one out."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+
+class SecondWriter(Exception):
+    """Another process writes to this SQLite file; `str()` says what to do."""
+
+
+@contextmanager
+def sole_writer(url: str) -> Iterator[None]:
+    """Hold the lock while this process writes. PostgreSQL needs none. Raises SecondWriter."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        yield
+        return
+    path = Path(parsed.database + ".writer")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SecondWriter(
+                f"another worker writes to {parsed.database}: SQLite takes one; "
+                "stop that one, or use PostgreSQL (ITEMLEDGER_DATABASE_URL) for more"
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)

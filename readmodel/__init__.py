@@ -1,0 +1,1 @@
+"""Events become rows, rows become answers. Never touches the command API."""

@@ -1,0 +1,136 @@
+"""What became of a command: final outcomes from the ledger, the others from the log."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from flask import Response, request
+from sqlalchemy import Connection, Engine, Row, bindparam, select
+
+from eventlog.inspect import LogInspector
+from ledger.tables import outcomes
+from readmodel import params
+from readmodel.answers import REVALIDATE, answer
+from readmodel.problem_codes import COMMAND_NOT_FOUND, title_of
+from readmodel.problems import RETRY_AFTER, Trouble, problem
+from readmodel.views import history, items
+from runtime.positions import MalformedToken, Position
+from runtime.problems import Problem
+from runtime.times import rfc3339
+
+# Ids are given out by the command API; nothing else has to be looked for.
+_COMMAND_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
+_CREATED, _NO_CONTENT = 201, 204
+
+_OUTCOME = select(outcomes).where(outcomes.c.command_id == bindparam("command_id"))
+
+
+class CommandRoutes:
+    """Answers for commands; `inspector` is asked only about those without an outcome."""
+
+    def __init__(
+        self, reads: Engine, inspector: LogInspector, query_url: str, command_url: str
+    ) -> None:
+        self._reads = reads
+        self._inspector = inspector
+        self._query_url = query_url
+        self._command_url = command_url
+
+    def command(self, command_id: str) -> Response:
+        given = params.read(request.args, {"token": _position})
+        position: Position | None = given.get("token")
+        if _COMMAND_ID.fullmatch(command_id) is None:
+            raise _not_found(command_id)
+        final = self._final(command_id)
+        if final is not None:
+            return final
+        partition = None if position is None else position.partition
+        if self._inspector.is_waiting(command_id, partition):
+            return self._accepted(command_id, position)
+        # Between the two looks it may have been applied and forgotten by the log.
+        final = self._final(command_id)
+        if final is None:
+            raise _not_found(command_id)
+        return final
+
+    def _accepted(self, command_id: str, position: Position | None) -> Response:
+        members: dict[str, Any] = {"command_id": command_id, "status": "accepted"}
+        query = ""
+        if position is not None:
+            members["token"] = position.token
+            query = f"?token={position.token}"
+        members["links"] = {"command": f"{self._query_url}/commands/{command_id}{query}"}
+        return answer(orjson.dumps(members), {**REVALIDATE, **RETRY_AFTER})
+
+    def _final(self, command_id: str) -> Response | None:
+        with self._reads.connect() as connection:
+            row = connection.execute(_OUTCOME, {"command_id": command_id}).one_or_none()
+            if row is None:
+                return None
+            outcome = self._outcome(connection, row)
+        token = Position(row.partition, row.epoch, row.n).token
+        return answer(
+            orjson.dumps(
+                {
+                    "command_id": row.command_id,
+                    "item_id": row.item_id,
+                    "status": row.status,
+                    "outcome": outcome,
+                    "completed_at": rfc3339(row.completed_at),
+                    "token": token,
+                    "links": {
+                        "command": f"{self._query_url}/commands/{row.command_id}?token={token}",
+                        "item": self._item_url(row.item_id),
+                    },
+                }
+            )
+        )
+
+    def _outcome(self, connection: Connection, row: Row[*tuple[Any, ...]]) -> Mapping[str, object]:
+        """Write what waiting for the command would have answered."""
+        if row.code is not None:
+            refusal = Problem(
+                status=row.http_status,
+                code=row.code,
+                title=title_of(row.code),
+                detail=row.detail or "",
+                extra={"current_version": row.version} if row.version else {},
+            )
+            return _answered(row.http_status, {}, refusal.document(self._command_url))
+        if row.http_status == _NO_CONTENT:
+            return _answered(row.http_status, {}, None)
+        headers = {"ETag": f'"{row.version}"'}
+        if row.http_status == _CREATED:
+            headers["Location"] = self._item_url(row.item_id)
+        body = _body_at(connection, row.item_id, row.version)
+        return _answered(row.http_status, headers, orjson.Fragment(body))
+
+    def _item_url(self, item_id: str) -> str:
+        return f"{self._query_url}/items/{item_id}"
+
+
+def _answered(status: int, headers: Mapping[str, str], body: object) -> Mapping[str, object]:
+    return {"status": status, "headers": headers, "body": body}
+
+
+def _body_at(connection: Connection, item_id: str, version: int) -> str:
+    """Render the item as it was at a version; as it is now it is rendered already."""
+    current = items.find(connection, item_id)
+    if current is not None and current.version == version:
+        return current.body
+    item = history.item_at(connection, item_id, version)
+    if item is None:
+        raise LookupError(f"item {item_id} has an outcome at version {version} and no events")
+    return items.render(item)
+
+
+def _position(token: str) -> Position:
+    try:
+        return Position.from_token(token)
+    except MalformedToken as error:
+        raise params.BadValue("malformed-token", str(error)) from error
+
+
+def _not_found(command_id: str) -> Trouble:
+    return Trouble(problem(COMMAND_NOT_FOUND, f"no command {command_id} is known"))

@@ -1,0 +1,145 @@
+"""The resources of items: the list, one item, its history."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from flask import Response, request
+from sqlalchemy import Engine
+from werkzeug.datastructures import MultiDict
+
+from domain import rules
+from domain.refusals import DomainError, ItemGone, ItemNotFound, RuleBroken
+from readmodel import params
+from readmodel.answers import REVALIDATE, answer
+from readmodel.cursors import BadCursor, Cursors
+from readmodel.problems import Trouble
+from readmodel.views import history as history_view
+from readmodel.views import items as items_view
+from readmodel.views.items import Filter, Sort, SortField
+from runtime.problems import STATUS_OF_KIND, Problem
+
+_FIELDS: tuple[SortField, ...] = ("id", "name", "price", "updated_at")
+SORTS: Mapping[str, Sort] = {each: Sort(each) for each in _FIELDS} | {
+    f"-{each}": Sort(each, descending=True) for each in _FIELDS
+}
+
+_FILTERS: Mapping[str, params.Reader] = {
+    "price_min": params.price,
+    "price_max": params.price,
+    "currency": params.currency,
+    "updated_since": params.moment,
+    "ids": params.ids,
+    "include_deleted": params.flag,
+}
+_PAGING: Mapping[str, params.Reader] = {"limit": params.limit, "cursor": params.text}
+_LIST: Mapping[str, params.Reader] = {**_FILTERS, **_PAGING, "sort": params.one_of(SORTS)}
+
+
+class ItemRoutes:
+    """Answers for items from `reads`; links are under `public_url`."""
+
+    def __init__(self, reads: Engine, cursors: Cursors, public_url: str) -> None:
+        self._reads = reads
+        self._cursors = cursors
+        self._public_url = public_url
+
+    def items(self) -> Response:
+        given = params.read(request.args, _LIST)
+        chosen = Filter(**{name: given[name] for name in _FILTERS if name in given})
+        sort: Sort = given.get("sort", Sort())
+        binding = ("items", sort, chosen)
+        after = self._place(given.get("cursor"), *binding)
+        limit: int = given.get("limit", params.DEFAULT_PAGE)
+        with self._reads.connect() as connection:
+            page = items_view.page(connection, chosen, sort, limit, after)
+        following = None if page.last is None else self._cursors.write(page.last, *binding)
+        joined = ",".join(page.bodies)
+        return answer(
+            f'{{"items":[{joined}],"next":{orjson.dumps(following).decode()}}}',
+            self._headers("/items", following),
+        )
+
+    def item(self, item_id: str) -> Response:
+        params.read(request.args, {})
+        known = _known(item_id)
+        with self._reads.connect() as connection:
+            found = items_view.find(connection, known)
+        if found is None:
+            raise _never_seen(item_id)
+        version, deleted_at, body = found
+        if deleted_at is not None:
+            raise self._gone(item_id, version)
+        etag = str(version)
+        headers = {**REVALIDATE, "ETag": f'"{etag}"'}
+        if request.if_none_match.contains_weak(etag):
+            return answer(b"", headers, 304)
+        return answer(body, headers)
+
+    def history(self, item_id: str) -> Response:
+        given = params.read(request.args, _PAGING)
+        known = _known(item_id)
+        binding = ("history", known)
+        before = self._place(given.get("cursor"), *binding)
+        limit: int = given.get("limit", params.DEFAULT_PAGE)
+        with self._reads.connect() as connection:
+            page = history_view.history(connection, known, limit, before)
+        if page is None:
+            raise _never_seen(item_id)
+        following = None if page.last is None else self._cursors.write(page.last, *binding)
+        return answer(
+            orjson.dumps({"events": page.events, "next": following}),
+            self._headers(f"/items/{known}/history", following),
+        )
+
+    def _place(self, cursor: str | None, *binding: object) -> Any:
+        if cursor is None:
+            return None
+        try:
+            return self._cursors.read(cursor, *binding)
+        except BadCursor as error:
+            raise params.bad("cursor", "cursor-mismatch", str(error)) from error
+
+    def _headers(self, path: str, following: str | None) -> Mapping[str, str]:
+        if following is None:
+            return REVALIDATE
+        query: MultiDict[str, str] = MultiDict(request.args)
+        query["cursor"] = following
+        url = f"{self._public_url}{path}?{urlencode(list(query.items()))}"
+        return {**REVALIDATE, "Link": f'<{url}>; rel="next"'}
+
+    def _gone(self, item_id: str, version: int) -> Trouble:
+        history = f"{self._public_url}/items/{item_id}/history"
+        detail = f"item {item_id} was deleted, at version {version}; its history is still there"
+        return _refused(
+            ItemGone,
+            detail,
+            {"current_version": version, "links": {"history": history}},
+            {"Link": f'<{history}>; rel="version-history"'},
+        )
+
+
+def _known(item_id: str) -> str:
+    """Refuse an id that no item can have before a database has to look at it."""
+    try:
+        return rules.item_id(item_id)
+    except RuleBroken as error:
+        raise _never_seen(item_id) from error
+
+
+def _never_seen(item_id: str) -> Trouble:
+    return _refused(ItemNotFound, f"there is no item {item_id}", {}, {})
+
+
+def _refused(
+    refusal: type[DomainError],
+    detail: str,
+    members: Mapping[str, object],
+    headers: Mapping[str, str],
+) -> Trouble:
+    status = STATUS_OF_KIND[refusal.kind]
+    return Trouble(
+        Problem(status, refusal.code, refusal.title, detail, extra=members),
+        {**REVALIDATE, **headers},
+    )

@@ -1,0 +1,157 @@
+"""The process `query`: the Flask application under granian, one worker process of it."""
+
+import os
+import signal
+import socket
+from functools import partial
+from pathlib import Path
+
+import structlog
+from flask import Flask
+from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from sqlalchemy import Engine, make_url, select
+from sqlalchemy.exc import OperationalError
+
+from eventlog.inspect import LogInspector
+from ledger.engines import reading_engine
+from ledger.migrate import SchemaOutOfDate, check_schema
+from ledger.tables import facts
+from readmodel.app import create_app
+from runtime.settings import Settings
+from runtime.telemetry import configure_logging
+from runtime.tether import die_with
+
+_PROCESS = "query"
+_THREADS = 4
+_BACKLOG = 1024
+# Requests taken in at once; others wait in the kernel's queue.
+_BACKPRESSURE = 256
+_SECONDS_TO_STOP = 5
+_REDIS_TIMEOUT = 2.0
+_PARTITIONS = "partitions"
+
+# Its loggers hand everything to ours.
+_GRANIAN_LOGGING = {
+    "formatters": {},
+    "handlers": {},
+    "loggers": {"_granian": {"level": "WARNING"}, "granian.access": {"level": "WARNING"}},
+}
+
+
+class CannotServeError(Exception):
+    """The process cannot start; `str()` is one line that says why and how to mend it."""
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT and return the exit code."""
+    configure_logging(settings, _PROCESS)
+    log = structlog.get_logger("readmodel")
+    try:
+        _check_database(settings)
+        address = _free_address(settings)
+    except CannotServeError as error:
+        log.error(str(error))  # noqa: TRY400  the line says all there is to say
+        return 1
+    server = Server(
+        "readmodel",
+        address=address,
+        port=settings.query_port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        workers=1,
+        blocking_threads=_threads(),
+        backlog=_BACKLOG,
+        backpressure=_BACKPRESSURE,
+        workers_kill_timeout=_SECONDS_TO_STOP,
+        log_level=LogLevels.warning,
+        log_dictconfig=_GRANIAN_LOGGING,
+    )
+    server.on_startup(partial(log.info, "serving", url=settings.public_query_url))
+    try:
+        server.serve(target_loader=partial(load_worker, settings, os.getpid()), wrap_loader=False)
+    except SystemExit as stopped:
+        return stopped.code if isinstance(stopped.code, int) else 1
+    return 0
+
+
+def load_worker(settings: Settings, parent: int) -> Flask:
+    """Build everything that the process of granian which answers requests needs, inside it."""
+    die_with(parent)
+    # Ctrl-C reaches this process too; its parent is the one that ends it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    configure_logging(settings, _PROCESS)
+    engine = reading_engine(settings.sql_url, connections=_threads())
+    inspector = LogInspector(looking_client(settings.log_url), partition_count(settings, engine))
+    return create_app(settings, engine, inspector)
+
+
+def looking_client(url: str) -> "Redis":
+    """Connect to the log for small questions, which may be asked twice."""
+    return Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
+        url,
+        retry=Retry(NoBackoff(), 1),
+        socket_timeout=_REDIS_TIMEOUT,
+        socket_connect_timeout=_REDIS_TIMEOUT,
+    )
+
+
+def partition_count(settings: Settings, engine: Engine) -> int:
+    """Find the number of partitions: as set, else as stored, else that of a first start."""
+    if settings.partitions is not None:
+        return settings.partitions
+    with engine.connect() as connection:
+        stored = connection.execute(
+            select(facts.c.value).where(facts.c.name == _PARTITIONS)
+        ).scalar_one_or_none()
+    return settings.default_partitions if stored is None else int(stored)
+
+
+def _check_database(settings: Settings) -> None:
+    engine = reading_engine(settings.sql_url, connections=1)
+    try:
+        file = make_url(settings.sql_url).database
+        if settings.is_sqlite and file and not Path(file).exists():
+            raise CannotServeError(f"there is no database {file} yet: run `itemledger migrate`")
+        check_schema(engine)
+    except SchemaOutOfDate as error:
+        raise CannotServeError(str(error)) from error
+    except OperationalError as error:
+        why = str(error.orig).partition("\n")[0]
+        raise CannotServeError(
+            f"the database does not answer: {why}; see that it runs, and to ITEMLEDGER_DATABASE_URL"
+        ) from error
+    finally:
+        engine.dispose()
+
+
+def _free_address(settings: Settings) -> str:
+    """Find the address to listen on and see that it is free.
+
+    Granian shares its port with whoever else shares theirs, so it would not notice itself.
+    """
+    host, port = settings.host, settings.query_port
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            # Connections that have just been closed are no reason to refuse.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise CannotServeError(
+            f"cannot listen on {host} port {port}: {why}; choose another with "
+            "ITEMLEDGER_QUERY_PORT or ITEMLEDGER_HOST"
+        ) from error
+    return str(address[0])
+
+
+def _threads() -> int:
+    return min(_THREADS, 2 * (os.cpu_count() or 1) + 1)

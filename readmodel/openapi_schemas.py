@@ -1,0 +1,173 @@
+"""The shapes of this service's answers, as JSON Schema with an example each."""
+
+from collections.abc import Mapping
+from typing import Any
+
+ITEM_ID = "85123A"
+_COMMAND_ID = "019c2f8e-7f6a-7c3e-9a55-0d7c1b5f3a10"
+_AT = "2026-11-22T08:00:00.000Z"
+
+_STRING: Mapping[str, Any] = {"type": "string"}
+_INTEGER: Mapping[str, Any] = {"type": "integer"}
+_NULLABLE: Mapping[str, Any] = {"type": ["string", "null"]}
+_TIME: Mapping[str, Any] = {"type": "string", "format": "date-time"}
+_OBJECT: Mapping[str, Any] = {"type": "object"}
+
+_ITEM = {
+    "id": ITEM_ID,
+    "name": "White hanging heart",
+    "description": None,
+    "price": 1299,
+    "currency": "EUR",
+    "version": 2,
+    "created_at": _AT,
+    "updated_at": _AT,
+    "deleted_at": None,
+}
+_EVENT = {
+    "version": 2,
+    "type": "ItemRepriced",
+    "changes": {"price": {"from": 999, "to": 1299}},
+    "actor": "anonymous",
+    "reason": "autumn prices",
+    "command_id": _COMMAND_ID,
+    "recorded_at": _AT,
+    "effective_at": _AT,
+}
+
+
+def _shape(
+    properties: Mapping[str, Any], example: Mapping[str, Any], *optional: str
+) -> Mapping[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+        "examples": [example],
+    }
+
+
+def _list_of(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"type": "array", "items": schema}
+
+
+SCHEMAS: Mapping[str, Any] = {
+    "Item": _shape(
+        {
+            "id": _STRING,
+            "name": _STRING,
+            "description": _NULLABLE,
+            "price": {"type": "integer", "description": "In minor units"},
+            "currency": _STRING,
+            "version": _INTEGER,
+            "created_at": _TIME,
+            "updated_at": _TIME,
+            "deleted_at": {"type": ["string", "null"], "format": "date-time"},
+        },
+        _ITEM,
+    ),
+    "ItemPage": _shape(
+        {"items": _list_of({"$ref": "#/components/schemas/Item"}), "next": _NULLABLE},
+        {"items": [_ITEM], "next": None},
+    ),
+    "History": _shape(
+        {
+            "events": _list_of(
+                _shape(
+                    {
+                        "version": _INTEGER,
+                        "type": _STRING,
+                        "changes": {
+                            "type": "object",
+                            "description": "Only what changed, by field",
+                            "additionalProperties": {
+                                "type": "object",
+                                "properties": {"from": {}, "to": {}},
+                                "required": ["from", "to"],
+                            },
+                        },
+                        "actor": _STRING,
+                        "reason": _NULLABLE,
+                        "command_id": _STRING,
+                        "recorded_at": _TIME,
+                        "effective_at": _TIME,
+                    },
+                    _EVENT,
+                )
+            ),
+            "next": _NULLABLE,
+        },
+        {"events": [_EVENT], "next": None},
+    ),
+    "Command": _shape(
+        {
+            "command_id": _STRING,
+            "item_id": _STRING,
+            "status": {
+                "type": "string",
+                "description": "accepted (not yet applied), applied, unchanged or rejected",
+            },
+            "outcome": _shape(
+                {
+                    "status": _INTEGER,
+                    "headers": {"type": "object", "additionalProperties": _STRING},
+                    "body": {"description": "The item, a problem, or null"},
+                },
+                {"status": 200, "headers": {"ETag": '"2"'}, "body": _ITEM},
+            ),
+            "completed_at": _TIME,
+            "token": _STRING,
+            "links": {"type": "object", "additionalProperties": _STRING},
+        },
+        {
+            "command_id": _COMMAND_ID,
+            "status": "accepted",
+            "token": "0.1763798400000.17",
+            "links": {"command": f"http://127.0.0.1:8001/commands/{_COMMAND_ID}"},
+        },
+        "item_id",
+        "outcome",
+        "completed_at",
+        "token",
+    ),
+    "Status": _shape(
+        {
+            "partitions": _list_of(_OBJECT),
+            "projections": _list_of(_OBJECT),
+            "totals": _OBJECT,
+        },
+        {
+            "partitions": [
+                {"partition": 0, "epoch": 1763798400000, "head": 17, "checkpoint": 17, "lag": 0}
+            ],
+            "projections": [{"projection": "items", "partition": 0, "offset": 21, "lag": 0}],
+            "totals": {"events": 21, "outcomes": 17},
+        },
+    ),
+    "Health": _shape(
+        {"status": _STRING, "checks": {"type": "object", "additionalProperties": _STRING}},
+        {"status": "ready", "checks": {"database": "ok", "schema": "ok", "log": "ok"}},
+        "checks",
+    ),
+    "OpenAPI": {"type": "object"},
+    "Problem": _shape(
+        {
+            "type": {"type": "string", "format": "uri"},
+            "title": _STRING,
+            "status": _INTEGER,
+            "detail": _STRING,
+            "code": _STRING,
+            "errors": _list_of(
+                {"type": "object", "properties": {"parameter": _STRING, "code": _STRING}}
+            ),
+        },
+        {
+            "type": "http://127.0.0.1:8001/problems/item-not-found",
+            "title": "No such item",
+            "status": 404,
+            "detail": f"there is no item {ITEM_ID}",
+            "code": "item-not-found",
+        },
+        "errors",
+    ),
+}

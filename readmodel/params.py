@@ -1,0 +1,126 @@
+"""Query parameters: read strictly, all mistakes of a request told at once."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from werkzeug.datastructures import MultiDict
+
+from domain import rules
+from domain.refusals import RuleBroken
+from runtime.times import parse_rfc3339
+
+PAGE_LIMIT = 200
+DEFAULT_PAGE = 50
+IDS_LIMIT = 200
+
+_DIGITS = re.compile(r"[0-9]{1,16}")
+_Chosen = TypeVar("_Chosen")
+
+Reader = Callable[[str], Any]
+
+
+class BadValue(ValueError):
+    """A value that a parameter does not take; `code` is stable, `str()` says what it takes."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class BadParameters(Exception):
+    """The query parameters of a request are not those of its resource."""
+
+    def __init__(self, errors: list[Mapping[str, str]]) -> None:
+        super().__init__("; ".join(f"{each['parameter']}: {each['detail']}" for each in errors))
+        self.errors = errors
+
+
+def read(args: MultiDict[str, str], readers: Mapping[str, Reader]) -> dict[str, Any]:
+    """Read the parameters that are there. Raises BadParameters naming every one that is wrong."""
+    values: dict[str, Any] = {}
+    errors: list[Mapping[str, str]] = []
+    for name, given in args.lists():
+        if name not in readers:
+            known = ", ".join(sorted(readers)) or "none"
+            detail = f"no parameter of this resource; it takes {known}"
+            errors.append(_error(name, "unknown-parameter", detail))
+        elif len(given) > 1:
+            errors.append(_error(name, "repeated-parameter", "given more than once"))
+        else:
+            try:
+                values[name] = readers[name](given[0])
+            except BadValue as error:
+                errors.append(_error(name, error.code, str(error)))
+    if errors:
+        raise BadParameters(errors)
+    return values
+
+
+def bad(parameter: str, code: str, detail: str) -> BadParameters:
+    """Make the refusal of a single parameter."""
+    return BadParameters([_error(parameter, code, detail)])
+
+
+def text(value: str) -> str:
+    return value
+
+
+def limit(value: str) -> int:
+    if _DIGITS.fullmatch(value) is None or not 1 <= int(value) <= PAGE_LIMIT:
+        raise BadValue("limit-range", f"a whole number from 1 to {PAGE_LIMIT}")
+    return int(value)
+
+
+def price(value: str) -> int:
+    if _DIGITS.fullmatch(value) is None or int(value) > rules.PRICE_LIMIT:
+        raise BadValue(
+            "price-range",
+            f"a whole number of minor units (12.99 EUR is 1299) from 0 to {rules.PRICE_LIMIT}",
+        )
+    return int(value)
+
+
+def currency(value: str) -> str:
+    try:
+        return rules.currency(value)
+    except RuleBroken as error:
+        raise BadValue(error.rule, str(error)) from error
+
+
+def moment(value: str) -> int:
+    try:
+        return parse_rfc3339(value)
+    except ValueError as error:
+        hint = "; in a URL a + is written %2B" if " " in value else ""
+        raise BadValue("not-a-time", f"{error}{hint}") from error
+
+
+def flag(value: str) -> bool:
+    return one_of({"true": True, "false": False})(value)
+
+
+def ids(value: str) -> tuple[str, ...]:
+    """Read a list of item ids; their order does not matter."""
+    given = sorted(set(value.split(",")))
+    if len(given) > IDS_LIMIT:
+        raise BadValue("too-many-ids", f"at most {IDS_LIMIT} ids, not {len(given)}")
+    try:
+        return tuple(rules.item_id(each) for each in given)
+    except RuleBroken as error:
+        raise BadValue(error.rule, f"{error}; several are separated by commas") from error
+
+
+def one_of(choices: Mapping[str, _Chosen]) -> Callable[[str], _Chosen]:
+    """Make the reader of a parameter that takes one of a few words."""
+
+    def choose(value: str) -> _Chosen:
+        if value not in choices:
+            raise BadValue("unknown-choice", f"one of {', '.join(choices)}")
+        return choices[value]
+
+    return choose
+
+
+def _error(parameter: str, code: str, detail: str) -> Mapping[str, str]:
+    return {"parameter": parameter, "code": code, "detail": detail}

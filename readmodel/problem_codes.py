@@ -1,0 +1,124 @@
+"""Every problem code that this service answers or reports, and what to do about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from domain.refusals import REFUSALS
+from runtime.problems import STATUS_OF_KIND
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemCode:
+    """One code: its usual status, its title, what it means and how to mend it."""
+
+    code: str
+    status: int
+    title: str
+    meaning: str
+    mend: str
+
+
+BAD_PARAMETER = ProblemCode(
+    "bad-parameter",
+    400,
+    "A query parameter is not right",
+    "A query parameter is unknown here, given twice, or has a value it does not take.",
+    "The members of errors name each parameter and say what it takes. A cursor only continues "
+    "the list it came from: same filters, same sort.",
+)
+BAD_REQUEST = ProblemCode(
+    "bad-request",
+    400,
+    "The request is not right",
+    "The request does not follow the rules of HTTP as this service reads them.",
+    "Compare the request with the description at /openapi.json.",
+)
+NOT_FOUND = ProblemCode(
+    "not-found",
+    404,
+    "Nothing is here",
+    "No resource of this service has this path.",
+    "The paths are listed at /openapi.json. Commands are sent to the command API.",
+)
+METHOD_NOT_ALLOWED = ProblemCode(
+    "method-not-allowed",
+    405,
+    "The method is not for this path",
+    "This service only answers reads. The header Allow lists the methods of the path.",
+    "Send changes to the command API.",
+)
+COMMAND_NOT_FOUND = ProblemCode(
+    "command-not-found",
+    404,
+    "No such command",
+    "No command of this id was accepted, or its outcome is older than what is kept.",
+    "Ask at the Location of the 202 answer as it is, its token included.",
+)
+LOG_UNAVAILABLE = ProblemCode(
+    "log-unavailable",
+    503,
+    "The log does not answer",
+    "What is asked for needs the log of accepted commands (Redis), and it does not answer.",
+    "Ask again after Retry-After seconds. Items and final outcomes are served meanwhile.",
+)
+DATABASE_UNAVAILABLE = ProblemCode(
+    "database-unavailable",
+    503,
+    "The database does not answer",
+    "The database that keeps items and outcomes does not answer or is too busy.",
+    "Ask again after Retry-After seconds.",
+)
+NOT_READY = ProblemCode(
+    "not-ready",
+    503,
+    "The service is not ready",
+    "At least one thing this service needs is missing; checks says which.",
+    "An old or missing schema is mended by itemledger migrate; otherwise see to the engine named.",
+)
+INTERNAL_ERROR = ProblemCode(
+    "internal-error",
+    500,
+    "The service failed",
+    "Something went wrong inside the service; it is in its log.",
+    "Try again; if it stays, report it with the time of the request.",
+)
+
+_MENDS: Mapping[str, str] = {
+    "invalid-value": "The members of errors name each value and say what it may be.",
+    "item-not-found": "Check the id. PUT creates an item under an id of your own.",
+    "item-deleted": "Its history is still there; POST /items/{id}/restore brings it back.",
+    "item-exists": "Use PUT to replace it, or PATCH to change it.",
+    "effective-at-too-early": "Give a later effective_at, or none: the item's history says which.",
+    "effective-at-in-future": "Give a moment in the past, or none for now.",
+    "precondition-failed": "Read the item again; current_version is its version now.",
+}
+
+_OWN = (
+    BAD_PARAMETER,
+    BAD_REQUEST,
+    NOT_FOUND,
+    METHOD_NOT_ALLOWED,
+    COMMAND_NOT_FOUND,
+    LOG_UNAVAILABLE,
+    DATABASE_UNAVAILABLE,
+    NOT_READY,
+    INTERNAL_ERROR,
+)
+_REFUSALS = (
+    ProblemCode(
+        each.code,
+        STATUS_OF_KIND[each.kind],
+        each.title,
+        (each.__doc__ or each.title).partition("\n")[0],
+        _MENDS.get(each.code, "The member detail says more."),
+    )
+    for each in REFUSALS
+)
+
+PROBLEM_CODES: Mapping[str, ProblemCode] = {each.code: each for each in (*_OWN, *_REFUSALS)}
+
+
+def title_of(code: str) -> str:
+    """Find the title of a code; one of a later release is its own title."""
+    known = PROBLEM_CODES.get(code)
+    return code if known is None else known.title

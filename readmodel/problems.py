@@ -1,0 +1,127 @@
+"""Every error leaves as a problem document; no framework's own page ever does."""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from flask import Flask, request
+from redis import RedisError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from structlog.typing import FilteringBoundLogger
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+
+from readmodel.answers import FRESH_ONLY, REVALIDATE, Answer, answer
+from readmodel.params import BadParameters
+from readmodel.problem_codes import (
+    BAD_PARAMETER,
+    BAD_REQUEST,
+    DATABASE_UNAVAILABLE,
+    INTERNAL_ERROR,
+    LOG_UNAVAILABLE,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    PROBLEM_CODES,
+    ProblemCode,
+)
+from runtime.problems import PROBLEM_JSON, Problem
+
+RETRY_AFTER = {"Retry-After": "1"}
+
+
+class Trouble(Exception):
+    """Ends a request with a problem and these headers."""
+
+    def __init__(self, problem: Problem, headers: Mapping[str, str] = REVALIDATE) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+        self.headers = headers
+
+
+def problem(code: ProblemCode, detail: str, **members: Any) -> Problem:
+    return Problem(code.status, code.code, code.title, detail, **members)
+
+
+def nothing_here(path: str) -> Trouble:
+    return Trouble(problem(NOT_FOUND, f"there is no {path} here; the paths are at /openapi.json"))
+
+
+def register_problems(app: Flask, service_url: str, log: FilteringBoundLogger) -> None:
+    """Answer every error of the application with a problem under this service's URL."""
+
+    def write(trouble: Trouble) -> Answer:
+        headers = {"X-Content-Type-Options": "nosniff", **trouble.headers}
+        written = answer(trouble.problem.body(service_url), headers, trouble.problem.status)
+        written.content_type = PROBLEM_JSON
+        return written
+
+    def answer_error(error: Exception) -> Answer:
+        trouble = _trouble(error)
+        match error:
+            case RedisError() | OperationalError() | InterfaceError() | PoolTimeout():
+                log.warning(trouble.problem.code, path=request.path, error=str(error))
+            case _ if trouble.problem.status == INTERNAL_ERROR.status:
+                log.error("request failed", path=request.path, exc_info=error)
+            case _:
+                pass
+        return write(trouble)
+
+    app.register_error_handler(Exception, answer_error)
+
+
+def problem_page(code: str) -> Answer:
+    """Explain a problem code to a person. Raises Trouble where there is no such code."""
+    known = PROBLEM_CODES.get(code)
+    if known is None:
+        raise nothing_here(f"/problems/{code}")
+    title, meaning, mend = escape(known.title), escape(known.meaning), escape(known.mend)
+    page = answer(
+        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
+        f"<h1>{title}</h1>\n<p><code>{known.code}</code>, status {known.status}</p>\n"
+        f"<h2>What it means</h2>\n<p>{meaning}</p>\n<h2>How to mend it</h2>\n<p>{mend}</p>\n"
+        "</html>\n",
+        {
+            "Cache-Control": "public, max-age=3600",
+            "Content-Security-Policy": "default-src 'none'; style-src 'self'",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+    page.content_type = "text/html; charset=utf-8"
+    return page
+
+
+def _trouble(error: Exception) -> Trouble:
+    headers: dict[str, str] = {}
+    match error:
+        case Trouble():
+            return error
+        case BadParameters():
+            detail = "one query parameter or more is not right; errors says which and why"
+            said = problem(BAD_PARAMETER, detail, errors=error.errors)
+        case RedisError():
+            headers = RETRY_AFTER
+            said = problem(
+                LOG_UNAVAILABLE,
+                "the log of accepted commands does not answer; ask again in a second",
+            )
+        case OperationalError() | InterfaceError() | PoolTimeout():
+            headers = RETRY_AFTER
+            said = problem(
+                DATABASE_UNAVAILABLE, "the database does not answer; ask again in a second"
+            )
+        case NotFound():
+            return nothing_here(request.path)
+        case MethodNotAllowed():
+            allowed = ", ".join(sorted(error.valid_methods or ()))
+            headers = {"Allow": allowed}
+            said = problem(
+                METHOD_NOT_ALLOWED, f"{request.method} is not for this path; it takes {allowed}"
+            )
+        case HTTPException() if error.code is not None and 400 <= error.code < 500:  # noqa: PLR2004
+            detail = error.description or BAD_REQUEST.meaning
+            said = Problem(error.code, BAD_REQUEST.code, BAD_REQUEST.title, detail)
+        case _:
+            said = problem(
+                INTERNAL_ERROR, "the request could not be answered; the service's log says why"
+            )
+    return Trouble(said, {**FRESH_ONLY, **headers})

@@ -1,0 +1,1 @@
+"""One file per view: its table, its `project`, its queries."""

@@ -1,0 +1,125 @@
+"""The history of an item, read from the ledger itself: its events and what each one changed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, select
+
+from domain.evolve import evolve, fold
+from domain.item import Item
+from ledger.codec import decode
+from ledger.tables import events
+from runtime.times import rfc3339
+
+_FIELDS = ("name", "description", "price", "currency")
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """A stretch of a history, newest first; `last` is its oldest version where older follow."""
+
+    events: list[dict[str, Any]]
+    last: int | None
+
+
+_COLUMNS = (
+    events.c.item_id,
+    events.c.version,
+    events.c.type,
+    events.c.data,
+    events.c.command_id,
+    events.c.actor,
+    events.c.reason,
+    events.c.recorded_at,
+    events.c.effective_at,
+)
+
+_OLDER = (
+    select(*_COLUMNS)
+    .where(events.c.item_id == bindparam("item_id"), events.c.version < bindparam("before"))
+    .order_by(events.c.version.desc())
+    .limit(bindparam("limit"))
+)
+
+_last_of_each_type = (
+    select(func.max(events.c.version).label("version"))
+    .where(events.c.item_id == bindparam("item_id"), events.c.version <= bindparam("version"))
+    .group_by(events.c.type)
+    .subquery()
+)
+
+_DECIDING = (
+    select(*_COLUMNS)
+    .join(_last_of_each_type, events.c.version == _last_of_each_type.c.version)
+    .where(events.c.item_id == bindparam("item_id"))
+    .order_by(events.c.version)
+)
+
+_NEWEST = 2**63 - 1
+
+
+def item_at(connection: Connection, item_id: str, version: int) -> Item | None:
+    """Rebuild the item as it was at a version it has reached; `None` before its first event.
+
+    Every event overwrites what earlier ones of its type said, so the last of each type is enough:
+    a handful of events, however long the history.
+    """
+    rows = connection.execute(_DECIDING, {"item_id": item_id, "version": version}).all()
+    item = fold(map(_event, rows))
+    return None if item is None else replace(item, version=version)
+
+
+def history(
+    connection: Connection, item_id: str, limit: int, before: int | None
+) -> HistoryPage | None:
+    """Read up to `limit` events older than version `before`; `None` for an item never seen."""
+    found = connection.execute(
+        _OLDER,
+        {
+            "item_id": item_id,
+            "before": _NEWEST if before is None else before,
+            "limit": limit + 1,
+        },
+    ).all()
+    if not found:
+        return None
+    rows = found[:limit]
+    oldest = rows[-1].version
+    start = item_at(connection, item_id, oldest - 1) if oldest > 1 else None
+    described = list(_describe(reversed(rows), start))
+    described.reverse()
+    return HistoryPage(described, oldest if len(found) > limit else None)
+
+
+def _describe(
+    rows: Iterable[Row[*tuple[Any, ...]]], start: Item | None
+) -> Iterable[dict[str, Any]]:
+    """Say of each event, oldest first, what it changed; `start` is the item before them."""
+    item = start
+    for row in rows:
+        after = evolve(item, _event(row))
+        yield {
+            "version": row.version,
+            "type": row.type,
+            "changes": _changes(item, after),
+            "actor": row.actor,
+            "reason": row.reason,
+            "command_id": row.command_id,
+            "recorded_at": rfc3339(row.recorded_at),
+            "effective_at": rfc3339(row.effective_at),
+        }
+        item = after
+
+
+def _changes(before: Item | None, after: Item) -> dict[str, dict[str, Any]]:
+    changes: dict[str, dict[str, Any]] = {}
+    for field in _FIELDS:
+        old, new = getattr(before, field, None), getattr(after, field)
+        if old != new:
+            changes[field] = {"from": old, "to": new}
+    return changes
+
+
+def _event(row: Row[*tuple[Any, ...]]) -> Any:
+    return decode(row.type, row.data, row.item_id, row.recorded_at, row.effective_at)

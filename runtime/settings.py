@@ -1,0 +1,187 @@
+"""The settings of every process: from the environment (`ITEMLEDGER_…`) and from `.env`."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+PREFIX = "ITEMLEDGER_"
+
+# Names another file than `.env`, or none where it is empty: `up` gives its children exactly the
+# settings they may touch, and a file in the working directory must not add to them.
+ENV_FILE_VARIABLE = "ITEMLEDGER_ENV_FILE"
+
+SQLITE_PARTITIONS = 1
+POSTGRESQL_PARTITIONS = 8
+
+# sun_path of a unix socket address holds 108 bytes on Linux and 104 on macOS, final NUL included.
+_SOCKET_PATH_LIMIT = 103
+
+_Port = Annotated[int, Field(ge=1, le=65535)]
+_Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
+
+
+class Settings(BaseSettings):
+    """Facts, read once at the start of a process and then handed down as an argument."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+    )
+
+    data: Path = Field(
+        default=Path("data"), description="Folder of the embedded engines: one `up` at a time."
+    )
+    host: str = Field(default="127.0.0.1", description="Address both services listen on.")
+    command_port: _Port = Field(default=8000, description="Port of the command API.")
+    query_port: _Port = Field(default=8001, description="Port of the query API.")
+    command_url: str | None = Field(
+        default=None,
+        description="Public URL of the command API. Default: http:// with host and port.",
+    )
+    query_url: str | None = Field(
+        default=None,
+        description="Public URL of the query API, in `Location` and links. "
+        "Default: http:// with host and port.",
+    )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Worker processes that `up` starts; on SQLite exactly 1.",
+    )
+    redis_url: str | None = Field(
+        default=None,
+        description="Redis or Valkey that keeps the log. "
+        "Default: the embedded Valkey of the data folder.",
+    )
+    ring_url: str | None = Field(
+        default=None,
+        description="Redis for the doorbells (RQ) alone; may lose everything. "
+        "Default: the log's Redis.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="SQLAlchemy URL, `postgresql+psycopg://…` or `sqlite:///…`. "
+        "Default: SQLite in the data folder.",
+    )
+    partitions: int | None = Field(
+        default=None,
+        ge=1,
+        le=1024,
+        description="Partitions of the log, fixed at the first start. Default: what is stored, "
+        "else 1 with the embedded engines and 8 with PostgreSQL or a Redis of your own.",
+    )
+    fresh_partitions: int | None = Field(
+        default=None,
+        ge=1,
+        le=1024,
+        description="Partitions where none are stored yet and `partitions` is not given; "
+        "`up` sets it for its own children.",
+    )
+    default_currency: _Currency = Field(
+        default="EUR", description="ISO 4217 code of a new item that names none."
+    )
+    cursor_secret: str = Field(
+        default="itemledger",
+        repr=False,
+        description="Key that signs the cursors of paged answers, the same in all query processes. "
+        "A cursor grants nothing: the default stops accidents, one of your own stops tampering.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level that is logged."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="JSON lines or coloured text; `auto` looks for a terminal."
+    )
+    heartbeat: Path | None = Field(
+        default=None,
+        description="File that a worker or cron touches twice a second while it is alive; "
+        "`up` sets it for its own children.",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read, in this order: arguments, the environment, `.env` or what is named in its place."""
+        named = os.environ.get(ENV_FILE_VARIABLE)
+        if named is not None:
+            dotenv_settings = DotEnvSettingsSource(settings_cls, env_file=named or None)
+        return init_settings, env_settings, dotenv_settings, file_secret_settings
+
+    @property
+    def public_command_url(self) -> str:
+        return (self.command_url or self.local_command_url).rstrip("/")
+
+    @property
+    def public_query_url(self) -> str:
+        return (self.query_url or self.local_query_url).rstrip("/")
+
+    @property
+    def local_command_url(self) -> str:
+        """URL at which this machine reaches the command API."""
+        return self._local_url(self.command_port)
+
+    @property
+    def local_query_url(self) -> str:
+        """URL at which this machine reaches the query API."""
+        return self._local_url(self.query_port)
+
+    @property
+    def log_url(self) -> str:
+        """URL of the Redis that keeps the log."""
+        return self.redis_url or f"unix://{self.valkey_socket}"
+
+    @property
+    def doorbell_url(self) -> str:
+        """URL of the Redis that carries RQ's doorbells."""
+        return self.ring_url or self.log_url
+
+    @property
+    def sql_url(self) -> str:
+        """URL of the database that keeps the ledger and the views."""
+        return self.database_url or f"sqlite:///{self.data.absolute() / 'itemledger.db'}"
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.sql_url.startswith("sqlite")
+
+    @property
+    def default_partitions(self) -> int:
+        """Partition count of a deployment that neither says nor has stored one."""
+        if self.fresh_partitions is not None:
+            return self.fresh_partitions
+        embedded = self.redis_url is None and self.is_sqlite
+        return SQLITE_PARTITIONS if embedded else POSTGRESQL_PARTITIONS
+
+    @property
+    def valkey_socket(self) -> Path:
+        """Socket of the embedded Valkey: in the data folder, or elsewhere if its path is long."""
+        inside = self.data.absolute() / "valkey" / "valkey.sock"
+        if len(os.fsencode(inside)) <= _SOCKET_PATH_LIMIT:
+            return inside
+        name = hashlib.sha256(os.fsencode(self.data.absolute())).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"itemledger-{os.getuid()}-{name}" / "valkey.sock"
+
+    def _local_url(self, port: int) -> str:
+        anywhere = self.host in {"0.0.0.0", "::", ""}  # noqa: S104  compared, never bound
+        host = "127.0.0.1" if anywhere else self.host
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

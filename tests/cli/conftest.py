@@ -1,0 +1,28 @@
+import os
+import socket
+
+import pytest
+
+from runtime.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_a_developer(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("ITEMLEDGER_") and not name.startswith("ITEMLEDGER_TEST_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("ITEMLEDGER_ENV_FILE", "")
+
+
+@pytest.fixture
+def free_ports() -> tuple[int, int]:
+    """Two ports that nobody listens on; each was somebody's a moment ago and nobody asks for it."""
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings()

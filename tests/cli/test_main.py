@@ -1,0 +1,46 @@
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+
+COMMANDS = ["up", "api", "query", "worker", "cron", "migrate", "version"]
+
+
+def test_the_help_names_every_command() -> None:
+    answer = CliRunner().invoke(app, ["--help"])
+    assert answer.exit_code == 0
+    for command in COMMANDS:
+        assert command in answer.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    answer = CliRunner().invoke(app, [command, "--help"])
+    assert answer.exit_code == 0
+    assert "Usage: " in answer.output
+
+
+def test_up_has_its_options() -> None:
+    answer = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["up", "--help"])
+    for option in ("data", "host", "command-port", "query-port", "workers"):
+        assert f"--{option}" in answer.output
+    for option in ("redis-url", "database-url"):
+        assert f"--{option}" in answer.output
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    assert CliRunner().invoke(app, ["version"]).output == f"itemledger {version('itemledger')}\n"
+
+
+def test_the_console_command_loads_no_room_before_it_has_to() -> None:
+    code = (
+        "import sys, cli.main\n"
+        "rooms = {'api', 'eventlog', 'ledger', 'readmodel', 'worker', 'sqlalchemy', 'redis'}\n"
+        "sys.exit(', '.join(rooms & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""

@@ -1,0 +1,124 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from runtime.lock import lock_folder
+from tests.runtime.waiting import lines, runs, wait_until
+
+ROOT = Path(__file__).parents[2]
+
+
+class Deployment:
+    """One `up` with stand-ins, in a folder of its own."""
+
+    def __init__(self, folder: Path, ports: tuple[int, int]) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self.ports = ports
+        self.out = folder / "out"
+
+    @contextmanager
+    def up(self) -> Iterator[subprocess.Popen[bytes]]:
+        env = os.environ | {
+            "PYTHONPATH": str(ROOT),
+            "STAND_INS": str(self.folder),
+            "ITEMLEDGER_DATA": str(self.data),
+            "ITEMLEDGER_COMMAND_PORT": str(self.ports[0]),
+            "ITEMLEDGER_QUERY_PORT": str(self.ports[1]),
+        }
+        command = [sys.executable, "-m", "tests.cli.stand_ins"]
+        with self.out.open("wb") as out, subprocess.Popen(command, env=env, stdout=out) as process:
+            try:
+                wait_until(lambda: "Ctrl-C stops it" in self.out.read_text(), "being ready")
+                yield process
+            finally:
+                process.kill()
+
+    def pids(self, name: str) -> list[int]:
+        starts = [line.split() for line in lines(self.folder / "starts")]
+        return [int(pid) for started, pid in starts if started == name]
+
+    def ends(self) -> list[str]:
+        return lines(self.folder / "ends")
+
+
+@pytest.fixture
+def deployment(tmp_path: Path, free_ports: tuple[int, int]) -> Deployment:
+    return Deployment(tmp_path, free_ports)
+
+
+def everything_of(process: subprocess.Popen[bytes]) -> list[int]:
+    return [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_stops_everything_in_order(deployment: Deployment, number: int) -> None:
+    with deployment.up() as process:
+        family = everything_of(process)
+        assert len(family) == 5
+        process.send_signal(number)
+        assert process.wait() == 0
+    assert deployment.ends() == ["api", "worker", "cron", "query"]
+    assert not any(map(runs, family))
+    assert "bye bye" in (deployment.data / "valkey" / "valkey.log").read_text()
+    lock_folder(deployment.data, patience=0).release()
+
+
+def test_a_second_ctrl_c_while_stopping_breaks_nothing(deployment: Deployment) -> None:
+    with deployment.up() as process:
+        family = everything_of(process)
+        # A child that is stopped hears nothing, so that `up` is still stopping at the second one.
+        os.kill(deployment.pids("api")[0], signal.SIGSTOP)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        os.kill(deployment.pids("api")[0], signal.SIGCONT)
+        assert process.wait() == 0
+    assert deployment.ends() == ["api", "worker", "cron", "query"]
+    assert not any(map(runs, family))
+
+
+def test_it_says_where_both_services_are(deployment: Deployment) -> None:
+    with deployment.up():
+        said = deployment.out.read_text()
+    for port in deployment.ports:
+        assert f"http://127.0.0.1:{port}" in said
+
+
+def test_a_killed_process_comes_back(deployment: Deployment) -> None:
+    with deployment.up():
+        for name in ("api", "query", "worker", "cron"):
+            os.kill(deployment.pids(name)[0], signal.SIGKILL)
+            wait_until(lambda name=name: len(deployment.pids(name)) == 2, f"{name} coming back")
+
+
+def test_after_a_kill_of_up_nothing_runs_and_it_starts_again(deployment: Deployment) -> None:
+    with deployment.up() as process:
+        family = everything_of(process)
+        process.kill()
+        process.wait()
+        with deployment.up():
+            assert not any(map(runs, family))
+
+
+def test_the_environment_of_a_child_names_no_store_it_may_not_touch(
+    deployment: Deployment,
+) -> None:
+    (deployment.folder / ".env").write_text("ITEMLEDGER_DATABASE_URL=sqlite:///elsewhere.db\n")
+    with deployment.up():
+        pass
+    api = json.loads((deployment.folder / "api.json").read_text())
+    query = json.loads((deployment.folder / "query.json").read_text())
+    assert "ITEMLEDGER_DATABASE_URL" not in api
+    assert query["ITEMLEDGER_DATABASE_URL"] == f"sqlite:///{deployment.data}/itemledger.db"
+    assert api["ITEMLEDGER_REDIS_URL"] == f"unix://{deployment.data}/valkey/valkey.sock"
+    assert "ITEMLEDGER_HEARTBEAT" not in query
+    assert api["ITEMLEDGER_ENV_FILE"] == ""

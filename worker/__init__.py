@@ -1,0 +1,1 @@
+"""Log in, one transaction out. Serves no HTTP."""

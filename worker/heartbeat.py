@@ -1,0 +1,20 @@
+"""A sign of life: a file touched twice a second, unless a batch hangs."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+_EVERY = 0.5
+# Seconds. A batch takes milliseconds and the database's own time-outs end it long before this.
+_HANGING = 30.0
+
+
+def beat(path: Path, longest_batch: Callable[[], float], stopping: threading.Event) -> None:
+    """Touch the file until the process is to stop. A frozen process, or one whose batch hangs, does
+    not touch it, and the supervisor ends it.
+    """
+    while True:
+        if longest_batch() < _HANGING:
+            path.touch()
+        if stopping.wait(_EVERY):
+            return

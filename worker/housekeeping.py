@@ -1,0 +1,36 @@
+"""Forgetting what is kept no longer: old outcomes in SQL, applied entries in an idle log."""
+
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy import Engine
+
+from eventlog.reader import LogReader
+from ledger import outcomes
+
+# Outcomes are promised for 30 days; one more for clocks that differ.
+KEEP_OUTCOMES_MS = 31 * 24 * 60 * 60 * 1000
+# Rows per transaction: other writers wait no longer than this takes.
+_AT_ONCE = 5_000
+
+log = structlog.get_logger()
+
+
+class Housekeeping:
+    def __init__(self, engine: Engine, reader: LogReader, clock: Callable[[], int]) -> None:
+        self._engine = engine
+        self._reader = reader
+        self._clock = clock
+
+    def run(self) -> None:
+        now = self._clock()
+        forgotten = 0
+        while True:
+            with self._engine.begin() as connection:
+                count = outcomes.forget(connection, now - KEEP_OUTCOMES_MS, _AT_ONCE)
+            forgotten += count
+            if count < _AT_ONCE:
+                break
+        for partition in range(self._reader.partitions):
+            self._reader.trim(partition, now)
+        log.info("housekeeping done", outcomes_forgotten=forgotten)

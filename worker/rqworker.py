@@ -1,0 +1,92 @@
+"""RQ's worker, narrowed: no fork, no time-out inside a transaction, and only the functions that are
+allowed, whatever a job hash may say.
+"""
+
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from redis import Redis
+from rq import Queue, SimpleWorker
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.timeouts import BaseDeathPenalty
+
+from eventlog import keys
+from eventlog.ring import ALLOWED
+
+# Seconds. RQ's own recovery is slow by default; the sweeper is the fast one.
+_MAINTENANCE = 15
+_WORKER_TTL = 60
+
+
+class ForbiddenJob(Exception):
+    """A job names a function that is not one of ours."""
+
+
+class OwnJob(Job):
+    """A job that can call nothing but our own functions, and never with arguments."""
+
+    @property
+    def func(self) -> Callable[..., Any]:
+        if self.func_name not in ALLOWED or self.args or self.kwargs or self.instance is not None:
+            raise ForbiddenJob(f"{self.func_name!r} is no job of this service")
+        return super().func
+
+    @property
+    def success_callback(self) -> None:
+        return None
+
+    @property
+    def failure_callback(self) -> None:
+        return None
+
+    @property
+    def stopped_callback(self) -> None:
+        return None
+
+    def send_webhooks(self, *_: object, **__: object) -> None:
+        """Do not call anybody a job hash names."""
+
+
+class NoDeathPenalty(BaseDeathPenalty):
+    """Drain watches its own time: RQ's alarm could go off between a commit and its notices."""
+
+    def setup_death_penalty(self) -> None:
+        pass
+
+    def cancel_death_penalty(self) -> None:
+        pass
+
+
+class OwnWorker(SimpleWorker):
+    """Listens to exactly one queue: with two, RQ loses a job when the worker dies at its pop."""
+
+    job_class = OwnJob
+    death_penalty_class = NoDeathPenalty
+    max_connection_wait_time = 2.0
+    log_result_lifespan = False
+    stopping: threading.Event
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """Let the batch in hand end first; idle, end at once."""
+        self.stopping.set()
+        super().request_stop(signum, frame)
+
+
+def make_worker(redis: "Redis", name: str, stopping: threading.Event) -> OwnWorker:
+    """Make a worker that sets `stopping` when it is told to end."""
+    queue = Queue(keys.QUEUE, connection=redis, serializer=JSONSerializer, job_class=OwnJob)
+    worker = OwnWorker(
+        [queue],
+        name=name,
+        connection=redis,
+        serializer=JSONSerializer,
+        job_class=OwnJob,
+        maintenance_interval=_MAINTENANCE,
+        worker_ttl=_WORKER_TTL,
+        log_job_description=False,
+    )
+    worker.stopping = stopping
+    return worker
