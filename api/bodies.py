@@ -15,6 +15,8 @@ from runtime.problems import Problem
 JSON = frozenset({"application/json"})
 MERGE_PATCH = frozenset({"application/merge-patch+json", "application/json"})
 
+_OPERATIONS = frozenset({"create", "put", "patch", "delete"})
+
 _Model = TypeVar("_Model", bound=BaseModel)
 
 # pydantic's kinds of error, as the codes and sentences of this service.
@@ -35,8 +37,8 @@ _CODES: Mapping[str, tuple[str, str]] = {
 async def read_body(request: Request, model: type[_Model], media_types: Collection[str]) -> _Model:
     """Read the body as the model.
 
-    Raises ProblemRaised: 415 for another media type, 400 where it is not JSON, 422 with a pointer to
-    every wrong spot.
+    Raises ProblemRaised: 415 for another media type, 400 where it is not JSON, 422 with a pointer
+    to every wrong spot.
     """
     require_media_type(request, media_types)
     body = await request.body()
@@ -78,11 +80,9 @@ def _raised(error: ValidationError) -> ProblemRaised:
 def _spot(error: ErrorDetails, prefix: str) -> Mapping[str, str]:
     location = error["loc"]
     # A discriminated union puts the tag into the location; it is no part of the document.
-    path = [
-        each for each in location if not (prefix and each in {"create", "put", "patch", "delete"})
-    ]
+    path = location[1:] if prefix and location[:1] and location[0] in _OPERATIONS else location
     code, detail = _CODES.get(error["type"], (error["type"].replace("_", "-"), error["msg"]))
-    if error["type"] == "int_type" and path[-1:] == ["price"]:
+    if error["type"] == "int_type" and path[-1:] == ("price",):
         detail = _price_hint(error["input"])
     return {"pointer": prefix + _pointer(path), "code": code, "detail": detail}
 

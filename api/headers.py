@@ -27,7 +27,7 @@ class Preferences:
 
 
 def preferences(request: Request) -> Preferences:
-    """Read `Prefer`. What is malformed or unknown is ignored; of a repeated one the first counts."""
+    """Read `Prefer`. What is malformed is ignored; of a repeated one the first counts."""
     asked: dict[str, str] = {}
     for header in request.headers.getlist("prefer"):
         for part in header.split(","):

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from typing import Any
 
 import structlog
 import uvicorn
@@ -94,10 +95,13 @@ async def _serve(settings: Settings, partitions: int) -> int:
         key = batch_key(batch_id)
         if await asking.set(key, payload, nx=True, ex=_REMEMBER_BATCH_SECONDS):
             return None
-        before = await asking.get(key)
+        before: Any = await asking.get(key)
         return None if before is None else before.decode()
 
-    app = create_app(settings, partitions, batcher, waiters, now_ms, remember, asking.ping)
+    async def ping() -> None:
+        await asking.ping()
+
+    app = create_app(settings, partitions, batcher, waiters, now_ms, remember, ping)
     server = uvicorn.Server(
         uvicorn.Config(
             app,

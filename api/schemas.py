@@ -1,4 +1,4 @@
-"""The bodies the command API takes. Strings are kept as sent, but for a name's surrounding space."""
+"""The bodies the command API takes. Strings are kept as sent, but for space around a name."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar

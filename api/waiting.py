@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self, cast
 
 import structlog
 from redis.asyncio import Redis
@@ -53,7 +53,7 @@ class Waiters:
         await self._redis.aclose()
 
     @contextlib.contextmanager
-    def expect(self, waited: Sequence[Waited]) -> Iterator[list[asyncio.Future[Notice]]]:
+    def expect(self, waited: Sequence[Waited]) -> Generator[list[asyncio.Future[Notice]]]:
         """Give a future for the outcome of each command; to be entered before they are appended."""
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[Notice]] = []
@@ -88,7 +88,8 @@ class Waiters:
                     if troubled:
                         log.info("notices are heard again")
                     troubled = False
-                    async for message in pubsub.listen():
+                    messages = cast("AsyncIterator[dict[str, Any]]", pubsub.listen())
+                    async for message in messages:
                         self._hear(message["data"])
                     await asking
             except (RedisError, OSError) as error:

@@ -1,12 +1,14 @@
 """The console command: one function per word that follows `itemledger`."""
 
+import os
+import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.refusals import interrupted, read_settings, refusing
+from cli.refusals import INTERRUPTED, read_settings, refusing
 
 # A process loads only its own room: the imports stand in the commands.
 # ruff: noqa: PLC0415
@@ -156,6 +158,80 @@ def migrate() -> None:
         typer.echo(f"The schema is at revision {migrate_database(settings.sql_url)}.")
 
 
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="NDJSON, one JSON object a line; may be gzipped.")],
+    key: Annotated[
+        str | None,
+        typer.Option(
+            help="Key of an import to take up again: rows that were taken under it are not taken "
+            "again. Default: a new one.",
+        ),
+    ] = None,
+    command_url: Annotated[
+        str | None,
+        typer.Option(
+            help="URL of the command API. Default: http://127.0.0.1:8000.",
+            envvar="ITEMLEDGER_COMMAND_URL",
+            show_envvar=True,
+        ),
+    ] = None,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(
+            help="File for the rejected rows, made only if there are any. "
+            "Default: FILE's name and `.rejects.ndjson`, here.",
+        ),
+    ] = None,
+    patience: Annotated[
+        float,
+        typer.Option(min=0, help="Seconds without any progress after which it gives up."),
+    ] = 120.0,
+) -> None:
+    """Import the rows of FILE into a running service; end when every row is final.
+
+    A row is a command as in `POST /items/batch`: `id`, `name`, `price` and so on, with `op` create,
+    put (the default), patch or delete. The rows of one item are applied in the order of the file.
+
+    While the service is away the import waits and sends again what has no answer: nothing is
+    applied twice. Interrupted, it prints the command that goes on with it.
+
+    Exit code 0: all rows were accepted. 1: some were rejected, see the file for them.
+    2: FILE cannot be read. 3: the service cannot be reached.
+    """
+    with refusing():
+        given = command_url is not None and command_url != os.environ.get("ITEMLEDGER_COMMAND_URL")
+        settings = read_settings(command_url=command_url)
+        from cli.import_file import plan_import, run_import
+        from cli.reach import Service
+
+        service = Service("command", settings.public_command_url, given)
+        raise typer.Exit(run_import(plan_import(file, service, key, rejects, patience)))
+
+
+@app.command()
+def status(
+    query_url: Annotated[
+        str | None,
+        typer.Option(
+            help="URL of the query API. Default: http://127.0.0.1:8001.",
+            envvar="ITEMLEDGER_QUERY_URL",
+            show_envvar=True,
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the status document as it is.")
+    ] = False,
+) -> None:
+    """Show how far a running service has taken its log: per partition, and in total."""
+    with refusing():
+        settings = read_settings(query_url=query_url)
+        from cli.reach import Service
+        from cli.status import show_status
+
+        show_status(Service("query", settings.public_query_url), as_json=as_json)
+
+
 @app.command()
 def version() -> None:
     """Print the release."""
@@ -167,4 +243,4 @@ def main() -> None:
     try:
         app(prog_name="itemledger")
     except KeyboardInterrupt:
-        interrupted()
+        sys.exit(INTERRUPTED)

@@ -1,6 +1,5 @@
 """An operator's mistake is answered with one line that says how to mend it."""
 
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
@@ -14,6 +13,7 @@ from runtime.settings import PREFIX, Settings
 FAILED = 1
 WRONG_USAGE = 2
 UNREACHABLE = 3
+INTERRUPTED = 130  # what a shell answers for a command that Ctrl-C has ended
 
 _LONGEST_VALUE = 60
 
@@ -82,11 +82,6 @@ def database_refusal(url: str, error: Exception) -> Refusal:
         f"start it, or mend --database-url ({PREFIX}DATABASE_URL)",
         UNREACHABLE,
     )
-
-
-def interrupted() -> None:
-    """End quietly after a Ctrl-C that came where nothing had to be stopped."""
-    sys.exit(130)
 
 
 def _line(problem: ErrorDetails) -> str:

@@ -1,6 +1,7 @@
 """`itemledger up`: everything in one terminal, until one Ctrl-C."""
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,8 @@ def run_up(
     Raises Refusal, with nothing left running, where it cannot be started.
     """
     configure_logging(settings, "up")
+    # Our own looks at whether the services are ready are no news.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     if settings.is_sqlite and settings.workers > 1:
         raise Refusal(
             f"{settings.workers} workers need PostgreSQL (--database-url): "

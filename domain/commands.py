@@ -66,7 +66,7 @@ class PatchItem:
     item_id: str
     received_at: int
     name: str | None = None
-    description: str | None | Absent = ABSENT
+    description: str | Absent | None = ABSENT
     price: int | None = None
     currency: str | None = None
     expected: Expected = Existence.ANY

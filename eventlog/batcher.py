@@ -8,7 +8,7 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import structlog
 from redis.asyncio import ConnectionPool
@@ -209,7 +209,7 @@ class Batcher:
         try:
             for partition in order:
                 try:
-                    reply = await connection.read_response()
+                    reply = await _answer(connection)
                 except ResponseError as error:
                     script_missing |= isinstance(error, NoScriptError)
                     self._take_error(partition, unsettled, error, sent_before[partition])
@@ -266,3 +266,7 @@ class Batcher:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.disconnect(nowait=True)
+
+
+async def _answer(connection: AbstractConnection) -> Any:
+    return cast("Any", await connection.read_response())

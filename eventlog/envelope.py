@@ -63,13 +63,8 @@ def encode(entry: Entry) -> bytes:
                 "fp": entry.fingerprint,
                 **_encode_command(entry.command),
             }
-            for name, value in (
-                ("reply", entry.reply_to),
-                ("reason", entry.reason),
-                ("trace", entry.trace),
-            ):
-                if value is not None:
-                    document[name] = value
+            optional = {"reply": entry.reply_to, "reason": entry.reason, "trace": entry.trace}
+            document |= {name: value for name, value in optional.items() if value is not None}
         case Ask():
             document = {
                 "id": entry.id,
@@ -127,14 +122,7 @@ def _encode_command(command: Command) -> dict[str, Any]:
             }
         case PatchItem():
             document |= {"op": "patch", "exp": _encode_expected(command.expected)}
-            if command.name is not None:
-                document["name"] = command.name
-            if command.description is not ABSENT:
-                document["desc"] = command.description
-            if command.price is not None:
-                document["price"] = command.price
-            if command.currency is not None:
-                document["cur"] = command.currency
+            document |= _changes(command)
         case DeleteItem():
             document |= {"op": "delete", "exp": _encode_expected(command.expected)}
         case RestoreItem():
@@ -142,6 +130,15 @@ def _encode_command(command: Command) -> dict[str, Any]:
         case _:
             assert_never(command)
     return document
+
+
+def _changes(command: PatchItem) -> dict[str, Any]:
+    """List what a patch mentions; null is something it can say of a description only."""
+    said = {"name": command.name, "price": command.price, "cur": command.currency}
+    changes: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
+    if command.description is not ABSENT:
+        changes["desc"] = command.description
+    return changes
 
 
 def _decode_command(document: dict[str, Any]) -> Command:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from redis import Redis
 
@@ -34,7 +35,7 @@ class LogReader:
 
     def after(self, position: Position, count: int) -> list[LogEntry]:
         """Read up to `count` entries that follow the position."""
-        found = self._redis.xrange(
+        found: Any = self._redis.xrange(
             keys.log(position.partition), min=f"({position.stream_id}", count=count
         )
         return [
@@ -44,7 +45,7 @@ class LogReader:
 
     def epoch_ends(self, partition: int) -> Mapping[int, int]:
         """Tell how far every ended epoch went."""
-        ends = self._redis.hgetall(keys.epochs(partition))
+        ends: Any = self._redis.hgetall(keys.epochs(partition))
         return {int(epoch): int(n) for epoch, n in ends.items()}
 
     def waiting(self) -> dict[int, bytes]:
@@ -63,7 +64,7 @@ class LogReader:
 
     def done(self, partition: int) -> Position | None:
         """Tell up to where the partition was tidied up after its commits."""
-        mark = self._redis.get(keys.done(partition))
+        mark: Any = self._redis.get(keys.done(partition))
         return None if mark is None else Position.from_stream_id(partition, mark.decode())
 
     def tidy(
@@ -83,7 +84,7 @@ class LogReader:
 
     def trim(self, partition: int, now: int) -> None:
         """Forget log entries that were applied longer ago than they are kept."""
-        old = self._redis.zrange(
+        old: Any = self._redis.zrange(
             keys.marks(partition), now - KEEP_MS, 0, desc=True, byscore=True, offset=0, num=1
         )
         if not old:

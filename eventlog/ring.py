@@ -4,6 +4,7 @@ The RQ job is a doorbell, never the record: losing or doubling it can only delay
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from redis import Redis
 from rq import Queue, Retry
@@ -13,7 +14,6 @@ from eventlog import keys
 
 DRAIN = "worker.jobs.drain"
 HOUSEKEEP = "worker.jobs.housekeep"
-ALLOWED = frozenset({DRAIN, HOUSEKEEP})
 
 # Seconds. A doorbell that got lost is missed no longer than this.
 _RUNG_SECONDS = 10
@@ -29,7 +29,7 @@ class Ring:
         self._queue = Queue(keys.QUEUE, connection=redis, serializer=JSONSerializer)
 
     def ring(self, partitions: Iterable[int]) -> None:
-        """Say that these partitions have something to read, and wake a worker unless one was woken."""
+        """Say that these have something to read, and wake a worker unless one was woken."""
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.sadd(keys.READY, *partitions)
             pipeline.set(keys.RUNG, "1", nx=True, ex=_RUNG_SECONDS)
@@ -57,7 +57,7 @@ class Ring:
 
     def next_ready(self) -> int | None:
         """Take one partition that is ready, `None` when there is none."""
-        partition = self._redis.spop(keys.READY)
+        partition: Any = self._redis.spop(keys.READY)
         return None if partition is None else int(partition)
 
     def any_ready(self) -> bool:

@@ -1,6 +1,6 @@
 """Engines for the two databases, set up so that a commit is on disk and readers only read."""
 
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
@@ -47,7 +47,7 @@ def reading_engine(url: str, connections: int = 4) -> Engine:
             _pragmas(connection, f"busy_timeout={_SQLITE_BUSY_TIMEOUT}", "query_only=ON")
 
         @event.listens_for(engine, "begin")
-        def _one_snapshot(connection: object) -> None:
+        def _one_snapshot(connection: Connection) -> None:
             connection.exec_driver_sql("BEGIN")
 
         return engine
@@ -80,7 +80,7 @@ def _sqlite_writer(url: str) -> Engine:
         )
 
     @event.listens_for(engine, "begin")
-    def _take_the_write_lock(connection: object) -> None:
+    def _take_the_write_lock(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ class SecondWriter(Exception):
 
 
 @contextmanager
-def sole_writer(url: str) -> Iterator[None]:
+def sole_writer(url: str) -> Generator[None]:
     """Hold the lock while this process writes. PostgreSQL needs none. Raises SecondWriter."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:

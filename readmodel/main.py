@@ -27,7 +27,9 @@ from runtime.telemetry import configure_logging
 from runtime.tether import die_with
 
 _PROCESS = "query"
-_THREADS = 4
+# More threads only fight over the interpreter; on PostgreSQL they also overlap round trips.
+_THREADS_ON_SQLITE = 2
+_THREADS_ON_POSTGRESQL = 4
 _BACKLOG = 1024
 # Requests taken in at once; others wait in the kernel's queue.
 _BACKPRESSURE = 256
@@ -65,7 +67,7 @@ def run(settings: Settings) -> int:
         http=HTTPModes.http1,
         websockets=False,
         workers=1,
-        blocking_threads=_threads(),
+        blocking_threads=_threads(settings),
         backlog=_BACKLOG,
         backpressure=_BACKPRESSURE,
         workers_kill_timeout=_SECONDS_TO_STOP,
@@ -86,7 +88,7 @@ def load_worker(settings: Settings, parent: int) -> Flask:
     # Ctrl-C reaches this process too; its parent is the one that ends it.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     configure_logging(settings, _PROCESS)
-    engine = reading_engine(settings.sql_url, connections=_threads())
+    engine = reading_engine(settings.sql_url, connections=_threads(settings))
     inspector = LogInspector(looking_client(settings.log_url), partition_count(settings, engine))
     return create_app(settings, engine, inspector)
 
@@ -153,5 +155,5 @@ def _free_address(settings: Settings) -> str:
     return str(address[0])
 
 
-def _threads() -> int:
-    return min(_THREADS, 2 * (os.cpu_count() or 1) + 1)
+def _threads(settings: Settings) -> int:
+    return _THREADS_ON_SQLITE if settings.is_sqlite else _THREADS_ON_POSTGRESQL

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-_TOKEN = re.compile(r"(\d{1,4})\.(\d{1,15})\.(\d{1,15})")
+_TOKEN = re.compile(r"([0-9]{1,4})\.([0-9]{1,15})\.([0-9]{1,15})")
 
 
 class MalformedToken(ValueError):

@@ -12,8 +12,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from redis import Redis
 
 from ledger.migrate import migrate
+from runtime.settings import Settings
+from runtime.valkey import running_valkey
 
 # Named by the process that runs the tests and inherited by its xdist workers, so that they share
 # one PostgreSQL.
@@ -93,6 +96,32 @@ def postgresql_url(postgresql_server: Any) -> Iterator[str]:
 def database_url(request: pytest.FixtureRequest) -> str:
     """A fresh, empty, migrated database: the test runs once on each engine."""
     return request.getfixturevalue(f"{request.param}_url")
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a fresh data folder, whatever the environment of the tests says."""
+    for name in list(os.environ):
+        if name.startswith("ITEMLEDGER_") and name != _RUN_FOLDER:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("ITEMLEDGER_ENV_FILE", "")
+    return Settings(data=tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A real Valkey for this xdist worker."""
+    settings = Settings(data=tmp_path_factory.mktemp("valkey"))
+    with running_valkey(settings):
+        yield settings
+
+
+@pytest.fixture
+def valkey_url(valkey_server: Settings) -> str:
+    """A real, empty Valkey."""
+    with Redis.from_url(valkey_server.log_url) as redis:
+        redis.flushall()
+    return valkey_server.log_url
 
 
 def _postgresql(folder: Path) -> Any:

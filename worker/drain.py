@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 
 import structlog
@@ -107,7 +107,7 @@ class Drain:
             return False
 
     @contextmanager
-    def _held(self, partition: int) -> Iterator[None]:
+    def _held(self, partition: int) -> Generator[None]:
         if not self._locks[partition].acquire(blocking=False):
             raise Held(partition)
         try:

@@ -1,6 +1,6 @@
 """The functions that a job may name. They carry no data: what there is to do stands in the log."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _duties: ContextVar[Duties] = ContextVar("duties")
 
 
 @contextmanager
-def on_duty(duties: Duties) -> Iterator[None]:
+def on_duty(duties: Duties) -> Generator[None]:
     """Say what the jobs of this thread work with."""
     token = _duties.set(duties)
     try:

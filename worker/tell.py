@@ -47,10 +47,9 @@ def _waiting(batch: Iterable[Decoded]) -> Iterable[tuple[str, str, str]]:
     """Yield the command, the fingerprint and the API process of every entry somebody waits for."""
     for each in batch:
         match each.entry:
-            case Envelope(reply_to=None):
-                pass
-            case Envelope(id=command_id, fingerprint=fingerprint, reply_to=str(reply_to)):
-                yield command_id, fingerprint, reply_to
+            case Envelope(id=command_id, fingerprint=fingerprint, reply_to=reply_to):
+                if reply_to is not None:
+                    yield command_id, fingerprint, reply_to
             case Ask(command_id=command_id, fingerprint=fingerprint, reply_to=reply_to):
                 yield command_id, fingerprint, reply_to
 

@@ -14,8 +14,13 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+import structlog
+from sqlalchemy import Engine
 
 from domain.events import ItemCreated
+from ledger import tables
+from readmodel.main import partition_count, run
+from runtime.settings import Settings
 
 AT = 1_763_798_400_000
 ROOT = Path(__file__).parents[2]
@@ -95,15 +100,16 @@ def test_the_server_answers_as_the_application_does(database_url: str, ledger: A
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("to", ["parent", "group"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("number", "whom"), [(signal.SIGTERM, "parent"), (signal.SIGINT, "whole terminal")]
+)
 def test_a_stop_signal_ends_it_with_exit_code_0_and_leaves_no_process(
-    database_url: str, number: signal.Signals, to: str
+    database_url: str, number: signal.Signals, whom: str
 ) -> None:
     with serving(database_url) as (process, _):
         children = psutil.Process(process.pid).children(recursive=True)
         assert children
-        if to == "parent":
+        if whom == "parent":
             process.send_signal(number)
         else:
             os.killpg(process.pid, number)
@@ -128,43 +134,63 @@ def test_a_killed_child_ends_the_parent_with_an_exit_code_that_is_not_0(database
         assert process.wait(10) == 1
 
 
-def refused(process: subprocess.Popen[str]) -> str:
-    """Return the one line it wrote before it ended with exit code 1."""
-    said = process.communicate(timeout=30)[1]
-    assert process.returncode == 1
-    (line,) = said.splitlines()
-    return line
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_taken_port_is_told_in_one_line(database_url: str) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        line = refused(start(database_url, port))
-    assert f"port {port}" in line
-    assert "ITEMLEDGER_QUERY_PORT" in line
-
-
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_second_query_process_does_not_share_the_port_of_the_first(database_url: str) -> None:
     with serving(database_url) as (_, client):
-        assert "cannot listen" in refused(start(database_url, client.base_url.port))
+        second = start(database_url, client.base_url.port)
+        said = second.communicate(timeout=60)[1]
+    assert second.returncode == 1
+    (line,) = said.splitlines()
+    assert "cannot listen" in line
+    assert "ITEMLEDGER_QUERY_PORT" in line
 
 
-def test_a_missing_database_is_told_in_one_line(tmp_path: Path) -> None:
-    line = refused(start(f"sqlite:///{tmp_path / 'none.db'}", free_port()))
+def refused(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> str:
+    """Return the one line that `run` wrote before it returned 1."""
+    monkeypatch.setattr("readmodel.main.configure_logging", lambda *_: None)
+    with structlog.testing.capture_logs() as lines:
+        assert run(Settings(_env_file=None, query_port=free_port(), **settings)) == 1
+    (line,) = lines
+    assert line["log_level"] == "error"
+    return line["event"]
+
+
+def test_a_missing_database_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = refused(monkeypatch, database_url=f"sqlite:///{tmp_path / 'none.db'}")
     assert "itemledger migrate" in line
 
 
-def test_a_missing_schema_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_missing_schema_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "empty.db").touch()
-    line = refused(start(f"sqlite:///{tmp_path / 'empty.db'}", free_port()))
+    line = refused(monkeypatch, database_url=f"sqlite:///{tmp_path / 'empty.db'}")
     assert "itemledger migrate" in line
 
 
-def test_a_database_server_that_is_down_is_told_in_one_line() -> None:
-    line = refused(start("postgresql+psycopg://u:hidden@127.0.0.1:1/x", free_port()))
+def test_a_database_server_that_is_down_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = refused(monkeypatch, database_url="postgresql+psycopg://u:hidden@127.0.0.1:1/x")
     assert "ITEMLEDGER_DATABASE_URL" in line
     assert "hidden" not in line
+
+
+def test_an_address_that_is_none_of_this_machine_is_told_in_one_line(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = refused(monkeypatch, database_url=sqlite_url, host="192.0.2.1")
+    assert "ITEMLEDGER_HOST" in line
+
+
+def test_the_partition_count_is_that_of_the_settings_else_of_the_ledger(
+    database_url: str, ledger: Any, engine: Engine
+) -> None:
+    unset = Settings(_env_file=None, database_url=database_url, redis_url="redis://x")
+    assert partition_count(unset, engine) == unset.default_partitions
+    with ledger.engine.begin() as connection:
+        connection.execute(tables.facts.insert().values(name="partitions", value="3"))
+    assert partition_count(unset, engine) == 3
+    assert partition_count(unset.model_copy(update={"partitions": 5}), engine) == 5

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runtime.child import Child, Pace
-from runtime.lock import lock_folder
+from runtime.lock import FolderInUse, lock_folder
 from runtime.settings import Settings
 from runtime.supervisor import Supervisor
 from runtime.valkey import answer, valkey_child
@@ -225,3 +225,18 @@ def test_a_killed_valkey_comes_back_on_the_same_folder(settings: Settings) -> No
 
     asyncio.run(scenario())
     lock_folder(settings.data, patience=0).release()
+
+
+def test_the_folder_stays_taken_for_as_long_as_valkey_lives(settings: Settings) -> None:
+    async def scenario() -> None:
+        lock = lock_folder(settings.data)
+        async with Supervisor() as supervisor:
+            supervisor.start(valkey_child(settings, lock))
+            await until(lambda: answer(settings.valkey_socket) == "ready", "Valkey")
+            # As it is when `up` has been killed and its Valkey is still about to die.
+            lock.release()
+            with pytest.raises(FolderInUse):
+                lock_folder(settings.data, patience=0)
+        lock_folder(settings.data, patience=0).release()
+
+    asyncio.run(scenario())

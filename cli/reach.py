@@ -1,0 +1,49 @@
+"""A running service, as a command of the console reaches it."""
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+import httpx
+
+from cli.refusals import WRONG_USAGE, Refusal, first_line
+from runtime.settings import PREFIX
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The command or the query API (`kind`) at a URL; `given` where the URL came as an option."""
+
+    kind: str
+    url: str
+    given: bool = False
+
+    @property
+    def mend(self) -> str:
+        """How to name another URL."""
+        return f"mend --{self.kind}-url ({PREFIX}{self.kind.upper()}_URL)"
+
+    @property
+    def start(self) -> str:
+        """How to come by a service at this URL."""
+        return f"start it with `itemledger up`, or {self.mend} if its {self.kind} API is elsewhere"
+
+    @property
+    def proxied(self) -> bool:
+        """Whether the environment's proxies may stand in between: not on this machine."""
+        host = httpx.URL(self.url).host
+        try:
+            return not ip_address(host).is_loopback
+        except ValueError:
+            return host != "localhost" and not host.endswith(".localhost")
+
+    def check(self) -> None:
+        """Raise Refusal where the URL is none of a service."""
+        try:
+            parsed = httpx.URL(self.url)
+        except httpx.InvalidURL as error:
+            why = first_line(error)
+        else:
+            if parsed.scheme in {"http", "https"} and parsed.host:
+                return
+            why = "it begins with http:// or https://"
+        raise Refusal(f"{self.url!r} is no URL of a service ({why}): {self.mend}", WRONG_USAGE)

@@ -1,0 +1,143 @@
+"""The append script on a real server."""
+
+from typing import Any
+
+import pytest
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from eventlog import keys
+from eventlog.append import Appended, Submission, evalsha, is_certain, load_script, read_reply
+from runtime.settings import Settings
+from runtime.valkey import running_valkey
+
+
+def command(name: str, fingerprint: str = "f") -> Submission:
+    return Submission(name, f"body of {name}".encode(), fingerprint)
+
+
+def append(
+    redis: "Redis", *submissions: Submission, partition: int = 0
+) -> tuple[bool, list[Appended]]:
+    script = load_script()
+    redis.script_load(script.text)
+    return read_reply(partition, redis.execute_command(*evalsha(script, partition, submissions)))
+
+
+def bodies(redis: "Redis", partition: int = 0) -> list[bytes]:
+    return [fields[b"c"] for _, fields in redis.xrange(keys.log(partition))]
+
+
+def test_positions_are_gapless_and_begin_at_one(redis: "Redis") -> None:
+    _, first = append(redis, command("a"), command("b"))
+    _, second = append(redis, command("c"))
+
+    assert [each.position.n for each in [*first, *second]] == [1, 2, 3]
+    assert {each.position.epoch for each in [*first, *second]} == {first[0].position.epoch}
+    assert [entry.decode() for entry, _ in redis.xrange(keys.log(0))] == [
+        each.position.stream_id for each in [*first, *second]
+    ]
+
+
+def test_a_repeated_command_is_stored_once_and_told_its_first_position(redis: "Redis") -> None:
+    _, first = append(redis, command("a"), command("b"))
+    _, again = append(redis, command("b"), command("a"), command("c"))
+
+    assert [each.known for each in again] == [True, True, False]
+    assert [each.position for each in again[:2]] == [first[1].position, first[0].position]
+    assert bodies(redis) == [b"body of a", b"body of b", b"body of c"]
+
+
+def test_a_command_twice_in_one_call_is_stored_once(redis: "Redis") -> None:
+    _, told = append(redis, command("a"), command("a"))
+
+    assert [each.known for each in told] == [False, True]
+    assert len(bodies(redis)) == 1
+
+
+def test_a_repeat_is_told_the_fingerprint_of_the_first(redis: "Redis") -> None:
+    append(redis, command("a", "first"))
+    _, (again,) = append(redis, command("a", "second"))
+
+    assert (again.known, again.fingerprint) == (True, "first")
+
+
+def test_the_bell_rings_for_the_first_append_only_until_it_is_cleared(redis: "Redis") -> None:
+    rings = [append(redis, command("a"))[0], append(redis, command("b"))[0]]
+    redis.delete(keys.bell(0))
+    rings.append(append(redis, command("c"))[0])
+
+    assert rings == [True, False, True]
+    assert 0 < redis.ttl(keys.bell(0)) <= 10
+
+
+def test_partitions_count_for_themselves(redis: "Redis") -> None:
+    append(redis, command("a"), partition=0)
+    _, (other,) = append(redis, command("b"), partition=1)
+
+    assert other.position.n == 1
+    assert bodies(redis, 1) == [b"body of b"]
+
+
+def refusal(redis: "Redis", *words: Any) -> ResponseError:
+    with pytest.raises(ResponseError) as raised:
+        redis.execute_command(*words)
+    return raised.value
+
+
+def test_nothing_is_written_when_one_command_of_many_is_bad(redis: "Redis") -> None:
+    script = load_script()
+    redis.script_load(script.text)
+    error = refusal(redis, *evalsha(script, 0, [command("a"), Submission("b", b"", "f")]))
+
+    assert is_certain(error)
+    assert redis.keys("*") == []
+
+
+def test_a_key_of_another_type_is_refused_before_anything_is_written(redis: "Redis") -> None:
+    redis.set(keys.log(0), "no stream")
+    script = load_script()
+    redis.script_load(script.text)
+    error = refusal(redis, *evalsha(script, 0, [command("a")]))
+
+    assert is_certain(error)
+    assert redis.keys("*") == [keys.log(0).encode()]
+
+
+def test_a_full_server_refuses_for_certain_and_keeps_nothing(redis: "Redis") -> None:
+    script = load_script()
+    redis.script_load(script.text)
+    redis.config_set("maxmemory", "1")
+    try:
+        error = refusal(redis, *evalsha(script, 0, [command("a")]))
+        stored = redis.keys("*")
+    finally:
+        redis.config_set("maxmemory", "0")
+
+    assert is_certain(error)
+    assert stored == []
+
+
+def test_an_error_after_the_first_write_is_not_certain(redis: "Redis") -> None:
+    # An entry far ahead makes XADD fail after the bell was raised.
+    redis.xadd(keys.log(0), {"c": "x"}, id="99999999999999-1")
+    script = load_script()
+    redis.script_load(script.text)
+    error = refusal(redis, *evalsha(script, 0, [command("a")]))
+
+    assert not is_certain(error)
+
+
+def test_a_restarted_server_begins_a_new_epoch_and_remembers_where_the_old_one_ended(
+    settings: Settings,
+) -> None:
+    with running_valkey(settings), Redis.from_url(settings.log_url) as redis:
+        _, before = append(redis, command("a"), command("b"))
+    with running_valkey(settings), Redis.from_url(settings.log_url) as redis:
+        _, after = append(redis, command("b"), command("c"))
+        ends = redis.hgetall(keys.epochs(0))
+
+    assert after[0].position == before[1].position
+    assert after[1].position.n == 1
+    assert after[1].position.epoch > before[0].position.epoch
+    assert ends == {str(before[0].position.epoch).encode(): b"2"}

@@ -1,0 +1,236 @@
+"""The whole service as a user has it, and a plain account of what it has to come to.
+
+Nothing of the product is imported here: the account must not share its mistakes.
+"""
+
+import gzip
+import itertools
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from tests.waiting import until
+
+ROOT = Path(__file__).parents[1]
+RETAIL = ROOT.parent / "shared" / "data" / "online-retail-changes.ndjson.gz"
+ITEMLEDGER = (sys.executable, "-m", "cli")
+_FIELDS = ("name", "description", "price", "currency")
+_READY = 60.0
+
+
+def retail_rows() -> list[dict[str, Any]]:
+    """The real input, or a skip where it is not at hand."""
+    if not RETAIL.exists():
+        pytest.skip("the real input is not here: shared/data beside the repository")
+    with gzip.open(RETAIL) as lines:
+        return [json.loads(line) for line in lines]
+
+
+class Account:
+    """What a plain loop over the rows makes of them: items, histories, and the refused rows."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, dict[str, Any]] = {}
+        self.histories: dict[str, list[tuple[str, dict[str, Any], str]]] = {}
+
+    def take(self, rows: Iterable[dict[str, Any]]) -> dict[int, str]:
+        """Take rows in order; return the code of each refused one by its number."""
+        refused: dict[int, str] = {}
+        for number, row in enumerate(rows, 1):
+            code = self._take(row)
+            if code is not None:
+                refused[number] = code
+        return refused
+
+    def _take(self, row: dict[str, Any]) -> str | None:
+        item_id, at = row["id"], row["effective_at"].replace("Z", ".000Z")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}", item_id):
+            return "invalid-body"
+        old = self.items.get(item_id)
+        history = self.histories.setdefault(item_id, [])
+        if row["op"] == "put":
+            new = {
+                "name": row["name"].strip(),
+                "description": row.get("description"),
+                "price": row["price"],
+                "currency": row["currency"],
+            }
+        else:
+            assert row["op"] == "patch"
+            if old is None:
+                return "item-not-found"
+            new = old | {field: row[field] for field in _FIELDS if field in row}
+            new["name"] = new["name"].strip()
+        if history and at < history[-1][2]:
+            return "effective-at-too-early"
+        if old is None:
+            changes = {f: {"from": None, "to": new[f]} for f in _FIELDS if new[f] is not None}
+            history.append(("ItemCreated", changes, at))
+        else:
+            for kind, fields in (
+                ("ItemRenamed", ("name",)),
+                ("ItemDescribed", ("description",)),
+                ("ItemRepriced", ("price", "currency")),
+            ):
+                changes = {f: {"from": old[f], "to": new[f]} for f in fields if old[f] != new[f]}
+                if changes:
+                    history.append((kind, changes, at))
+        self.items[item_id] = new
+        return None
+
+
+def free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+class Deployment:
+    """`itemledger up` on free ports with a folder of its own."""
+
+    def __init__(self, folder: Path, database_url: str) -> None:
+        self.folder = folder
+        self.log = folder / "up.log"
+        ports = free_ports()
+        self.command_url, self.query_url = (f"http://127.0.0.1:{port}" for port in ports)
+        kept = {name: value for name, value in os.environ.items() if "ITEMLEDGER" not in name}
+        self._env = kept | {
+            "PYTHONPATH": str(ROOT),
+            "ITEMLEDGER_ENV_FILE": "",
+            "ITEMLEDGER_DATA": str(folder / "data"),
+            "ITEMLEDGER_COMMAND_PORT": str(ports[0]),
+            "ITEMLEDGER_QUERY_PORT": str(ports[1]),
+        }
+        self._only_up = {"ITEMLEDGER_DATABASE_URL": database_url}
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start it and wait until both services are ready."""
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [*ITEMLEDGER, "up"],
+                cwd=self.folder,
+                env=self._env | self._only_up,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        until(lambda: self.ready() or process.poll() is not None, _READY, "both services ready")
+        assert process.poll() is None, self.log.read_text()[-2000:]
+        return process
+
+    def ready(self) -> bool:
+        try:
+            return all(
+                httpx.get(f"{url}/health/ready", trust_env=False).is_success
+                for url in (self.command_url, self.query_url)
+            )
+        except httpx.TransportError:
+            return False
+
+    @contextmanager
+    def up(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Run it for the block; then one Ctrl-C ends it with 0 and leaves nothing behind."""
+        process = self.start()
+        try:
+            yield process
+            family = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0, self.log.read_text()[-2000:]
+            left = [each for each in family if _runs(each)]
+            assert not left, f"left behind: {left}"
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+    def import_file(self, file: Path, *options: str) -> subprocess.Popen[bytes]:
+        """Start an import; what it tells is in `import.log`, its result in `import.out`."""
+        with (self.folder / "import.log").open("ab") as log:
+            return subprocess.Popen(
+                [*ITEMLEDGER, "import", str(file), *options],
+                cwd=self.folder,
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=(self.folder / "import.out").open("wb"),
+                stderr=log,
+            )
+
+    def imported(self) -> str:
+        return (self.folder / "import.out").read_text()
+
+    def rejected(self, file: Path) -> dict[int, str]:
+        """Read the rejects file of an import."""
+        rejects = self.folder / f"{file.name}.rejects.ndjson"
+        told = [json.loads(line) for line in rejects.read_text().splitlines()]
+        assert len({each["row"] for each in told}) == len(told)
+        return {each["row"]: each["code"] for each in told}
+
+    def head(self) -> int:
+        """How many commands the ledger has taken, 0 while nobody answers."""
+        try:
+            answer = httpx.get(f"{self.query_url}/status", trust_env=False)
+        except httpx.TransportError:
+            return 0
+        return answer.json()["totals"]["outcomes"] if answer.is_success else 0
+
+    def assert_holds(self, account: Account, histories: Iterable[str] | None = None) -> None:
+        """Compare all items, and the histories of these items (of all, if not said)."""
+        with httpx.Client(base_url=self.query_url, trust_env=False, timeout=30) as client:
+            found = {each["id"]: each for each in _pages(client, "/items", "items")}
+            expected = {
+                item_id: item | {"version": len(account.histories[item_id])}
+                for item_id, item in account.items.items()
+            }
+            assert {
+                item_id: {name: each[name] for name in (*_FIELDS, "version")}
+                for item_id, each in found.items()
+            } == expected
+
+            def compare(item_id: str) -> None:
+                events = list(_pages(client, f"/items/{item_id}/history", "events"))
+                events.reverse()
+                told = [(each["type"], each["changes"], each["effective_at"]) for each in events]
+                assert told == account.histories[item_id], item_id
+                assert [each["version"] for each in events] == list(range(1, len(events) + 1))
+                assert all(a["recorded_at"] <= b["recorded_at"] for a, b in _pairs(events))
+
+            with ThreadPoolExecutor(2) as readers:
+                list(readers.map(compare, account.items if histories is None else histories))
+
+
+def _pairs(events: list[dict[str, Any]]) -> Iterable[tuple[dict[str, Any], dict[str, Any]]]:
+    return itertools.pairwise(events)
+
+
+def _pages(client: httpx.Client, path: str, member: str) -> Iterator[dict[str, Any]]:
+    cursor: dict[str, str] = {}
+    while True:
+        answer = client.get(path, params={"limit": "200"} | cursor)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        yield from page[member]
+        if page["next"] is None:
+            return
+        cursor = {"cursor": page["next"]}
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

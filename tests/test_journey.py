@@ -1,0 +1,33 @@
+"""The main job from end to end: real input in, the right items and histories out."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.journey import RETAIL, Account, Deployment, retail_rows
+
+
+@pytest.mark.timeout(280)
+def test_the_real_input_comes_out_as_a_plain_loop_says_and_again_when_it_is_imported_twice(
+    tmp_path: Path, database_url: str
+) -> None:
+    rows = retail_rows()
+    account = Account()
+    refused = account.take(rows)
+    assert refused == {
+        number: "invalid-body" for number, row in enumerate(rows, 1) if row["id"] == "BANK CHARGES"
+    }
+    deployment = Deployment(tmp_path, database_url)
+    with deployment.up():
+        assert deployment.import_file(RETAIL).wait(200) == 1
+        assert deployment.imported().startswith(f"{len(rows)} rows: "), deployment.imported()
+        assert deployment.rejected(RETAIL) == refused
+        deployment.assert_holds(account)
+
+        before = {item_id: len(history) for item_id, history in account.histories.items()}
+        refused = account.take(rows)
+        assert "effective-at-too-early" in refused.values()
+        assert deployment.import_file(RETAIL).wait(200) == 1
+        assert deployment.rejected(RETAIL) == refused
+        moved = [each for each, count in before.items() if len(account.histories[each]) > count]
+        deployment.assert_holds(account, moved)

@@ -1,0 +1,121 @@
+"""Nothing that was taken is lost, and nothing is taken twice, whatever is killed on the way."""
+
+import gzip
+import json
+import random
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.journey import Account, Deployment, retail_rows
+from tests.waiting import until
+
+_ROWS = 20_000
+_KEY = "the-import-that-was-hit"
+_PARTS = ("cli worker", "valkey", "cli api")
+
+
+@pytest.mark.timeout(240)
+def test_an_import_survives_kills_of_every_part_and_of_the_whole(
+    tmp_path: Path, database_url: str
+) -> None:
+    seed = random.randrange(1_000_000)
+    print(f"seed {seed}")
+    dice = random.Random(seed)
+    file, rows = _beginning_of_the_real_input(tmp_path)
+    account = Account()
+    refused = account.take(rows)
+    deployment = Deployment(tmp_path, database_url)
+    # Each part twice, the whole once; at so many commands taken.
+    victims = [*_PARTS, *_PARTS, "up"]
+    dice.shuffle(victims)
+    # Nobody knows what is taken while the whole is away: it is hit after the first kill, at least.
+    moments = sorted(dice.sample(range(_ROWS // 20, _ROWS * 3 // 4), len(victims)))
+    print(list(zip(moments, victims, strict=True)))
+
+    process = deployment.start()
+    importing = deployment.import_file(file, "--key", _KEY)
+    hits: list[tuple[str, int]] = []
+    try:
+        for moment, victim in zip(moments, victims, strict=True):
+            _await_taken(deployment, importing, moment)
+            taken = deployment.head()
+            if victim == "up":
+                process = _kill_the_whole(deployment, process)
+            else:
+                _kill(process, victim)
+            hits.append((victim, taken))
+            assert importing.poll() is None, deployment.imported()
+        print(hits)
+        assert importing.wait(120) == 1, (tmp_path / "import.log").read_text()
+        assert deployment.rejected(file) == refused
+        deployment.assert_holds(account)
+
+        # The same import once more: every row is known.
+        taken = deployment.head()
+        assert deployment.import_file(file, "--key", _KEY).wait(60) == 1
+        assert deployment.rejected(file) == refused
+        assert (
+            deployment.head() == taken == len(rows) - list(refused.values()).count("invalid-body")
+        )
+        deployment.assert_holds(account, dice.sample(sorted(account.items), 50))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    finally:
+        for each in (importing, process):
+            each.kill()
+            each.wait()
+
+
+def _beginning_of_the_real_input(folder: Path) -> tuple[Path, list[dict[str, Any]]]:
+    rows = retail_rows()[:_ROWS]
+    file = folder / "beginning.ndjson.gz"
+    file.write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode(), 1))
+    return file, rows
+
+
+def _await_taken(deployment: Deployment, importing: subprocess.Popen[bytes], commands: int) -> None:
+    def there() -> bool:
+        assert importing.poll() is None, "the import ended before all kills"
+        return deployment.head() >= commands
+
+    until(there, 60, f"{commands} commands taken")
+
+
+def _child(process: subprocess.Popen[bytes], part: str) -> psutil.Process | None:
+    for each in psutil.Process(process.pid).children():
+        try:
+            if part in " ".join(each.cmdline()):
+                return each
+        except psutil.NoSuchProcess:
+            continue
+    return None
+
+
+def _kill(process: subprocess.Popen[bytes], part: str) -> None:
+    """Kill a child of `up`; `up` brings it back under another process id."""
+    child = _child(process, part)
+    assert child is not None, f"{part} does not run"
+    child.kill()
+
+    def back() -> bool:
+        found = _child(process, part)
+        return found is not None and found.pid != child.pid
+
+    until(back, 10, f"{part} coming back")
+
+
+def _kill_the_whole(
+    deployment: Deployment, process: subprocess.Popen[bytes]
+) -> subprocess.Popen[bytes]:
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert len(family) >= 5
+    process.kill()
+    process.wait()
+    gone, alive = psutil.wait_procs(family, 10)
+    assert not alive, f"outlived `up`: {alive}"
+    return deployment.start()

@@ -1,0 +1,242 @@
+"""One batch, one transaction, on both databases."""
+
+import threading
+from collections.abc import Mapping, Sequence
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
+
+from domain.commands import CreateItem, DeleteItem, PatchItem, ReplaceItem
+from domain.item import Item
+from ledger import chain, tables
+from ledger.gaps import Gap
+from ledger.recorded import Recorded
+from readmodel.views import items
+from runtime.positions import Position
+from tests.worker.world import NOW, PROJECTIONS, World, ask, at, envelope
+from worker.apply import Applied, Decoded, Held, apply
+
+LAMP = envelope("c1", CreateItem("lamp-1", NOW, "Lamp", None, 100, "EUR"))
+CHEAPER = envelope("c2", PatchItem("lamp-1", NOW, price=90))
+CHEAPEST = envelope("c3", PatchItem("lamp-1", NOW, price=80))
+RUG = envelope("c4", ReplaceItem("rug-1", NOW, "Rug", "Wool.", 500, None, "EUR"))
+
+
+def take(world: World, batch: Sequence[Decoded], now: int = NOW) -> Applied:
+    return apply(world.engine, PROJECTIONS, batch, {}, now)
+
+
+def everything(world: World) -> dict[str, list[dict[str, object]]]:
+    ordered = {
+        tables.events: ("partition", "offset"),
+        tables.heads: ("item_id",),
+        tables.outcomes: ("command_id",),
+        tables.partitions: ("partition",),
+        tables.checkpoints: ("projection", "partition"),
+        items.items: ("item_id",),
+    }
+    return {table.name: world.rows(table, *order) for table, order in ordered.items()}
+
+
+def test_events_heads_view_outcomes_and_checkpoint_are_written_together(world: World) -> None:
+    applied = take(world, at([LAMP, CHEAPER, RUG]))
+
+    assert applied.upto == world.checkpoint() == Position(0, 1, 3)
+    written = everything(world)
+    assert [(row["offset"], row["item_id"], row["version"], row["type"]) for row in written["events"]] == [
+        (1, "lamp-1", 1, "ItemCreated"),
+        (2, "lamp-1", 2, "ItemRepriced"),
+        (3, "rug-1", 1, "ItemCreated"),
+    ]
+    assert [(row["item_id"], row["version"], row["price"]) for row in written["heads"]] == [
+        ("lamp-1", 2, 90),
+        ("rug-1", 1, 500),
+    ]
+    assert [(row["item_id"], row["version"], row["price"]) for row in written["items"]] == [
+        ("lamp-1", 2, 90),
+        ("rug-1", 1, 500),
+    ]
+    assert [(row["command_id"], row["status"], row["http_status"]) for row in written["outcomes"]] == [
+        ("c1", "applied", 201),
+        ("c2", "applied", 200),
+        ("c4", "applied", 201),
+    ]
+    assert written["checkpoints"] == [{"projection": "items", "partition": 0, "offset": 3}]
+
+
+def test_a_batch_taken_twice_is_applied_once(world: World) -> None:
+    batch = at([LAMP, CHEAPER])
+    take(world, batch)
+    before = everything(world)
+    take(world, batch, NOW + 5)
+
+    assert everything(world) == before
+
+
+def test_a_command_that_has_an_outcome_is_not_applied_at_a_later_position(world: World) -> None:
+    take(world, at([LAMP, CHEAPER]))
+    applied = take(world, at([CHEAPER, CHEAPEST], first=3))
+
+    assert list(applied.outcomes) == ["c3"]
+    assert [row["command_id"] for row in world.rows(tables.events, "offset")] == ["c1", "c2", "c3"]
+
+
+def test_a_command_twice_in_one_batch_is_applied_once(world: World) -> None:
+    take(world, at([LAMP, CHEAPER, CHEAPER, CHEAPEST]))
+
+    assert [row["version"] for row in world.rows(tables.events, "offset")] == [1, 2, 3]
+
+
+def test_commands_of_one_item_are_applied_in_the_order_of_the_log(world: World) -> None:
+    prices = [7, 3, 9, 3, 1]
+    patches = [
+        envelope(f"p{number}", PatchItem("lamp-1", NOW, price=price))
+        for number, price in enumerate(prices)
+    ]
+    take(world, at([LAMP, *patches]))
+
+    told = [row["data"] for row in world.rows(tables.events, "offset")][1:]
+    assert told == [f'{{"price":{price},"currency":"EUR"}}' for price in prices]
+
+
+def test_a_refusal_is_an_outcome_and_the_others_go_on(world: World) -> None:
+    twice = envelope("c9", CreateItem("lamp-1", NOW, "Lamp", None, 100, "EUR"))
+    take(world, at([LAMP, twice, RUG]))
+
+    outcomes = {row["command_id"]: row for row in world.rows(tables.outcomes, "command_id")}
+    assert (outcomes["c9"]["status"], outcomes["c9"]["http_status"]) == ("rejected", 409)
+    assert (outcomes["c9"]["code"], outcomes["c9"]["version"]) == ("item-exists", 1)
+    assert outcomes["c4"]["status"] == "applied"
+
+
+def test_a_command_that_changes_nothing_makes_no_event(world: World) -> None:
+    same = envelope("c5", PatchItem("lamp-1", NOW, price=100))
+    take(world, at([LAMP, same]))
+
+    outcome = world.rows(tables.outcomes, "command_id")[1]
+    assert (outcome["status"], outcome["http_status"], outcome["version"]) == ("unchanged", 200, 1)
+    assert len(world.rows(tables.events, "offset")) == 1
+
+
+def test_a_failing_projection_leaves_nothing_behind(world: World) -> None:
+    before = everything(world)
+
+    def broken(
+        connection: Connection, events: Sequence[Recorded], items_after: Mapping[str, Item]
+    ) -> None:
+        items.project(connection, events, items_after)
+        raise RuntimeError("broken view")
+
+    with pytest.raises(RuntimeError):
+        apply(world.engine, {"items": broken}, at([LAMP]), {}, NOW)
+
+    assert everything(world) == before
+
+
+def test_a_partition_that_another_writer_has_is_left_alone(postgresql_url: str, valkey_url: str) -> None:
+    with World.of(postgresql_url, valkey_url, 1) as world, world.engine.begin() as connection:
+        connection.execute(text("SELECT 1 FROM partitions WHERE partition = 0 FOR UPDATE"))
+
+        with pytest.raises(Held):
+            take(world, at([LAMP]))
+
+
+def test_many_writers_on_one_partition_apply_every_command_once(
+    postgresql_url: str, valkey_url: str
+) -> None:
+    patches = [
+        envelope(f"p{number}", PatchItem("lamp-1", NOW, price=number)) for number in range(200)
+    ]
+    log = at([LAMP, *patches])
+    with World.of(postgresql_url, valkey_url, 1) as world:
+
+        def work() -> None:
+            while (position := world.checkpoint()).n < len(log):
+                try:
+                    take(world, log[position.n : position.n + 7])
+                except Held:
+                    continue
+
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        told = world.rows(tables.events, "offset")
+
+    assert [row["offset"] for row in told] == list(range(1, len(log) + 1))
+    assert [row["command_id"] for row in told] == ["c1", *(f"p{n}" for n in range(200))]
+
+
+def test_recorded_time_never_goes_back_when_the_clock_does(world: World) -> None:
+    take(world, at([LAMP]), NOW)
+    take(world, at([CHEAPER], first=2), NOW - 60_000)
+
+    assert [row["recorded_at"] for row in world.rows(tables.events, "offset")] == [NOW, NOW]
+
+
+def test_a_missing_position_is_recorded_as_a_gap_and_the_rest_goes_on(world: World) -> None:
+    take(world, at([LAMP]))
+    applied = take(world, at([CHEAPER], first=4))
+
+    assert applied.gaps == [Gap(0, 1, 2, 3)]
+    (gap,) = world.rows(tables.gaps, "from_n")
+    assert (gap["from_epoch"], gap["from_n"], gap["to_n"]) == (1, 2, 3)
+    assert world.checkpoint() == Position(0, 1, 4)
+
+
+def test_what_an_ended_epoch_gave_out_and_is_not_there_is_a_gap(world: World) -> None:
+    take(world, at([LAMP]))
+    ends = {1: 3, 2: 2, 9: 9}
+    applied = apply(world.engine, PROJECTIONS, at([CHEAPER], epoch=7), ends, NOW)
+
+    assert applied.gaps == [Gap(0, 1, 2, 3), Gap(0, 2, 1, 2)]
+
+
+def test_a_newer_epoch_right_after_the_end_of_the_old_one_is_no_gap(world: World) -> None:
+    take(world, at([LAMP]))
+    applied = apply(world.engine, PROJECTIONS, at([CHEAPER], epoch=7), {1: 1}, NOW)
+
+    assert applied.gaps == []
+    assert world.rows(tables.gaps, "from_n") == []
+
+
+def test_a_gap_inside_a_batch_is_noticed(world: World) -> None:
+    batch = [*at([LAMP]), *at([CHEAPER], first=3)]
+
+    assert take(world, batch).gaps == [Gap(0, 1, 2, 2)]
+
+
+def test_a_log_that_came_back_shorter_than_the_ledger_has_it_is_no_gap(world: World) -> None:
+    take(world, at([LAMP, CHEAPER]))
+    applied = apply(world.engine, PROJECTIONS, at([CHEAPEST], epoch=7), {1: 1}, NOW)
+
+    assert applied.gaps == []
+
+
+def test_an_ask_moves_the_checkpoint_and_nothing_else(world: World) -> None:
+    take(world, at([LAMP]))
+    applied = take(world, at([ask("c1", "api-1")], first=2))
+
+    assert (applied.upto, dict(applied.outcomes)) == (Position(0, 1, 2), {})
+    assert len(world.rows(tables.outcomes, "command_id")) == 1
+
+
+def test_every_events_hash_covers_the_one_before(world: World) -> None:
+    take(world, at([LAMP, CHEAPER]))
+    take(world, at([envelope("d", DeleteItem("lamp-1", NOW))], first=3))
+
+    previous = chain.GENESIS
+    for row in world.rows(tables.events, "offset"):
+        previous = chain.link(previous, row)
+        assert row["hash"] == previous
+    assert world.rows(tables.partitions, "partition")[0]["hash"] == previous
+
+
+def test_a_version_cannot_be_written_twice(world: World) -> None:
+    take(world, at([LAMP]))
+    (event,) = world.rows(tables.events, "offset")
+
+    with world.engine.connect() as connection, pytest.raises(IntegrityError):
+        connection.execute(tables.events.insert(), {**event, "offset": 2})

@@ -1,0 +1,110 @@
+"""A worker's parts on real engines, and short ways to command and to look."""
+
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis import Redis
+from sqlalchemy import Engine, Table, select
+
+from domain.commands import Command
+from eventlog import keys, layout
+from eventlog.append import Appended, Submission, evalsha, load_script, read_reply
+from eventlog.envelope import Ask, Entry, Envelope, decode, encode
+from eventlog.reader import LogReader
+from eventlog.ring import Ring
+from ledger import partitions
+from ledger.engines import writing_engine
+from readmodel.views import items
+from runtime.positions import Position
+from worker.apply import Decoded, Project
+from worker.drain import Drain
+
+NOW = 1_800_000_000_000
+PROJECTIONS: Mapping[str, Project] = {items.NAME: items.project}
+
+
+@dataclass(slots=True)
+class Clock:
+    now: int = NOW
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@dataclass(slots=True)
+class World:
+    engine: Engine
+    redis: "Redis"
+    reader: LogReader
+    ring: Ring
+    clock: Clock = field(default_factory=Clock)
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    @classmethod
+    @contextmanager
+    def of(cls, database_url: str, valkey_url: str, partitions: int) -> "Generator[World]":
+        engine = writing_engine(database_url)
+        with Redis.from_url(valkey_url) as redis:
+            lay_out(engine, redis, partitions)
+            yield cls(engine, redis, LogReader(redis, partitions), Ring(redis))
+        engine.dispose()
+
+    def drain(self, projections: Mapping[str, Project] = PROJECTIONS) -> Drain:
+        return Drain(
+            self.engine, self.reader, self.ring, projections, self.clock, self.stopping
+        )
+
+    def append(self, *entries: Entry, partition: int = 0) -> list[Appended]:
+        """Append as the API does, without ringing."""
+        script = load_script()
+        self.redis.script_load(script.text)
+        submissions = [
+            Submission(
+                each.id, encode(each), each.fingerprint if isinstance(each, Envelope) else ""
+            )
+            for each in entries
+        ]
+        reply = self.redis.execute_command(*evalsha(script, partition, submissions))
+        return read_reply(partition, reply)[1]
+
+    def log(self, partition: int = 0) -> list[Decoded]:
+        found = self.reader.after(Position(partition, 0, 0), 1_000_000)
+        return [Decoded(each.position, decode(each.body)) for each in found]
+
+    def rows(self, table: Table, *order: str) -> list[dict[str, Any]]:
+        with self.engine.connect() as connection:
+            statement = select(table).order_by(*(table.c[name] for name in order))
+            return [dict(row) for row in connection.execute(statement).mappings()]
+
+    def checkpoint(self, partition: int = 0) -> Position:
+        return partitions.read(self.engine, partition).position
+
+    def heard(self, instance: str) -> Any:
+        """Listen as an API process of this name, from now on."""
+        pubsub = self.redis.pubsub(ignore_subscribe_messages=True)
+        pubsub.subscribe(keys.outcomes(instance))
+        pubsub.get_message(timeout=5)
+        return pubsub
+
+
+def lay_out(engine: Engine, redis: "Redis", count: int) -> None:
+    partitions.lay_out(engine, count)
+    layout.claim(redis, count)
+
+
+def envelope(
+    name: str, command: Command, reply_to: str | None = None, fingerprint: str = ""
+) -> Envelope:
+    return Envelope(name, command, "anna", fingerprint, reply_to)
+
+
+def ask(name: str, reply_to: str, fingerprint: str = "") -> Ask:
+    return Ask(f"ask {name} with {fingerprint}", name, fingerprint, reply_to)
+
+
+def at(entries: Sequence[Entry], epoch: int = 1, first: int = 1) -> list[Decoded]:
+    """Place entries in a log that need not exist."""
+    return [Decoded(Position(0, epoch, first + n), entry) for n, entry in enumerate(entries)]
