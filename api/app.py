@@ -8,14 +8,13 @@ from fastapi import FastAPI
 from api import openapi, problems
 from api.accept import Acceptor
 from api.answers import Answers
+from api.limits import BodyLimit
 from api.paths import TrailingSlash
 from api.routes import batch, health, items
 from api.routes import problems as problem_pages
 from api.waiting import Waiters
 from eventlog.batcher import Batcher
 from runtime.settings import Settings
-
-MAX_BODY = 1024 * 1024
 
 
 def create_app(
@@ -44,9 +43,9 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=MAX_BODY,
-        middleware=[],
     )
+    # The last one added is the first to see a request.
+    app.add_middleware(BodyLimit, service_url=settings.public_command_url)
     app.add_middleware(TrailingSlash)
     acceptor = Acceptor(batcher, waiters, partitions)
     answers = Answers(settings.public_command_url, settings.public_query_url)

@@ -28,6 +28,7 @@ _CODES: Mapping[str, tuple[str, str]] = {
     "model_type": ("not-an-object", "must be a JSON object"),
     "model_attributes_type": ("not-an-object", "must be a JSON object"),
     "dict_type": ("not-an-object", "must be a JSON object"),
+    "string_too_long": ("too-long", ""),
     "list_type": ("not-an-array", "must be an array"),
     "union_tag_not_found": ("required", "needs a member op: create, put, patch or delete"),
     "union_tag_invalid": ("unknown-operation", "op is create, put, patch or delete"),
@@ -81,7 +82,8 @@ def _spot(error: ErrorDetails, prefix: str) -> Mapping[str, str]:
     location = error["loc"]
     # A discriminated union puts the tag into the location; it is no part of the document.
     path = location[1:] if prefix and location[:1] and location[0] in _OPERATIONS else location
-    code, detail = _CODES.get(error["type"], (error["type"].replace("_", "-"), error["msg"]))
+    code, detail = _CODES.get(error["type"], (error["type"].replace("_", "-"), ""))
+    detail = detail or error["msg"]
     if error["type"] == "int_type" and path[-1:] == ("price",):
         detail = _price_hint(error["input"])
     return {"pointer": prefix + _pointer(path), "code": code, "detail": detail}

@@ -1,7 +1,6 @@
 """Every error of the command API as a problem document, the framework's own included."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -19,7 +18,6 @@ _FRAMEWORK_CODES: Mapping[int, tuple[str, str]] = {
     400: ("bad-request", "The request can not be read"),
     404: ("not-found", "There is nothing here"),
     405: ("method-not-allowed", "This method does not work here"),
-    413: ("body-too-large", "The body is too large"),
     415: ("unsupported-media-type", "The body is of a type that is not taken here"),
 }
 
@@ -53,6 +51,15 @@ def not_json(detail: str) -> ProblemRaised:
 def invalid_body(errors: Sequence[Mapping[str, str]]) -> Problem:
     detail = "; ".join(f"{each['pointer'] or 'the body'}: {each['detail']}" for each in errors[:3])
     return Problem(422, "invalid-body", "The body is not what is asked for here", detail, errors)
+
+
+def too_large() -> Problem:
+    return Problem(
+        413,
+        "body-too-large",
+        "The body is too large",
+        "a body has at most 1 MiB here, that of a batch 8 MiB",
+    )
 
 
 def not_accepted(why: str) -> Problem:
@@ -110,7 +117,6 @@ def install(app: FastAPI, service_url: str) -> None:
         headers = dict(error.headers or {})
         detail = {
             404: f"no such path: {request.url.path}",
-            413: "a body has at most 1 MiB here, a batch 8 MiB",
         }.get(error.status_code, str(error.detail))
         if error.status_code == 405:  # noqa: PLR2004
             allowed = _allowed_methods(app, request)
@@ -135,10 +141,11 @@ def install(app: FastAPI, service_url: str) -> None:
 
 
 def _allowed_methods(app: FastAPI, request: Request) -> list[str]:
-    allowed: set[str] = set()
-    for route in app.routes:
-        match, _ = route.matches(request.scope)
-        if match is not Match.NONE:
-            methods: Any = getattr(route, "methods", None)
-            allowed |= set(methods or ())
-    return sorted(allowed)
+    return [
+        method
+        for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in app.routes
+        )
+    ]

@@ -1,7 +1,7 @@
 """The bodies the command API takes. Strings are kept as sent, but for space around a name."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, LiteralString, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -34,7 +34,9 @@ def _obeys(rule: Callable[[_Value], _Value]) -> AfterValidator:
             return rule(value)
         except RuleBroken as broken:
             # The message is a template to pydantic; a rule's sentence has no braces to fill.
-            raise PydanticCustomError("rule", "{detail}", {"detail": str(broken)}) from broken
+            raise PydanticCustomError(
+                cast("LiteralString", broken.rule), "{detail}", {"detail": str(broken)}
+            ) from broken
 
     return AfterValidator(check)
 
@@ -50,7 +52,7 @@ def _moment(value: Any) -> Any:
 
 def _no_nul(value: str) -> str:
     if "\0" in value:
-        raise PydanticCustomError("rule", "has no NUL character")
+        raise PydanticCustomError("nul", "has no NUL character")
     return value
 
 

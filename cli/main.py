@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated
@@ -230,6 +231,23 @@ def status(
         from cli.status import show_status
 
         show_status(Service("query", settings.public_query_url), as_json=as_json)
+
+
+@app.command()
+def alive(
+    max_age: Annotated[
+        float, typer.Option(min=0, help="Seconds that the last sign of life may be old.")
+    ] = 10.0,
+) -> None:
+    """Tell whether the worker or cron that touches ITEMLEDGER_HEARTBEAT is alive.
+
+    For health checks. Exit code 0: it is. 1: no sign of life for longer than that.
+    """
+    with refusing():
+        settings = read_settings()
+        from cli.alive import check_alive
+
+        typer.echo(check_alive(settings, max_age, time.time()))
 
 
 @app.command()

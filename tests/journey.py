@@ -4,7 +4,6 @@ Nothing of the product is imported here: the account must not share its mistakes
 """
 
 import gzip
-import itertools
 import json
 import os
 import re
@@ -160,14 +159,15 @@ class Deployment:
 
     def import_file(self, file: Path, *options: str) -> subprocess.Popen[bytes]:
         """Start an import; what it tells is in `import.log`, its result in `import.out`."""
-        with (self.folder / "import.log").open("ab") as log:
+        log, out = self.folder / "import.log", self.folder / "import.out"
+        with log.open("ab") as told, out.open("wb") as result:
             return subprocess.Popen(
                 [*ITEMLEDGER, "import", str(file), *options],
                 cwd=self.folder,
                 env=self._env,
                 stdin=subprocess.DEVNULL,
-                stdout=(self.folder / "import.out").open("wb"),
-                stderr=log,
+                stdout=result,
+                stderr=told,
             )
 
     def imported(self) -> str:
@@ -207,14 +207,11 @@ class Deployment:
                 told = [(each["type"], each["changes"], each["effective_at"]) for each in events]
                 assert told == account.histories[item_id], item_id
                 assert [each["version"] for each in events] == list(range(1, len(events) + 1))
-                assert all(a["recorded_at"] <= b["recorded_at"] for a, b in _pairs(events))
+                times = [each["recorded_at"] for each in events]
+                assert times == sorted(times)
 
             with ThreadPoolExecutor(2) as readers:
                 list(readers.map(compare, account.items if histories is None else histories))
-
-
-def _pairs(events: list[dict[str, Any]]) -> Iterable[tuple[dict[str, Any], dict[str, Any]]]:
-    return itertools.pairwise(events)
 
 
 def _pages(client: httpx.Client, path: str, member: str) -> Iterator[dict[str, Any]]:

@@ -3,8 +3,11 @@
 import gzip
 import json
 import random
+import secrets
 import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +26,8 @@ _PARTS = ("cli worker", "valkey", "cli api")
 def test_an_import_survives_kills_of_every_part_and_of_the_whole(
     tmp_path: Path, database_url: str
 ) -> None:
-    seed = random.randrange(1_000_000)
-    print(f"seed {seed}")
-    dice = random.Random(seed)
+    seed = secrets.randbelow(1_000_000)
+    dice = random.Random(seed)  # noqa: S311  a seed that can be given again
     file, rows = _beginning_of_the_real_input(tmp_path)
     account = Account()
     refused = account.take(rows)
@@ -33,9 +35,9 @@ def test_an_import_survives_kills_of_every_part_and_of_the_whole(
     # Each part twice, the whole once; at so many commands taken.
     victims = [*_PARTS, *_PARTS, "up"]
     dice.shuffle(victims)
-    # Nobody knows what is taken while the whole is away: it is hit after the first kill, at least.
     moments = sorted(dice.sample(range(_ROWS // 20, _ROWS * 3 // 4), len(victims)))
-    print(list(zip(moments, victims, strict=True)))
+    # pytest shows this where the test fails.
+    sys.stdout.write(f"seed {seed}: {list(zip(moments, victims, strict=True))}\n")
 
     process = deployment.start()
     importing = deployment.import_file(file, "--key", _KEY)
@@ -44,13 +46,16 @@ def test_an_import_survives_kills_of_every_part_and_of_the_whole(
         for moment, victim in zip(moments, victims, strict=True):
             _await_taken(deployment, importing, moment)
             taken = deployment.head()
+            # Not always right after a commit: anywhere in a batch.
+            time.sleep(dice.uniform(0, 0.2))
             if victim == "up":
                 process = _kill_the_whole(deployment, process)
             else:
                 _kill(process, victim)
             hits.append((victim, taken))
             assert importing.poll() is None, deployment.imported()
-        print(hits)
+        sys.stdout.write(f"hit: {hits}\n")
+        assert all(0 < taken < _ROWS - 1 for _, taken in hits)
         assert importing.wait(120) == 1, (tmp_path / "import.log").read_text()
         assert deployment.rejected(file) == refused
         deployment.assert_holds(account)
@@ -116,6 +121,6 @@ def _kill_the_whole(
     assert len(family) >= 5
     process.kill()
     process.wait()
-    gone, alive = psutil.wait_procs(family, 10)
+    _, alive = psutil.wait_procs(family, 10)
     assert not alive, f"outlived `up`: {alive}"
     return deployment.start()

@@ -23,8 +23,6 @@ from domain.decide import check_effective_at
 from domain.refusals import EffectiveInFuture
 from runtime.problems import Problem
 
-MAX_BODY = 8 * 1024 * 1024
-
 # Remember the fingerprint of a keyed batch; answers the one that was there before, if any.
 Remember = Callable[[str, str], Awaitable[str | None]]
 
@@ -45,7 +43,6 @@ def routes(
         "/items/batch",
         **described("batch"),
         openapi_extra=body_of(BatchBody),
-        max_body_size=MAX_BODY,
     )
     async def batch(request: Request) -> Response:
         require_known_parameters(request)

@@ -22,7 +22,9 @@ def test_a_name_is_trimmed_and_otherwise_kept() -> None:
     assert rules.name("x" * 200) == "x" * 200
 
 
-@pytest.mark.parametrize("bad", ["", "   ", "\u3000", "x" * 201, "a\nb", "a\0b", "a\x7fb", "a\x85b"])
+@pytest.mark.parametrize(
+    "bad", ["", "   ", "\u3000", "x" * 201, "a\nb", "a\0b", "a\x7fb", "a\x85b"]
+)
 def test_a_name_without_anything_to_see_or_with_control_characters_is_refused(bad: str) -> None:
     with pytest.raises(RuleBroken):
         rules.name(bad)

@@ -1,3 +1,6 @@
+import pytest
+from redis import Redis
+
 from domain.commands import (
     AtVersion,
     Command,
@@ -14,9 +17,6 @@ from eventlog.envelope import Ask, Envelope, UnreadableEntry, decode, encode
 from eventlog.notices import Notice
 from eventlog.partition import partition_of
 from runtime.positions import MalformedToken, Position
-
-import pytest
-from redis import Redis
 
 COMMANDS: list[Command] = [
     CreateItem("a", 5, "Lamp", None, 1, "EUR"),

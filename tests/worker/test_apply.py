@@ -44,7 +44,9 @@ def test_events_heads_view_outcomes_and_checkpoint_are_written_together(world: W
 
     assert applied.upto == world.checkpoint() == Position(0, 1, 3)
     written = everything(world)
-    assert [(row["offset"], row["item_id"], row["version"], row["type"]) for row in written["events"]] == [
+    assert [
+        (row["offset"], row["item_id"], row["version"], row["type"]) for row in written["events"]
+    ] == [
         (1, "lamp-1", 1, "ItemCreated"),
         (2, "lamp-1", 2, "ItemRepriced"),
         (3, "rug-1", 1, "ItemCreated"),
@@ -57,7 +59,9 @@ def test_events_heads_view_outcomes_and_checkpoint_are_written_together(world: W
         ("lamp-1", 2, 90),
         ("rug-1", 1, 500),
     ]
-    assert [(row["command_id"], row["status"], row["http_status"]) for row in written["outcomes"]] == [
+    assert [
+        (row["command_id"], row["status"], row["http_status"]) for row in written["outcomes"]
+    ] == [
         ("c1", "applied", 201),
         ("c2", "applied", 200),
         ("c4", "applied", 201),
@@ -134,7 +138,9 @@ def test_a_failing_projection_leaves_nothing_behind(world: World) -> None:
     assert everything(world) == before
 
 
-def test_a_partition_that_another_writer_has_is_left_alone(postgresql_url: str, valkey_url: str) -> None:
+def test_a_partition_that_another_writer_has_is_left_alone(
+    postgresql_url: str, valkey_url: str
+) -> None:
     with World.of(postgresql_url, valkey_url, 1) as world, world.engine.begin() as connection:
         connection.execute(text("SELECT 1 FROM partitions WHERE partition = 0 FOR UPDATE"))
 

@@ -53,9 +53,7 @@ class World:
         engine.dispose()
 
     def drain(self, projections: Mapping[str, Project] = PROJECTIONS) -> Drain:
-        return Drain(
-            self.engine, self.reader, self.ring, projections, self.clock, self.stopping
-        )
+        return Drain(self.engine, self.reader, self.ring, projections, self.clock, self.stopping)
 
     def append(self, *entries: Entry, partition: int = 0) -> list[Appended]:
         """Append as the API does, without ringing."""

@@ -1,0 +1,79 @@
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from api.problem_codes import CATALOGUE
+from cli.main import app
+from docs import generate
+from readmodel.problem_codes import PROBLEM_CODES
+from runtime.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("name", generate.PAGES)
+def test_a_generated_page_is_what_the_code_says(name: str) -> None:
+    written = (ROOT / "docs" / name).read_text("utf-8")
+    assert written == generate.PAGES[name](), "run: python docs/generate.py"
+
+
+def test_settings_are_documented() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+    for name in Settings.model_fields:
+        assert f"`{PREFIX}{name.upper()}`" in page
+
+
+def test_problem_codes_are_documented() -> None:
+    command_api, query_api = (
+        (ROOT / "docs" / "problems.md").read_text("utf-8").split("## Query API")
+    )
+    assert all(f"| `{code}` |" in command_api for code in CATALOGUE)
+    assert all(f"| `{code}` |" in query_api for code in PROBLEM_CODES)
+
+
+def test_every_command_is_documented() -> None:
+    console: Any = typer.main.get_command(app)
+    text = "".join(page.read_text("utf-8") for page in PAGES)
+    missing = [name for name in console.commands if f"itemledger {name}" not in text]
+    assert missing == []
+
+
+def test_every_make_target_is_documented() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = re.findall(r"^([a-z-]+):.*## ", makefile, flags=re.MULTILINE)
+    text = "".join(page.read_text("utf-8") for page in PAGES)
+    assert targets
+    assert [target for target in targets if f"make {target}" not in text] == []
+
+
+def test_no_make_target_is_documented_that_does_not_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for page in PAGES:
+        for target in re.findall(r"`make ([a-z-]+)", page.read_text("utf-8")):
+            assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), (page, target)
+
+
+def test_the_map_names_every_room_and_no_file_that_is_not_there() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    for init in ROOT.glob("*/__init__.py"):
+        assert f"`{init.parent.name}/`" in text
+    named = re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.(?:py|lua))`", text)
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in _links(page.read_text("utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def _links(text: str) -> Iterator[str]:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        if "://" not in target:
+            yield target
