@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -78,25 +78,32 @@ class Acceptor:
         self._waiters = waiters
         self._partitions = partitions
 
-    async def accept(self, drafts: Sequence[Draft], sender: Sender, wait: float) -> list[Answer]:
-        """Accept commands, in order per partition, and wait up to `wait` seconds for all of them.
+    async def accept(
+        self, drafts: Sequence[Draft], sender: Sender, wait: float, *, with_items: bool = True
+    ) -> list[Answer]:
+        """Accept commands, in order per partition, and wait up to `wait` seconds for all of them,
+        to be told of each with the item it left behind or without.
 
         Commands of one item keep their order. The answers stand in the order of the drafts.
         """
         if wait <= 0:
             return [
-                _judge(draft, verdict, None)
+                _judge(draft, verdict)
                 for draft, verdict in zip(
-                    drafts, await self._append(drafts, sender, None), strict=True
+                    drafts, await self._append(drafts, sender, None, with_items=False), strict=True
                 )
             ]
-        waited = [Waited(draft.id, self._partition(draft), draft.fingerprint) for draft in drafts]
+        waited = [
+            Waited(draft.id, self._partition(draft), draft.fingerprint, with_items)
+            for draft in drafts
+        ]
         deadline = asyncio.get_running_loop().time() + wait
         with self._waiters.expect(waited) as futures:
-            verdicts = await self._append(drafts, sender, self._waiters.instance)
+            verdicts = await self._append(
+                drafts, sender, self._waiters.instance, with_items=with_items
+            )
             judged = [
-                _judge(draft, verdict, None)
-                for draft, verdict in zip(drafts, verdicts, strict=True)
+                _judge(draft, verdict) for draft, verdict in zip(drafts, verdicts, strict=True)
             ]
             pending = [
                 (place, answer)
@@ -116,7 +123,12 @@ class Acceptor:
             return judged
 
     async def _append(
-        self, drafts: Sequence[Draft], sender: Sender, reply_to: str | None
+        self,
+        drafts: Sequence[Draft],
+        sender: Sender,
+        reply_to: str | None,
+        *,
+        with_items: bool,
     ) -> list[Verdict]:
         places: dict[int, list[int]] = defaultdict(list)
         for place, draft in enumerate(drafts):
@@ -124,7 +136,11 @@ class Acceptor:
         answers = await asyncio.gather(
             *(
                 self._batcher.append(
-                    partition, [_submission(drafts[place], sender, reply_to) for place in mine]
+                    partition,
+                    [
+                        _submission(drafts[place], sender, reply_to, with_items=with_items)
+                        for place in mine
+                    ],
                 )
                 for partition, mine in places.items()
             )
@@ -140,7 +156,9 @@ class Acceptor:
         return partition_of(draft.command.item_id, self._partitions)
 
 
-def _submission(draft: Draft, sender: Sender, reply_to: str | None) -> Submission:
+def _submission(
+    draft: Draft, sender: Sender, reply_to: str | None, *, with_items: bool
+) -> Submission:
     envelope = Envelope(
         draft.id,
         draft.command,
@@ -149,16 +167,17 @@ def _submission(draft: Draft, sender: Sender, reply_to: str | None) -> Submissio
         reply_to,
         draft.reason,
         sender.trace,
+        with_items,
     )
     return Submission(draft.id, encode(envelope), draft.fingerprint)
 
 
-def _judge(draft: Draft, verdict: Verdict, notice: Notice | None) -> Answer:
+def _judge(draft: Draft, verdict: Verdict) -> Answer:
     match verdict:
         case Appended(position, known, fingerprint):
             if known and fingerprint != draft.fingerprint:
                 return KeyReused(draft)
-            return Accepted(draft, position, known, notice)
+            return Accepted(draft, position, known, None)
         case NotAppended(why):
             return Refused(draft, why)
         case Unknown(why):
@@ -173,6 +192,3 @@ def _settle(answer: Accepted, notice: Notice) -> Answer:
     # The command of an earlier acceptance that Redis has forgotten stands at an earlier position.
     replayed = answer.replayed or notice.position != answer.position
     return Accepted(answer.draft, notice.position, replayed, notice)
-
-
-Clock = Callable[[], int]

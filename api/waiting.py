@@ -25,11 +25,17 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """A command whose outcome somebody waits for."""
+    """A command whose outcome somebody waits for, with the item it leaves behind or without."""
 
     command_id: str
     partition: int
     fingerprint: str
+    with_item: bool
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What a notice is matched by: another payload under the same id is another question."""
+        return self.command_id, self.fingerprint
 
 
 class Waiters:
@@ -39,8 +45,11 @@ class Waiters:
         self.instance = uuid.uuid4().hex
         self._redis = redis
         self._batcher = batcher
-        self._waiting: dict[Waited, list[asyncio.Future[Notice]]] = defaultdict(list)
+        self._waiting: dict[tuple[str, str], list[tuple[Waited, asyncio.Future[Notice]]]] = (
+            defaultdict(list)
+        )
         self._task: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._listen(), name="notices")
@@ -59,7 +68,7 @@ class Waiters:
         futures: list[asyncio.Future[Notice]] = []
         for each in waited:
             future: asyncio.Future[Notice] = loop.create_future()
-            self._waiting[each].append(future)
+            self._waiting[each.key].append((each, future))
             futures.append(future)
         try:
             yield futures
@@ -71,7 +80,13 @@ class Waiters:
         """Ask the workers to tell again what became of commands that were accepted before."""
         by_partition: dict[int, list[Submission]] = defaultdict(list)
         for each in asked:
-            ask = Ask(str(uuid.uuid4()), each.command_id, each.fingerprint, self.instance)
+            ask = Ask(
+                str(uuid.uuid4()),
+                each.command_id,
+                each.fingerprint,
+                self.instance,
+                each.with_item,
+            )
             by_partition[each.partition].append(Submission(ask.id, encode(ask), ""))
         await asyncio.gather(
             *(self._batcher.append(partition, asks) for partition, asks in by_partition.items())
@@ -84,14 +99,14 @@ class Waiters:
                 async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
                     await pubsub.subscribe(keys.outcomes(self.instance))
                     # What was told while nobody listened is asked for again.
-                    asking = asyncio.create_task(self.ask(list(self._waiting)))
+                    missed = [waited for each in self._waiting.values() for waited, _ in each]
+                    self._asking = asyncio.create_task(self.ask(missed))
                     if troubled:
                         log.info("notices are heard again")
                     troubled = False
                     messages = cast("AsyncIterator[dict[str, Any]]", pubsub.listen())
                     async for message in messages:
                         self._hear(message["data"])
-                    await asking
             except (RedisError, OSError) as error:
                 if not troubled:
                     log.warning("notices are not heard", error=str(error))
@@ -100,14 +115,13 @@ class Waiters:
 
     def _hear(self, message: bytes) -> None:
         for notice in notices.read(message, self.instance):
-            outcome = notice.outcome
-            waited = Waited(outcome.command_id, notice.position.partition, notice.fingerprint)
-            for future in self._waiting.get(waited, ()):
+            key = notice.outcome.command_id, notice.fingerprint
+            for _, future in self._waiting.get(key, ()):
                 if not future.done():
                     future.set_result(notice)
 
     def _forget(self, waited: Waited, future: asyncio.Future[Notice]) -> None:
-        remaining = self._waiting[waited]
-        remaining.remove(future)
+        remaining = self._waiting[waited.key]
+        remaining.remove((waited, future))
         if not remaining:
-            del self._waiting[waited]
+            del self._waiting[waited.key]

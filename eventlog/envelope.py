@@ -25,7 +25,8 @@ class Envelope:
     """A command on the log.
 
     `fingerprint` is that of the payload it came with; `reply_to` names the API process that waits
-    for the outcome; `trace` is a W3C traceparent.
+    for the outcome, `with_item` says whether it wants the item with it; `trace` is a W3C
+    traceparent.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Envelope:
     reply_to: str | None = None
     reason: str | None = None
     trace: str | None = None
+    with_item: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Ask:
     command_id: str
     fingerprint: str
     reply_to: str
+    with_item: bool = True
 
 
 Entry = Envelope | Ask
@@ -65,6 +68,8 @@ def encode(entry: Entry) -> bytes:
             }
             optional = {"reply": entry.reply_to, "reason": entry.reason, "trace": entry.trace}
             document |= {name: value for name, value in optional.items() if value is not None}
+            if not entry.with_item:
+                document["bare"] = 1
         case Ask():
             document = {
                 "id": entry.id,
@@ -73,6 +78,8 @@ def encode(entry: Entry) -> bytes:
                 "fp": entry.fingerprint,
                 "reply": entry.reply_to,
             }
+            if not entry.with_item:
+                document["bare"] = 1
         case _:
             assert_never(entry)
     return orjson.dumps(document)
@@ -82,8 +89,9 @@ def decode(body: bytes) -> Entry:
     """Raises UnreadableEntry."""
     try:
         document = orjson.loads(body)
+        with_item = "bare" not in document
         if document["op"] == "ask":
-            return Ask(document["id"], document["of"], document["fp"], document["reply"])
+            return Ask(document["id"], document["of"], document["fp"], document["reply"], with_item)
         return Envelope(
             document["id"],
             _decode_command(document),
@@ -92,6 +100,7 @@ def decode(body: bytes) -> Entry:
             document.get("reply"),
             document.get("reason"),
             document.get("trace"),
+            with_item,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise UnreadableEntry(f"{type(error).__name__}: {error}") from error

@@ -14,7 +14,7 @@ from readmodel import params
 from readmodel.answers import REVALIDATE, answer
 from readmodel.problem_codes import COMMAND_NOT_FOUND, title_of
 from readmodel.problems import RETRY_AFTER, Trouble, problem
-from readmodel.views import history, items
+from readmodel.views import items
 from runtime.positions import MalformedToken, Position
 from runtime.problems import Problem
 from runtime.times import rfc3339
@@ -119,7 +119,7 @@ def _body_at(connection: Connection, item_id: str, version: int) -> str:
     current = items.find(connection, item_id)
     if current is not None and current.version == version:
         return current.body
-    item = history.item_at(connection, item_id, version)
+    item = heads.at_version(connection, item_id, version)
     if item is None:
         raise LookupError(f"item {item_id} has an outcome at version {version} and no events")
     return items.render(item)

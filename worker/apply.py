@@ -38,7 +38,10 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a batch came to: where the ledger now is, and what became of every command in it."""
+    """What a batch came to: where the ledger now is, and what became of every command in it.
+
+    `items` holds, by command, the item as the command left it, where somebody waits to be told.
+    """
 
     upto: Position
     outcomes: Mapping[str, KeptOutcome]
@@ -77,7 +80,7 @@ def apply(
         for each in work.unknown(fresh):
             work.take(each)
         work.write(projections, fresh[-1].position)
-        return Applied(fresh[-1].position, work.outcomes, work.items, len(work.recorded), missing)
+        return Applied(fresh[-1].position, work.outcomes, work.left, len(work.recorded), missing)
 
 
 class _Work:
@@ -92,7 +95,8 @@ class _Work:
         self._recorded_at = max(now, checkpoint.recorded_at)
         self._offset = checkpoint.offset
         self._changed: dict[str, Item] = {}
-        self.items: dict[str, Item] = {}
+        self._items: dict[str, Item] = {}
+        self.left: dict[str, Item] = {}
         self.recorded: list[Recorded] = []
         self.outcomes: dict[str, KeptOutcome] = {}
 
@@ -113,14 +117,14 @@ class _Work:
             del first[known]
         touched = {envelope.command.item_id for _, envelope in first.values()}
         if touched:
-            self.items = heads.load(self._connection, list(touched))
+            self._items = heads.load(self._connection, list(touched))
         return list(first.values())
 
     def take(self, positioned: tuple[Position, Envelope]) -> None:
         """Decide one command and evolve its item."""
         position, envelope = positioned
         command = envelope.command
-        item = self.items.get(command.item_id)
+        item = self._items.get(command.item_id)
         try:
             happened = decide(command, item, self._recorded_at)
         except Refusal as refusal:
@@ -152,7 +156,9 @@ class _Work:
                 )
             after = fold(happened, item)
             if after is not None and happened:
-                self.items[after.id] = self._changed[after.id] = after
+                self._items[after.id] = self._changed[after.id] = after
+            if after is not None and envelope.reply_to is not None and envelope.with_item:
+                self.left[envelope.id] = after
             outcome = Outcome(
                 envelope.id,
                 command.item_id,

@@ -59,7 +59,9 @@ def routes(
         ]
         drafts = [each for each in rows if isinstance(each, Draft)]
         sender = Sender(ANONYMOUS, request.headers.get("traceparent"))
-        judged = await acceptor.accept(drafts, sender, asked.wait) if drafts else []
+        judged = (
+            await acceptor.accept(drafts, sender, asked.wait, with_items=False) if drafts else []
+        )
         if judged and all(isinstance(each, Refused) for each in judged):
             why = next(each.why for each in judged if isinstance(each, Refused))
             raise ProblemRaised(not_accepted(why), {"Retry-After": "1"})

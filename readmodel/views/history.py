@@ -1,13 +1,14 @@
 """The history of an item, read from the ledger itself: its events and what each one changed."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, select
 
-from domain.evolve import evolve, fold
+from domain.evolve import evolve
 from domain.item import Item
+from ledger import heads
 from ledger.codec import decode
 from ledger.tables import events
 from runtime.times import rfc3339
@@ -42,32 +43,7 @@ _OLDER = (
     .limit(bindparam("limit"))
 )
 
-_last_of_each_type = (
-    select(func.max(events.c.version).label("version"))
-    .where(events.c.item_id == bindparam("item_id"), events.c.version <= bindparam("version"))
-    .group_by(events.c.type)
-    .subquery()
-)
-
-_DECIDING = (
-    select(*_COLUMNS)
-    .join(_last_of_each_type, events.c.version == _last_of_each_type.c.version)
-    .where(events.c.item_id == bindparam("item_id"))
-    .order_by(events.c.version)
-)
-
 _NEWEST = 2**63 - 1
-
-
-def item_at(connection: Connection, item_id: str, version: int) -> Item | None:
-    """Rebuild the item as it was at a version it has reached; `None` before its first event.
-
-    Every event overwrites what earlier ones of its type said, so the last of each type is enough:
-    a handful of events, however long the history.
-    """
-    rows = connection.execute(_DECIDING, {"item_id": item_id, "version": version}).all()
-    item = fold(map(_event, rows))
-    return None if item is None else replace(item, version=version)
 
 
 def history(
@@ -86,7 +62,7 @@ def history(
         return None
     rows = found[:limit]
     oldest = rows[-1].version
-    start = item_at(connection, item_id, oldest - 1) if oldest > 1 else None
+    start = heads.at_version(connection, item_id, oldest - 1) if oldest > 1 else None
     described = list(_describe(reversed(rows), start))
     described.reverse()
     return HistoryPage(described, oldest if len(found) > limit else None)

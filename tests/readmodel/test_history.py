@@ -17,7 +17,7 @@ from domain.events import (
 from domain.evolve import fold
 from ledger import tables
 from ledger.codec import encode
-from readmodel.views.history import item_at
+from ledger.heads import at_version
 
 AT = 1_763_798_400_000
 LAMP = ItemCreated("lamp", AT, AT - 5, "Lamp", None, 100, "EUR")
@@ -168,6 +168,6 @@ def test_the_last_event_of_each_type_rebuilds_every_version(later: Any) -> None:
                 )
             )
         for version in range(1, len(events) + 1):
-            assert item_at(connection, "lamp", version) == fold(events[:version])
-        assert item_at(connection, "lamp", 0) is None
+            assert at_version(connection, "lamp", version) == fold(events[:version])
+        assert at_version(connection, "lamp", 0) is None
     engine.dispose()
