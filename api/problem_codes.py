@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 
 from domain.refusals import REFUSALS
-from runtime.problem_pages import ProblemCode
-from runtime.problems import STATUS_OF_KIND
+from runtime.problem_pages import ProblemCode, of_refusal
 
 _OWN = (
     ProblemCode(
@@ -22,18 +21,11 @@ _OWN = (
         "`errors` names the header and its form. To leave it out is always allowed.",
     ),
     ProblemCode(
-        "unknown-parameter",
+        "bad-parameter",
         400,
         "A query parameter is not right",
-        "The request has a query parameter that means nothing here.",
-        "Leave it out. Members of an item belong into the body.",
-    ),
-    ProblemCode(
-        "invalid-reason",
-        400,
-        "A query parameter is not right",
-        "`reason` is too long or holds a NUL character.",
-        "Keep it to 500 characters.",
+        "The request has a query parameter that means nothing here, or one that can not be read.",
+        "`errors` names it. Members of an item belong into the body, not into the URL.",
     ),
     ProblemCode(
         "bad-request",
@@ -124,13 +116,7 @@ _OWN = (
 
 CATALOGUE: Mapping[str, ProblemCode] = {
     **{
-        each.code: ProblemCode(
-            each.code,
-            STATUS_OF_KIND[each.kind],
-            each.title,
-            each.__doc__ or "",
-            each.mend,
-        )
+        each.code: of_refusal(each.code, each.kind, each.title, each.__doc__, each.mend)
         for each in REFUSALS
     },
     **{each.code: each for each in _OWN},

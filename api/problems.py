@@ -41,7 +41,7 @@ def bad_header(header: str, detail: str) -> ProblemRaised:
 def bad_parameter(parameter: str, code: str, detail: str) -> ProblemRaised:
     errors = [{"parameter": parameter, "code": code, "detail": detail}]
     title = "A query parameter is not right"
-    return ProblemRaised(Problem(400, code, title, f"{parameter}: {detail}", errors))
+    return ProblemRaised(Problem(400, "bad-parameter", title, f"{parameter}: {detail}", errors))
 
 
 def not_json(detail: str) -> ProblemRaised:

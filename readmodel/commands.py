@@ -9,6 +9,7 @@ from flask import Response, request
 from sqlalchemy import Connection, Engine, Row, bindparam, select
 
 from eventlog.inspect import LogInspector
+from ledger import heads
 from ledger.tables import outcomes
 from readmodel import params
 from readmodel.answers import REVALIDATE, answer

@@ -1,22 +1,9 @@
 """Every problem code that this service answers or reports, and what to do about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from domain.refusals import REFUSALS
-from runtime.problems import STATUS_OF_KIND
-
-
-@dataclass(frozen=True, slots=True)
-class ProblemCode:
-    """One code: its usual status, its title, what it means and how to mend it."""
-
-    code: str
-    status: int
-    title: str
-    meaning: str
-    mend: str
-
+from runtime.problem_pages import ProblemCode, of_refusal
 
 BAD_PARAMETER = ProblemCode(
     "bad-parameter",
@@ -83,16 +70,6 @@ INTERNAL_ERROR = ProblemCode(
     "Try again; if it stays, report it with the time of the request.",
 )
 
-_MENDS: Mapping[str, str] = {
-    "invalid-value": "The members of errors name each value and say what it may be.",
-    "item-not-found": "Check the id. PUT creates an item under an id of your own.",
-    "item-deleted": "Its history is still there; POST /items/{id}/restore brings it back.",
-    "item-exists": "Use PUT to replace it, or PATCH to change it.",
-    "effective-at-too-early": "Give a later effective_at, or none: the item's history says which.",
-    "effective-at-in-future": "Give a moment in the past, or none for now.",
-    "precondition-failed": "Read the item again; current_version is its version now.",
-}
-
 _OWN = (
     BAD_PARAMETER,
     BAD_REQUEST,
@@ -105,14 +82,7 @@ _OWN = (
     INTERNAL_ERROR,
 )
 _REFUSALS = (
-    ProblemCode(
-        each.code,
-        STATUS_OF_KIND[each.kind],
-        each.title,
-        (each.__doc__ or each.title).partition("\n")[0],
-        _MENDS.get(each.code, "The member detail says more."),
-    )
-    for each in REFUSALS
+    of_refusal(each.code, each.kind, each.title, each.__doc__, each.mend) for each in REFUSALS
 )
 
 PROBLEM_CODES: Mapping[str, ProblemCode] = {each.code: each for each in (*_OWN, *_REFUSALS)}

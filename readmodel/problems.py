@@ -1,7 +1,6 @@
 """Every error leaves as a problem document; no framework's own page ever does."""
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 from flask import Flask, request
@@ -24,6 +23,7 @@ from readmodel.problem_codes import (
     PROBLEM_CODES,
     ProblemCode,
 )
+from runtime import problem_pages
 from runtime.problems import PROBLEM_JSON, Problem
 
 RETRY_AFTER = {"Retry-After": "1"}
@@ -74,18 +74,7 @@ def problem_page(code: str) -> Answer:
     known = PROBLEM_CODES.get(code)
     if known is None:
         raise nothing_here(f"/problems/{code}")
-    title, meaning, mend = escape(known.title), escape(known.meaning), escape(known.mend)
-    page = answer(
-        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
-        f"<h1>{title}</h1>\n<p><code>{known.code}</code>, status {known.status}</p>\n"
-        f"<h2>What it means</h2>\n<p>{meaning}</p>\n<h2>How to mend it</h2>\n<p>{mend}</p>\n"
-        "</html>\n",
-        {
-            "Cache-Control": "public, max-age=3600",
-            "Content-Security-Policy": "default-src 'none'; style-src 'self'",
-            "X-Content-Type-Options": "nosniff",
-        },
-    )
+    page = answer(problem_pages.page(known), problem_pages.PAGE_HEADERS)
     page.content_type = "text/html; charset=utf-8"
     return page
 

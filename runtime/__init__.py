@@ -1,1 +1,3 @@
-"""What every process needs before it can start: settings, telemetry, embedded Valkey, the supervisor."""
+"""What every process needs before it can start: settings, telemetry, embedded Valkey, the
+supervisor.
+"""

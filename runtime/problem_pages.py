@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from html import escape
 
+from runtime.problems import STATUS_OF_KIND
+
 # A page without scripts, styles or pictures needs nothing from anywhere.
 PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'none'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "public, max-age=3600",
 }
@@ -23,6 +25,11 @@ class ProblemCode:
     mend: str
 
 
+def of_refusal(code: str, kind: str, title: str, doc: str | None, mend: str) -> ProblemCode:
+    """Describe a class of refusals; the first line of its docstring says what it means."""
+    return ProblemCode(code, STATUS_OF_KIND[kind], title, (doc or title).partition("\n")[0], mend)
+
+
 def page(problem: ProblemCode) -> str:
     """Write the page of one code as HTML."""
     title, code = escape(problem.title), escape(problem.code)
@@ -32,6 +39,6 @@ def page(problem: ProblemCode) -> str:
         '<meta name="viewport" content="width=device-width"></head><body>'
         f"<h1>{title}</h1><p><code>{code}</code> · status {problem.status}</p>"
         f"<h2>What it means</h2><p>{escape(problem.meaning)}</p>"
-        f"<h2>What to do</h2><p>{escape(problem.mend)}</p>"
+        f"<h2>How to mend it</h2><p>{escape(problem.mend)}</p>"
         "</body></html>\n"
     )

@@ -31,7 +31,7 @@ class Problem:
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def document(self, service_url: str) -> dict[str, Any]:
-        """Write it out; `service_url` is the public URL of the service whose page explains the code."""
+        """Write it out; `service_url` is that of the service whose page explains the code."""
         document: dict[str, Any] = {
             "type": f"{service_url}/problems/{self.code}",
             "title": self.title,

@@ -28,7 +28,7 @@ def configure_logging(settings: Settings, process: str) -> None:
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelName(settings.log_level.upper())
+            logging.getLevelNamesMapping()[settings.log_level.upper()]
         ),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,

@@ -6,7 +6,9 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 
 import structlog
+from redis.exceptions import RedisError
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from eventlog.envelope import decode
 from eventlog.reader import LogEntry, LogReader
@@ -60,6 +62,8 @@ class Drain:
         """
         try:
             self._answer()
+        except (SQLAlchemyError, RedisError, OSError) as error:
+            log.warning("draining waits for its stores", error=str(error).splitlines()[0])
         except Exception:
             log.exception("drain failed; the sweeper goes on")
 

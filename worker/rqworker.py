@@ -3,11 +3,13 @@ allowed, whatever a job hash may say.
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
 
 from redis import Redis
+from redis.client import Pipeline
 from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
@@ -20,6 +22,7 @@ from worker import jobs
 # Seconds. RQ's own recovery is slow by default; the sweeper is the fast one.
 _MAINTENANCE = 15
 _WORKER_TTL = 60
+_BEAT_EVERY = 5.0
 
 
 _FUNCTIONS: Mapping[str, Callable[[], None]] = {DRAIN: jobs.drain, HOUSEKEEP: jobs.housekeep}
@@ -74,6 +77,17 @@ class OwnWorker(SimpleWorker):
     max_connection_wait_time = 2.0
     log_result_lifespan = False
     stopping: threading.Event
+    _beaten_at = 0.0
+
+    def heartbeat(self, timeout: int | None = None, pipeline: "Pipeline | None" = None) -> None:
+        """Beat every few seconds. RQ would do so three times a job, one round trip per command,
+        two of them between the doorbell and its answer.
+        """
+        now = time.monotonic()
+        if pipeline is None and timeout is None and now - self._beaten_at < _BEAT_EVERY:
+            return
+        super().heartbeat(timeout, pipeline)
+        self._beaten_at = now
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Let the batch in hand end first; idle, end at once."""

@@ -64,7 +64,7 @@ class Sweeper:
                 self._troubled = False
             except (RedisError, SQLAlchemyError, OSError) as error:
                 if not self._troubled:
-                    log.warning("sweeping waits for its stores", error=str(error))
+                    log.warning("sweeping waits for its stores", error=str(error).splitlines()[0])
                 self._troubled = True
             except Exception:
                 log.exception("sweep failed")

@@ -291,7 +291,8 @@ def test_a_header_that_cannot_be_read_is_a_400(
 def test_an_unknown_query_parameter_is_a_400(service: Service) -> None:
     answer = service.client.post("/items?price=5", json=LAMP)
 
-    assert problem(answer, 400, "unknown-parameter")["errors"][0]["parameter"] == "price"
+    error = only_error(answer, 400, "bad-parameter")
+    assert (error["parameter"], error["code"]) == ("price", "unknown-parameter")
 
 
 def test_a_reason_is_kept_in_the_events(service: Service) -> None:

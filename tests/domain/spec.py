@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import pytest
+
 from domain.commands import Command
 from domain.decide import decide
 from domain.events import Event
@@ -32,15 +34,13 @@ class When:
         self.then()
 
     def then_refused(self, refusal: type[Refusal], version: int) -> None:
-        try:
-            happened = decide(self.command, fold(self.events), self.now)
-        except Refusal as raised:
-            assert type(raised) is refusal
-            assert raised.version == version
-            assert raised.code
-            assert str(raised)
-        else:
-            raise AssertionError(f"not refused: {happened}")
+        with pytest.raises(Refusal) as raised:
+            decide(self.command, fold(self.events), self.now)
+
+        assert type(raised.value) is refusal
+        assert raised.value.version == version
+        assert raised.value.code
+        assert str(raised.value)
 
 
 def given(*events: Event) -> Given:
