@@ -1,7 +1,10 @@
 """The api process."""
 
 import asyncio
+import signal
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -84,6 +87,19 @@ class Ringer:
                 log.warning("the doorbell does not ring", error=str(error))
 
 
+class _Server(uvicorn.Server):
+    """Stops on SIGINT and SIGTERM and lets its process end with an exit code of its own; uvicorn
+    would raise the signal again once it has stopped.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(signum, self.handle_exit, signum, None)
+        yield
+
+
 async def _serve(settings: Settings, partitions: int) -> int:
     asking = asking_client(settings.log_url)
     batcher = Batcher(
@@ -102,7 +118,7 @@ async def _serve(settings: Settings, partitions: int) -> int:
         await asking.ping()
 
     app = create_app(settings, partitions, batcher, waiters, now_ms, remember, ping)
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             app,
             host=settings.host,

@@ -25,7 +25,7 @@ MAY_TOUCH: Mapping[str, frozenset[str]] = {
     "api": _EVERY | {"ring_url", "host", "command_port"},
     "query": _EVERY | {"database_url", "data", "workers", "host", "query_port", "cursor_secret"},
     "worker": _EVERY | {"ring_url", "database_url", "data", "workers", "heartbeat"},
-    "cron": _EVERY | {"ring_url", "database_url", "data", "workers", "heartbeat"},
+    "cron": _EVERY | {"ring_url", "heartbeat"},
 }
 
 

@@ -15,10 +15,9 @@ from cli.import_report import Report, say
 from cli.import_rows import LANES, Batch, ImportFile, Reject, examine
 from cli.import_sender import Done, Pause, Sender
 from cli.reach import Service
-from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal, first_line
+from cli.refusals import FAILED, INTERRUPTED, UNREACHABLE, WRONG_USAGE, Refusal, first_line
 
 PATIENCE = 120.0
-INTERRUPTED = 130
 # How long a service that is being started may take to answer the first time.
 _FIRST_ANSWER = 3.0
 _LOOK_EVERY = 0.1

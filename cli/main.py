@@ -191,14 +191,16 @@ def import_(
 ) -> None:
     """Import the rows of FILE into a running service; end when every row is final.
 
-    A row is a command as in `POST /items/batch`: `id`, `name`, `price` and so on, with `op` create,
-    put (the default), patch or delete. The rows of one item are applied in the order of the file.
+    A row is a command as in `POST /items/batch`: `id`, `name`, `price` and so
+    on, with `op` create, put (the default), patch or delete. The rows of one
+    item are applied in the order of the file.
 
-    While the service is away the import waits and sends again what has no answer: nothing is
-    applied twice. Interrupted, it prints the command that goes on with it.
+    While the service is away the import waits, and sends again what has no
+    answer: nothing is applied twice. Interrupted, it prints the command that
+    goes on with it.
 
-    Exit code 0: all rows were accepted. 1: some were rejected, see the file for them.
-    2: FILE cannot be read. 3: the service cannot be reached.
+    Exit code 0: all rows were accepted. 1: some were rejected, the file of
+    rejects says why. 2: FILE cannot be read. 3: the service cannot be reached.
     """
     with refusing():
         given = command_url is not None and command_url != os.environ.get("ITEMLEDGER_COMMAND_URL")

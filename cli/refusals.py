@@ -71,14 +71,13 @@ def first_line(error: BaseException) -> str:
 
 def database_refusal(url: str, error: Exception) -> Refusal:
     """Say which database cannot be used and why, without its password."""
-    cause: BaseException = getattr(error, "orig", None) or error
     if isinstance(error, ModuleNotFoundError):
         return Refusal(
             f"the driver of {without_password(url)} is not installed ({error.name}): "
             "pip install 'itemledger[postgres]' brings PostgreSQL's"
         )
     return Refusal(
-        f"cannot use the database {without_password(url)}: {first_line(cause)}; "
+        f"cannot use the database {without_password(url)}: {first_line(error)}; "
         f"start it, or mend --database-url ({PREFIX}DATABASE_URL)",
         UNREACHABLE,
     )

@@ -92,7 +92,7 @@ def _welcome(settings: Settings) -> str:
     return (
         "\n"
         "itemledger is ready.\n"
-        f"  Command API  {settings.public_command_url}   (documentation: /docs)\n"
+        f"  Command API  {settings.public_command_url}   (described at /openapi.json)\n"
         f"  Query API    {settings.public_query_url}\n"
         f"  Data         {settings.data.absolute()}\n"
         "Ctrl-C stops it.\n"

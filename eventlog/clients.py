@@ -48,6 +48,11 @@ def asking_client(url: str) -> AsyncRedis:
     )
 
 
+def asking_client_of_threads(url: str) -> "Redis":
+    """For small questions of the query API, which may be asked twice."""
+    return _client(url, Retry(NoBackoff(), 1), _API_TIMEOUT)
+
+
 def ringing_client(url: str) -> "Redis":
     """For doorbells from the API: a bell rung twice only wakes a worker for nothing."""
     return _client(url, Retry(NoBackoff(), 1), _API_TIMEOUT)

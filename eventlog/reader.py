@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from redis import Redis
+from redis.exceptions import OutOfMemoryError, RedisError
 
 from eventlog import keys, notices
 from eventlog.notices import Notice
@@ -15,6 +17,8 @@ _REMEMBER_SECONDS = 600
 # Log entries are kept this long behind the checkpoint: a database that was set back finds them.
 KEEP_MS = 15 * 60 * 1000
 _MARK_EVERY_MS = 1000
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,11 @@ class LogReader:
     def tidy(
         self, upto: Position, command_ids: Iterable[str], told: Sequence[Notice], now: int
     ) -> None:
-        """After a commit: tell who waits, let the ids be forgotten, mark the position done."""
+        """After a commit: tell who waits, let the ids be forgotten, mark the position done.
+
+        A full server takes no marks. Then what is applied leaves the log at once: room for new
+        commands matters more than the entries kept for a database that is set back.
+        """
         partition = upto.partition
         with self._redis.pipeline(transaction=False) as pipeline:
             notices.publish(pipeline, told)
@@ -80,7 +88,13 @@ class LogReader:
                 pipeline.zadd(keys.marks(partition), {upto.stream_id: now})
                 self._marked_at[partition] = now
             pipeline.set(keys.done(partition), upto.stream_id)
-            pipeline.execute()
+            answers = pipeline.execute(raise_on_error=False)
+        errors = [each for each in answers if isinstance(each, RedisError)]
+        if any(isinstance(each, OutOfMemoryError) for each in errors):
+            log.warning("redis is full: applied commands are trimmed at once", partition=partition)
+            self._redis.xtrim(keys.log(partition), minid=upto.stream_id, approximate=False)
+        elif errors:
+            raise errors[0]
 
     def trim(self, partition: int, now: int) -> None:
         """Forget log entries that were applied longer ago than they are kept."""

@@ -6,7 +6,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.engines import writing_engine
 
@@ -18,12 +20,30 @@ class SchemaOutOfDate(Exception):
     """The database's schema is not the one of this release; `str()` says how to mend it."""
 
 
+class UnknownSchema(Exception):
+    """The database has a schema of another release than this one knows."""
+
+
+class DatabaseUnusable(Exception):
+    """The database is not to be had; `str()` is the driver's reason, in one line."""
+
+
 def migrate(url: str) -> str:
     """Apply what is missing, in one transaction, and return the revision reached.
 
-    Two callers at once are kept apart. Raises SQLAlchemy's errors where the database is not to be
-    had.
+    Two callers at once are kept apart. Raises UnknownSchema, or DatabaseUnusable; a driver that is
+    not installed raises ModuleNotFoundError.
     """
+    try:
+        return _migrate(url)
+    except CommandError as error:
+        raise UnknownSchema(str(error)) from error
+    except (SQLAlchemyError, OSError) as error:
+        reason = getattr(error, "orig", None) or error
+        raise DatabaseUnusable(str(reason).strip().splitlines()[0]) from error
+
+
+def _migrate(url: str) -> str:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)

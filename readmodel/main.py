@@ -11,13 +11,10 @@ from flask import Flask
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server import Server
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from sqlalchemy import Engine, make_url, select
 from sqlalchemy.exc import OperationalError
 
-from eventlog.inspect import LogInspector
+from eventlog.inspect import inspect_log
 from ledger.engines import reading_engine
 from ledger.migrate import SchemaOutOfDate, check_schema
 from ledger.tables import facts
@@ -34,7 +31,6 @@ _BACKLOG = 1024
 # Requests taken in at once; others wait in the kernel's queue.
 _BACKPRESSURE = 256
 _SECONDS_TO_STOP = 5
-_REDIS_TIMEOUT = 2.0
 _PARTITIONS = "partitions"
 
 # Its loggers hand everything to ours.
@@ -89,18 +85,8 @@ def load_worker(settings: Settings, parent: int) -> Flask:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     configure_logging(settings, _PROCESS)
     engine = reading_engine(settings.sql_url, connections=_threads(settings))
-    inspector = LogInspector(looking_client(settings.log_url), partition_count(settings, engine))
+    inspector = inspect_log(settings.log_url, partition_count(settings, engine))
     return create_app(settings, engine, inspector)
-
-
-def looking_client(url: str) -> "Redis":
-    """Connect to the log for small questions, which may be asked twice."""
-    return Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
-        url,
-        retry=Retry(NoBackoff(), 1),
-        socket_timeout=_REDIS_TIMEOUT,
-        socket_connect_timeout=_REDIS_TIMEOUT,
-    )
 
 
 def partition_count(settings: Settings, engine: Engine) -> int:

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, request
-from redis import RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from structlog.typing import FilteringBoundLogger
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
+from eventlog.inspect import LogUnavailable
 from readmodel.answers import FRESH_ONLY, REVALIDATE, Answer, answer
 from readmodel.params import BadParameters
 from readmodel.problem_codes import (
@@ -58,7 +58,7 @@ def register_problems(app: Flask, service_url: str, log: FilteringBoundLogger) -
     def answer_error(error: Exception) -> Answer:
         trouble = _trouble(error)
         match error:
-            case RedisError() | OperationalError() | InterfaceError() | PoolTimeout():
+            case LogUnavailable() | OperationalError() | InterfaceError() | PoolTimeout():
                 log.warning(trouble.problem.code, path=request.path, error=str(error))
             case _ if trouble.problem.status == INTERNAL_ERROR.status:
                 log.error("request failed", path=request.path, exc_info=error)
@@ -87,7 +87,7 @@ def _trouble(error: Exception) -> Trouble:
         case BadParameters():
             detail = "one query parameter or more is not right; errors says which and why"
             said = problem(BAD_PARAMETER, detail, errors=error.errors)
-        case RedisError():
+        case LogUnavailable():
             headers = RETRY_AFTER
             said = problem(
                 LOG_UNAVAILABLE,

@@ -4,11 +4,10 @@ from typing import Any
 
 import orjson
 from flask import Response, request
-from redis import RedisError
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from eventlog.inspect import LogHead, LogInspector
+from eventlog.inspect import LogHead, LogInspector, LogUnavailable
 from ledger import tables
 from ledger.migrate import SchemaOutOfDate, check_schema
 from readmodel import params
@@ -67,7 +66,7 @@ class StatusRoutes:
     def _log(self) -> str:
         try:
             self._inspector.ping()
-        except RedisError:
+        except LogUnavailable:
             return "does not answer"
         return _OK
 

@@ -3,11 +3,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from cli.children import MAY_TOUCH
 from runtime.settings import PREFIX, Settings
-
-yaml = pytest.importorskip("yaml")
 
 ROOT = Path(__file__).parents[1]
 PROCESSES = {"api", "query", "worker", "cron"}

@@ -32,10 +32,11 @@ def test_an_import_survives_kills_of_every_part_and_of_the_whole(
     account = Account()
     refused = account.take(rows)
     deployment = Deployment(tmp_path, database_url)
-    # Each part twice, the whole once; at so many commands taken.
+    # Each part twice, the whole once; spread over the import, at so many commands taken.
     victims = [*_PARTS, *_PARTS, "up"]
     dice.shuffle(victims)
-    moments = sorted(dice.sample(range(_ROWS // 20, _ROWS * 3 // 4), len(victims)))
+    stretch = _ROWS * 3 // 4 // len(victims)
+    moments = [n * stretch + dice.randrange(500, stretch) for n in range(len(victims))]
     # pytest shows this where the test fails.
     sys.stdout.write(f"seed {seed}: {list(zip(moments, victims, strict=True))}\n")
 

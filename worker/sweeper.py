@@ -52,6 +52,7 @@ class Sweeper:
         self._monotonic = monotonic
         self._stopping = stopping
         self._seen: dict[int, _Waiting] = {}
+        self._first = True
         self._troubled = False
 
     def run(self) -> None:
@@ -72,6 +73,11 @@ class Sweeper:
     def sweep(self) -> None:
         """Look once at every partition. Raises what the stores raise."""
         waiting = self._reader.waiting()
+        if self._first:
+            # The mark tells how far Redis was told, not how far this database is: one that was set
+            # back is behind its mark. Every partition is looked at once.
+            waiting = dict.fromkeys(range(self._reader.partitions), b"") | waiting
+            self._first = False
         now = self._monotonic()
         self._seen = {
             partition: before

@@ -39,7 +39,7 @@ def test_each_process_gets_only_the_stores_it_may_touch(production: Settings) ->
         "query": {LOG, SQL},
         "worker-1": {LOG, RING, SQL},
         "worker-2": {LOG, RING, SQL},
-        "cron": {LOG, RING, SQL},
+        "cron": {LOG, RING},
     }
 
 

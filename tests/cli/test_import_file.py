@@ -13,9 +13,9 @@ import httpx
 import orjson
 import pytest
 
-from cli.import_file import INTERRUPTED, plan_import, run_import
+from cli.import_file import plan_import, run_import
 from cli.reach import Service
-from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal
+from cli.refusals import FAILED, INTERRUPTED, UNREACHABLE, WRONG_USAGE, Refusal
 
 URL = "http://127.0.0.1:1"
 Misbehave = Callable[[int, httpx.Request], httpx.Response | None]

@@ -2,12 +2,8 @@
 
 from dataclasses import dataclass
 
-from redis import Redis
-from redis.exceptions import ResponseError
-
 from domain.commands import CreateItem, PatchItem
 from eventlog import keys
-from eventlog.ring import Ring
 from ledger import tables
 from tests.worker.world import NOW, World, envelope
 from worker.sweeper import Sweeper
@@ -24,10 +20,8 @@ class Ticks:
         return self.now
 
 
-def sweeper(world: World, ticks: Ticks, ring: Ring | None = None) -> Sweeper:
-    return Sweeper(
-        world.drain(), world.reader, ring or world.ring, lambda: 1, ticks, world.stopping
-    )
+def sweeper(world: World, ticks: Ticks) -> Sweeper:
+    return Sweeper(world.drain(), world.reader, world.ring, lambda: 1, ticks, world.stopping)
 
 
 def applied(world: World) -> int:
@@ -54,7 +48,11 @@ def test_bells_and_doorbells_that_are_up_do_not_hide_anything(world: World) -> N
 def test_nothing_waits_nothing_is_rung(world: World) -> None:
     world.append(LAMP)
     world.drain().partition(0)
-    sweeper(world, Ticks()).sweep()
+    awake = sweeper(world, Ticks())
+    awake.sweep()
+    world.drain().answer()
+    world.redis.delete(keys.RUNG, "rq:queue:itemledger")
+    awake.sweep()
 
     assert not world.ring.any_ready()
     assert world.ring.jobs_waiting() == 0
@@ -96,19 +94,31 @@ def test_progress_by_others_is_not_taken_for_waiting(world: World) -> None:
     assert applied(world) == 1
 
 
-class _FullRedis(Ring):
-    """Takes no writes any more, as a full server does."""
+def test_a_full_redis_drains_by_itself_without_ringing(world: World) -> None:
+    rest = [envelope(f"n{number}", CHEAPER.command) for number in range(2500)]
+    world.append(LAMP, *rest)
+    ticks = Ticks()
+    patient = sweeper(world, ticks)
+    world.redis.config_set("maxmemory", "1")
+    try:
+        patient.sweep()
+        outcomes = len(world.rows(tables.outcomes, "command_id"))
+        left = world.redis.xlen(keys.log(0))
+    finally:
+        world.redis.config_set("maxmemory", "0")
 
-    def __init__(self, redis: "Redis") -> None:
-        super().__init__(redis)
-
-    def put_back(self, partitions: object) -> None:
-        raise ResponseError("OOM command not allowed when used memory > 'maxmemory'.")
+    assert outcomes == 2501
+    assert left <= 1
 
 
-def test_a_full_redis_is_drained_without_ringing(world: World) -> None:
+def test_a_worker_that_starts_looks_at_every_partition_once(world: World) -> None:
+    """A database that was set back is behind the mark that Redis has."""
     world.append(LAMP)
-    sweeper(world, Ticks(), _FullRedis(world.redis)).sweep()
+    world.redis.set(keys.done(0), world.log()[-1].position.stream_id)
+    world.redis.delete(keys.bell(0))
+    starting = sweeper(world, Ticks())
+    starting.sweep()
+    world.drain().answer()
 
     assert applied(world) == 1
 
