@@ -64,11 +64,18 @@ class _Chunk:
 class Batcher:
     """The only writer to the log in an API process.
 
-    `ring` is called, in the event loop, with the partitions whose bell was down.
+    `ring` is called, in the event loop, with the partitions whose bell was down. What has no
+    certain answer after `give_up_after` seconds is given up.
     """
 
-    def __init__(self, pool: ConnectionPool, ring: Callable[[set[int]], None]) -> None:
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        ring: Callable[[set[int]], None],
+        give_up_after: float = GIVE_UP_AFTER,
+    ) -> None:
         self._pool = pool
+        self._give_up_after = give_up_after
         self._ring = ring
         self._script: Script = load_script()
         self._waiting: dict[int, deque[_Chunk]] = defaultdict(deque)
@@ -111,7 +118,7 @@ class Batcher:
         if self._waiting_commands > _WAITING_LIMIT:
             return [NotAppended("too many commands wait to be written")] * len(chunk)
         loop = asyncio.get_running_loop()
-        pending = _Chunk(partition, chunk, loop.time() + GIVE_UP_AFTER, loop.create_future())
+        pending = _Chunk(partition, chunk, loop.time() + self._give_up_after, loop.create_future())
         self._waiting[partition].append(pending)
         self._waiting_commands += len(chunk)
         self._arrived.set()

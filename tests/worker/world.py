@@ -42,6 +42,7 @@ class World:
     ring: Ring
     clock: Clock = field(default_factory=Clock)
     stopping: threading.Event = field(default_factory=threading.Event)
+    rang: bool = False
 
     @classmethod
     @contextmanager
@@ -56,7 +57,7 @@ class World:
         return Drain(self.engine, self.reader, self.ring, projections, self.clock, self.stopping)
 
     def append(self, *entries: Entry, partition: int = 0) -> list[Appended]:
-        """Append as the API does, without ringing."""
+        """Append as the API does, without ringing; `rang` says whether the API would have rung."""
         script = load_script()
         self.redis.script_load(script.text)
         submissions = [
@@ -66,7 +67,8 @@ class World:
             for each in entries
         ]
         reply = self.redis.execute_command(*evalsha(script, partition, submissions))
-        return read_reply(partition, reply)[1]
+        self.rang, appended = read_reply(partition, reply)
+        return appended
 
     def log(self, partition: int = 0) -> list[Decoded]:
         found = self.reader.after(Position(partition, 0, 0), 1_000_000)
