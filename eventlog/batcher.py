@@ -95,7 +95,8 @@ class Batcher:
                 await asyncio.wait([self._task], timeout=_PAUSE)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await self._disconnect()
+        if self._connection is not None:
+            await self._connection.disconnect()
 
     async def append(self, partition: int, submissions: Sequence[Submission]) -> list[Verdict]:
         """Append in order and return a verdict for each; later ones wait for the earlier.

@@ -106,14 +106,19 @@ class Cutting:
         self.socket = socket
         self._target = target
         self.cuts = cuts
+        self._serving: set[asyncio.Task[None] | None] = set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[str]:
         server = await asyncio.start_unix_server(self._serve, self.socket)
         async with server:
             yield f"unix://{self.socket}"
+            for each in self._serving:
+                each.cancel()
+            await asyncio.gather(*self._serving, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._serving.add(asyncio.current_task())
         upstream_reader, upstream_writer = await asyncio.open_unix_connection(self._target)
         saw_append = asyncio.Event()
 
@@ -131,12 +136,14 @@ class Cutting:
                 writer.write(data)
 
         tasks = [asyncio.create_task(there()), asyncio.create_task(back())]
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        writer.close()
-        upstream_writer.close()
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            for each in (writer, upstream_writer):
+                each.close()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def through_cuts(
