@@ -3,9 +3,12 @@
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
 _RFC3339 = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(\.\d+)?([Zz]|[+-]\d{2}:\d{2})",
     re.ASCII,
@@ -17,11 +20,12 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+# The events of a batch share their moment.
+@lru_cache(maxsize=1024)
 def rfc3339(at: int) -> str:
     """Write a moment as `2026-11-22T08:00:00.000Z`: UTC, always three decimals."""
-    seconds, millis = divmod(at, 1000)
-    moment = _EPOCH + timedelta(seconds=seconds)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
+    moment = _EPOCH + at * _MILLISECOND
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_rfc3339(text: str) -> int:
@@ -31,8 +35,7 @@ def parse_rfc3339(text: str) -> int:
     """
     if _RFC3339.fullmatch(text) is None:
         raise ValueError("not an RFC 3339 date-time with a zone, such as 2026-11-22T08:00:00Z")
-    try:
-        moment = datetime.fromisoformat(text.upper())
-        return (moment - _EPOCH) // _MILLISECOND
-    except OverflowError as error:
-        raise ValueError("outside the years 0001 to 9999") from error
+    at = (datetime.fromisoformat(text.upper()) - _EPOCH) // _MILLISECOND
+    if not _FIRST <= at <= _LAST:
+        raise ValueError("outside the years 0001 to 9999")
+    return at

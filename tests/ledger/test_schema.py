@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+import readmodel.views.items  # noqa: F401  its table belongs to the schema
+from ledger.engines import reading_engine, writing_engine
+from ledger.migrate import (
+    DatabaseUnusable,
+    SchemaOutOfDate,
+    UnknownSchema,
+    check_schema,
+    migrate,
+)
+from ledger.tables import metadata
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_code(database_url: str) -> None:
+    engine = writing_engine(database_url)
+    with engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+    engine.dispose()
+
+    assert differences == []
+
+
+def test_migrating_again_changes_nothing(database_url: str) -> None:
+    assert migrate(database_url) == migrate(database_url)
+
+
+def test_a_database_without_a_schema_is_told_to_migrate(tmp_path: Path) -> None:
+    engine = writing_engine(f"sqlite:///{tmp_path}/empty.db")
+    with pytest.raises(SchemaOutOfDate, match="itemledger migrate"):
+        check_schema(engine)
+    engine.dispose()
+
+
+def test_a_migrated_database_is_taken(database_url: str) -> None:
+    engine = reading_engine(database_url)
+    check_schema(engine)
+    engine.dispose()
+
+
+def test_a_schema_of_another_release_is_not_touched(database_url: str) -> None:
+    engine = writing_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'later'"))
+    engine.dispose()
+
+    with pytest.raises(UnknownSchema):
+        migrate(database_url)
+
+
+def test_a_database_that_is_not_to_be_had_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for url in (
+        f"sqlite:///{tmp_path}/file/x.db",
+        f"postgresql+psycopg://nobody@/none?host={tmp_path}",
+    ):
+        with pytest.raises(DatabaseUnusable) as raised:
+            migrate(url)
+        assert len(str(raised.value).splitlines()) == 1

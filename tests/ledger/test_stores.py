@@ -1,0 +1,175 @@
+"""Writing many rows, reading them back, and who may do either."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from ledger import gaps, partitions
+from ledger.bulk import among, insert_rows, upsert_rows
+from ledger.engines import reading_engine, writing_engine
+from ledger.gaps import Gap
+from ledger.tables import events, facts, heads
+from ledger.writer import SecondWriter, sole_writer
+from runtime.positions import PartitionMismatch, Position
+
+# A quote, a backslash, a brace, a line break, the largest price, and the end of Unicode.
+AWKWARD = "a'b\"c\\d{e}\n\t☀ 😀 \U0010ffff :x %s"
+
+
+@pytest.fixture
+def engine(database_url: str) -> Any:
+    made = writing_engine(database_url)
+    yield made
+    made.dispose()
+
+
+def head(item_id: str, **members: Any) -> dict[str, Any]:
+    return {
+        "item_id": item_id,
+        "partition": 0,
+        "version": 1,
+        "name": "Lamp",
+        "description": None,
+        "price": 0,
+        "currency": "EUR",
+        "created_at": 1,
+        "updated_at": 1,
+        "deleted_at": None,
+        "effective_at": 1,
+        **members,
+    }
+
+
+def stored(engine: Engine) -> list[dict[str, Any]]:
+    with engine.connect() as connection:
+        found = connection.execute(select(heads).order_by(heads.c.item_id))
+        return [dict(row) for row in found.mappings()]
+
+
+def test_rows_come_back_as_they_were_written(engine: Engine) -> None:
+    rows = [
+        head("a", name=AWKWARD, description=AWKWARD, price=2**53 - 1),
+        head("b", deleted_at=5),
+    ]
+    with engine.begin() as connection:
+        insert_rows(connection, heads, rows)
+
+    assert stored(engine) == rows
+
+
+def test_a_row_that_is_there_is_not_inserted_again(engine: Engine) -> None:
+    with engine.begin() as connection:
+        insert_rows(connection, heads, [head("a")])
+    with pytest.raises(IntegrityError), engine.begin() as connection:
+        insert_rows(connection, heads, [head("b"), head("a")])
+
+    assert [row["item_id"] for row in stored(engine)] == ["a"]
+
+
+def test_an_upsert_overwrites_what_is_there_and_inserts_the_rest(engine: Engine) -> None:
+    with engine.begin() as connection:
+        upsert_rows(connection, heads, [head("a", description="x"), head("b")])
+        upsert_rows(connection, heads, [head("a", price=5), head("c")])
+
+    assert stored(engine) == [head("a", price=5), head("b"), head("c")]
+
+
+def test_a_thousand_values_are_one_parameter(engine: Engine) -> None:
+    names = [f"i{number:04}" for number in range(1000)]
+    with engine.begin() as connection:
+        insert_rows(connection, heads, [head(name) for name in names[::2]])
+        statement = select(heads.c.item_id).where(among(connection, heads.c.item_id, names))
+        found = connection.scalars(statement).all()
+
+    assert sorted(found) == names[::2]
+
+
+def test_no_values_match_nothing(engine: Engine) -> None:
+    with engine.begin() as connection:
+        insert_rows(connection, heads, [head("a")])
+        statement = select(heads.c.item_id).where(among(connection, heads.c.item_id, []))
+
+        assert connection.scalars(statement).all() == []
+
+
+def test_a_reader_can_not_write(database_url: str) -> None:
+    reader = reading_engine(database_url)
+    for statement in ("DELETE FROM events", "INSERT INTO facts VALUES ('a', 'b')"):
+        with pytest.raises(DBAPIError), reader.connect() as connection:
+            connection.execute(text(statement))
+    reader.dispose()
+
+
+def test_a_reader_sees_one_moment(database_url: str, engine: Engine) -> None:
+    reader = reading_engine(database_url)
+    with reader.connect() as connection:
+        before = connection.execute(select(facts)).all()
+        with engine.begin() as writing:
+            insert_rows(writing, facts, [{"name": "a", "value": "b"}])
+        after = connection.execute(select(facts)).all()
+    reader.dispose()
+
+    assert before == after == []
+
+
+def test_the_number_of_partitions_is_fixed_at_the_first_start(engine: Engine) -> None:
+    partitions.lay_out(engine, 3)
+    partitions.lay_out(engine, 3)
+
+    assert partitions.stored_count(engine) == 3
+    assert partitions.read(engine, 2).position == Position(2, 0, 0)
+    with pytest.raises(PartitionMismatch, match="ITEMLEDGER_PARTITIONS=3"):
+        partitions.lay_out(engine, 4)
+
+
+def test_sqlite_has_one_writing_process(sqlite_url: str) -> None:
+    second = sole_writer(sqlite_url)
+    with sole_writer(sqlite_url), pytest.raises(SecondWriter, match="PostgreSQL"), second:
+        pass
+    with sole_writer(sqlite_url):
+        pass
+
+
+def test_a_gap_noticed_again_is_recorded_once(engine: Engine) -> None:
+    gap = Gap(0, 1, 2, 3)
+    with engine.begin() as connection:
+        gaps.record(connection, [gap], 1)
+        gaps.record(connection, [gap], 2)
+        count = connection.scalar(text("SELECT count(*) FROM gaps"))
+
+    assert count == 1
+
+
+def test_nothing_is_missing_between_neighbours() -> None:
+    assert gaps.between(Position(0, 1, 4), Position(0, 1, 5), {}) == []
+    assert gaps.between(Position(0, 1, 4), Position(0, 2, 1), {1: 4}) == []
+    assert gaps.between(Position(0, 0, 0), Position(0, 2, 1), {}) == []
+
+
+def test_what_is_missing_is_named_epoch_by_epoch() -> None:
+    missing = gaps.between(Position(0, 1, 4), Position(0, 9, 3), {0: 9, 1: 6, 5: 2, 9: 9})
+
+    assert missing == [Gap(0, 1, 5, 6), Gap(0, 5, 1, 2), Gap(0, 9, 1, 2)]
+
+
+def test_events_are_never_overwritten(engine: Engine) -> None:
+    row = {
+        "partition": 0,
+        "offset": 1,
+        "item_id": "a",
+        "version": 1,
+        "type": "ItemCreated",
+        "data": "{}",
+        "command_id": "c",
+        "actor": "anna",
+        "reason": None,
+        "recorded_at": 1,
+        "effective_at": 1,
+        "hash": "h",
+    }
+    with engine.begin() as connection:
+        insert_rows(connection, events, [row])
+    with pytest.raises(IntegrityError), engine.begin() as connection:
+        insert_rows(connection, events, [{**row, "version": 2}])
