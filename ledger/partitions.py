@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, RowMapping, select, update
+from sqlalchemy import Connection, Engine, RowMapping, select, text, update
 
 from ledger.bulk import insert_rows
 from ledger.chain import GENESIS
@@ -67,6 +67,9 @@ def lay_out(engine: Engine, count: int) -> None:
     Raises PartitionMismatch where the ledger was laid out for another number.
     """
     with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            # Workers that start together: the first one lays out, the others find it done.
+            connection.execute(text("LOCK TABLE facts IN EXCLUSIVE MODE"))
         value = connection.scalar(select(facts.c.value).where(facts.c.name == _PARTITION_COUNT))
         if value is None:
             insert_rows(connection, facts, [{"name": _PARTITION_COUNT, "value": str(count)}])

@@ -47,7 +47,7 @@ def test_an_import_survives_kills_of_every_part_and_of_the_whole(
         for moment, victim in zip(moments, victims, strict=True):
             _await_taken(deployment, importing, moment)
             taken = deployment.head()
-            # Not always right after a commit: anywhere in a batch.
+            # Jitter, not a wait: a kill shall not always fall right after a commit.
             time.sleep(dice.uniform(0, 0.2))
             if victim == "up":
                 process = _kill_the_whole(deployment, process)

@@ -1,5 +1,7 @@
 """Writing many rows, reading them back, and who may do either."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -122,6 +124,23 @@ def test_the_number_of_partitions_is_fixed_at_the_first_start(engine: Engine) ->
     assert partitions.read(engine, 2).position == Position(2, 0, 0)
     with pytest.raises(PartitionMismatch, match="ITEMLEDGER_PARTITIONS=3"):
         partitions.lay_out(engine, 4)
+
+
+def test_workers_that_start_together_lay_out_once(postgresql_url: str) -> None:
+    engines = [writing_engine(postgresql_url) for _ in range(4)]
+    together = threading.Barrier(len(engines))
+
+    def start(engine: Engine) -> None:
+        together.wait(30)
+        partitions.lay_out(engine, 8)
+
+    with ThreadPoolExecutor(len(engines)) as pool:
+        for started in [pool.submit(start, each) for each in engines]:
+            started.result()
+
+    assert partitions.read(engines[0], 7).position == Position(7, 0, 0)
+    for each in engines:
+        each.dispose()
 
 
 def test_sqlite_has_one_writing_process(sqlite_url: str) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import psutil
 
+from tests import waiting
+
 DEADLINE = 20.0
 
 
@@ -19,7 +21,7 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
-    asyncio.run(until(condition, what))
+    waiting.until(condition, DEADLINE, what)
 
 
 def runs(pid: int) -> bool:
