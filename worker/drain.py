@@ -70,28 +70,36 @@ class Drain:
     def _answer(self) -> None:
         self._ring.answered()
         over = time.monotonic() + _JOB
+        # Set aside, so that one that is held does not come up again before the others.
         held: set[int] = set()
-        while (partition := self._ring.next_ready()) is not None:
-            empty = False
-            try:
-                empty = self.partition(partition)
-            except Held:
-                if partition in held:
-                    # Whoever has it reads until it is empty, or the sweeper does.
-                    self._ring.put_back([partition])
+        try:
+            while (partition := self._ring.next_ready()) is not None:
+                if not self._tried(partition):
+                    held.add(partition)
+                if self._stopping.is_set():
                     return
-                held.add(partition)
-            except BaseException:
-                self._ring.put_back([partition])
-                raise
-            if not empty:
-                self._ring.put_back([partition])
-            if self._stopping.is_set():
-                return
-            if time.monotonic() > over:
-                if self._ring.any_ready():
-                    self._ring.enqueue(DRAIN)
-                return
+                if time.monotonic() > over:
+                    if self._ring.any_ready():
+                        self._ring.enqueue(DRAIN)
+                    return
+            held = {partition for partition in held if not self._tried(partition)}
+        finally:
+            # Whoever has them reads until they are empty, or the sweeper does.
+            if held:
+                self._ring.put_back(held)
+
+    def _tried(self, partition: int) -> bool:
+        """Drain a partition unless somebody has it; what is not emptied is ready again."""
+        try:
+            empty = self.partition(partition)
+        except Held:
+            return False
+        except BaseException:
+            self._ring.put_back([partition])
+            raise
+        if not empty:
+            self._ring.put_back([partition])
+        return True
 
     def partition(self, partition: int) -> bool:
         """Drain one partition for a slice of time and say whether it is empty.

@@ -134,6 +134,23 @@ def test_a_partition_held_by_another_thread_is_put_back(world: World) -> None:
         thread.join()
 
 
+def test_a_partition_that_is_held_does_not_keep_the_others_waiting(
+    two_partitions: World,
+) -> None:
+    world = two_partitions
+    rug = envelope("c2", CreateItem("rug-1", NOW, "Rug", None, 1, "EUR"))
+    world.append(LAMP, partition=0)
+    world.append(rug, partition=1)
+    drain = world.drain()
+    for _ in range(8):
+        # The set is popped at random: eight times is enough to meet both orders.
+        world.ring.ring([0, 1])
+        with drain._held(0):
+            drain.answer()
+        assert applied(world) == ["c2"]
+        assert world.ring.next_ready() == 0
+
+
 def test_a_drain_does_not_raise_and_leaves_the_partition_ready(world: World) -> None:
     def broken(
         connection: Connection, events: Sequence[Recorded], items_after: Mapping[str, Item]
