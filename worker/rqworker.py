@@ -2,15 +2,18 @@
 allowed, whatever a job hash may say.
 """
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline
 from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.timeouts import BaseDeathPenalty
@@ -23,6 +26,8 @@ from worker import jobs
 _MAINTENANCE = 15
 _WORKER_TTL = 60
 _BEAT_EVERY = 5.0
+# How long one blocking pop lasts, and so how soon an idle worker notices that it is to stop.
+_POP_SECONDS = 1
 
 
 _FUNCTIONS: Mapping[str, Callable[[], None]] = {DRAIN: jobs.drain, HOUSEKEEP: jobs.housekeep}
@@ -89,21 +94,43 @@ class OwnWorker(SimpleWorker):
         super().heartbeat(timeout, pipeline)
         self._beaten_at = now
 
-    def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """Let the batch in hand end first; idle, end at once."""
+    @property
+    def dequeue_timeout(self) -> int:
+        return _POP_SECONDS
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Let the job in hand end, and take no other.
+
+        RQ would raise out of its loop unless the job is marked busy, and lose one that was just
+        popped (rq#2236). Here only a flag is set: it is looked at before the next pop.
+        """
         self.stopping.set()
-        super().request_stop(signum, frame)
+        self._stop_requested = True
+        self._shutdown_requested_date = datetime.now(UTC)
+        signal.signal(signal.SIGINT, self.request_force_stop)
+        signal.signal(signal.SIGTERM, self.request_force_stop)
 
 
 def make_worker(redis: "Redis", name: str, stopping: threading.Event) -> OwnWorker:
-    """Make a worker that sets `stopping` when it is told to end."""
-    queue = Queue(keys.QUEUE, connection=redis, serializer=JSONSerializer, job_class=OwnJob)
+    """Make a worker that sets `stopping` when it is told to end, and ends when it is set."""
+
+    class StoppableQueue(Queue):
+        @classmethod
+        def dequeue_any(cls, *args: Any, **kwargs: Any) -> tuple[Job, Queue] | None:
+            if stopping.is_set():
+                raise StopRequested
+            return super().dequeue_any(*args, **kwargs)
+
+    queue = StoppableQueue(
+        keys.QUEUE, connection=redis, serializer=JSONSerializer, job_class=OwnJob
+    )
     worker = OwnWorker(
         [queue],
         name=name,
         connection=redis,
         serializer=JSONSerializer,
         job_class=OwnJob,
+        queue_class=StoppableQueue,
         maintenance_interval=_MAINTENANCE,
         worker_ttl=_WORKER_TTL,
         log_job_description=False,
