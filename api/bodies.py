@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from api.problems import ProblemRaised, bad_parameter, invalid_body, not_json
+from domain.rules import PRICE_LIMIT
 from runtime.problems import Problem
 
 JSON = frozenset({"application/json"})
@@ -28,7 +29,12 @@ _CODES: Mapping[str, tuple[str, str]] = {
     "model_type": ("not-an-object", "must be a JSON object"),
     "model_attributes_type": ("not-an-object", "must be a JSON object"),
     "dict_type": ("not-an-object", "must be a JSON object"),
-    "string_too_long": ("too-long", ""),
+    "string_too_long": ("too-long", "has at most {max_length} characters"),
+    "too_long": ("too-many", "has at most {max_length} entries, not {actual_length}"),
+    "too_short": ("too-few", "has at least {min_length} entry"),
+    "greater_than_equal": ("out-of-range", "must be at least {ge}"),
+    "less_than_equal": ("out-of-range", "must be at most {le}"),
+    "literal_error": ("not-allowed", "must be {expected}"),
     "list_type": ("not-an-array", "must be an array"),
     "union_tag_not_found": ("required", "needs a member op: create, put, patch or delete"),
     "union_tag_invalid": ("unknown-operation", "op is create, put, patch or delete"),
@@ -50,6 +56,17 @@ async def read_body(request: Request, model: type[_Model], media_types: Collecti
 
 
 def require_media_type(request: Request, media_types: Collection[str]) -> None:
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.strip().lower() != "identity":
+        raise ProblemRaised(
+            Problem(
+                415,
+                "unsupported-media-type",
+                "The body is of a type that is not taken here",
+                f"send the body as it is, not with Content-Encoding: {encoding}",
+            ),
+            {"Accept-Encoding": "identity"},
+        )
     sent = request.headers.get("content-type", "")
     if sent.partition(";")[0].strip().lower() in media_types:
         return
@@ -82,8 +99,8 @@ def _spot(error: ErrorDetails, prefix: str) -> Mapping[str, str]:
     location = error["loc"]
     # A discriminated union puts the tag into the location; it is no part of the document.
     path = location[1:] if prefix and location[:1] and location[0] in _OPERATIONS else location
-    code, detail = _CODES.get(error["type"], (error["type"].replace("_", "-"), ""))
-    detail = detail or error["msg"]
+    code, detail = _CODES.get(error["type"], (error["type"].replace("_", "-"), error["msg"]))
+    detail = detail.format_map(error.get("ctx", {})) if error["type"] in _CODES else detail
     if error["type"] == "int_type" and path[-1:] == ("price",):
         detail = _price_hint(error["input"])
     return {"pointer": prefix + _pointer(path), "code": code, "detail": detail}
@@ -94,7 +111,7 @@ def _price_hint(value: Any) -> str:
     rule = "must be a JSON integer, in minor units (cents)"
     if isinstance(value, float) and isfinite(value):
         cents = Decimal(repr(value)) * 100
-        if cents == cents.to_integral_value() and cents >= 0:
+        if cents == cents.to_integral_value() and 0 <= cents <= PRICE_LIMIT:
             return f"{rule}; {value} is probably meant as {int(cents)}"
     if isinstance(value, bool | str):
         return f"{rule}, not a {'boolean' if isinstance(value, bool) else 'string'}"

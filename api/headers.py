@@ -35,12 +35,19 @@ def preferences(request: Request) -> Preferences:
             if match is not None:
                 name, quoted, token = match.groups()
                 asked.setdefault(name.lower(), quoted if quoted is not None else token or "")
-    wait = asked.get("wait", "")
     return Preferences(
-        min(int(wait), WAIT_LIMIT) if re.fullmatch("[0-9]{1,9}", wait) else 0,
+        _seconds(asked.get("wait", "")),
         asked.get("return") == "minimal",
         "respond-async" in asked,
     )
+
+
+def _seconds(text: str) -> int:
+    """Read a number of seconds of any length, at most WAIT_LIMIT; 0 where it is none."""
+    if re.fullmatch("[0-9]+", text) is None:
+        return 0
+    digits = text.lstrip("0") or "0"
+    return WAIT_LIMIT if len(digits) > len(str(WAIT_LIMIT)) else min(int(digits), WAIT_LIMIT)
 
 
 def idempotency_key(request: Request) -> str | None:

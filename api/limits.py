@@ -2,6 +2,8 @@
 says, and every error of this service is a problem document.
 """
 
+import asyncio
+
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,6 +13,10 @@ from runtime.problems import PROBLEM_JSON
 
 MAX_BODY = 1024 * 1024
 MAX_BATCH = 8 * 1024 * 1024
+# What is still on its way after the answer is read and forgotten, up to this much and this long: a
+# connection that is closed on it would be reset, and the answer with it.
+_FORGOTTEN_BYTES = 64 * 1024 * 1024
+_FORGOTTEN_SECONDS = 5.0
 
 
 class BodyLimit:
@@ -28,11 +34,13 @@ class BodyLimit:
         told = Headers(scope=scope).get("content-length", "")
         if told.isdecimal() and int(told) > limit:
             problem = too_large()
-            body = problem.body(self._service_url)
-            # The body that is on its way is not read, so the connection can not be used again.
-            headers = {"Connection": "close"}
-            response = Response(body, problem.status, headers, media_type=PROBLEM_JSON)
-            await response(scope, receive, send)
+            response = Response(
+                problem.body(self._service_url),
+                problem.status,
+                {"Connection": "close"},
+                media_type=PROBLEM_JSON,
+            )
+            await response(scope, receive, _reading_on(receive, send))
             return
         received = 0
 
@@ -44,4 +52,34 @@ class BodyLimit:
                 raise ProblemRaised(too_large(), {"Connection": "close"})
             return message
 
-        await self._app(scope, receive_up_to_the_limit, send)
+        async def send_over_the_rest(message: Message) -> None:
+            await (_reading_on(receive, send) if received > limit else send)(message)
+
+        await self._app(scope, receive_up_to_the_limit, send_over_the_rest)
+
+
+def _reading_on(receive: Receive, send: Send) -> Send:
+    """Send an answer that is whole at once, and end it when the client has sent its request."""
+
+    async def send_and_read_on(message: Message) -> None:
+        if message["type"] != "http.response.body":
+            await send(message)
+            return
+        await send({**message, "more_body": True})
+        try:
+            async with asyncio.timeout(_FORGOTTEN_SECONDS):
+                await _forget(receive)
+        except TimeoutError:
+            pass  # It was told; who sends on for so long is not waited for.
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return send_and_read_on
+
+
+async def _forget(receive: Receive) -> None:
+    left = _FORGOTTEN_BYTES
+    while left > 0:
+        message = await receive()
+        if message["type"] != "http.request" or not message.get("more_body"):
+            return
+        left -= len(message.get("body", b""))

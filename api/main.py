@@ -1,17 +1,14 @@
 """The api process."""
 
 import asyncio
-import signal
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Any
 
 import structlog
-import uvicorn
 from redis.exceptions import RedisError
 
 from api.app import create_app
+from api.server import make_server
 from api.waiting import Waiters
 from eventlog import layout
 from eventlog.batcher import Batcher
@@ -30,8 +27,8 @@ from runtime.telemetry import configure_logging
 from runtime.times import now_ms
 
 _CANNOT_START = 1
+_UNREACHABLE = 3
 _REMEMBER_BATCH_SECONDS = 24 * 60 * 60
-_SHUTDOWN_SECONDS = 5
 
 log = structlog.get_logger()
 
@@ -45,8 +42,11 @@ def run(settings: Settings) -> int:
         sys.stderr.write(f"itemledger api: {error}\n")
         return _CANNOT_START
     except (RedisError, OSError) as error:
-        sys.stderr.write(f"itemledger api: the log does not answer: {error}\n")
-        return _CANNOT_START
+        sys.stderr.write(
+            f"itemledger api: the log does not answer ({error}): start it, or set "
+            "ITEMLEDGER_REDIS_URL; `itemledger up` brings one\n"
+        )
+        return _UNREACHABLE
     return asyncio.run(_serve(settings, partitions))
 
 
@@ -87,19 +87,6 @@ class Ringer:
                 log.warning("the doorbell does not ring", error=str(error))
 
 
-class _Server(uvicorn.Server):
-    """Stops on SIGINT and SIGTERM and lets its process end with an exit code of its own; uvicorn
-    would raise the signal again once it has stopped.
-    """
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        loop = asyncio.get_running_loop()
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(signum, self.handle_exit, signum, None)
-        yield
-
-
 async def _serve(settings: Settings, partitions: int) -> int:
     asking = asking_client(settings.log_url)
     batcher = Batcher(
@@ -118,17 +105,7 @@ async def _serve(settings: Settings, partitions: int) -> int:
         await asking.ping()
 
     app = create_app(settings, partitions, batcher, waiters, now_ms, remember, ping)
-    server = _Server(
-        uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.command_port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
-        )
-    )
+    server = make_server(app, settings)
     log.info("serving", url=settings.public_command_url, partitions=partitions)
     await server.serve()
     await asking.aclose()

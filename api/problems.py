@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from domain.outcomes import Outcome
@@ -51,6 +52,11 @@ def not_json(detail: str) -> ProblemRaised:
 def invalid_body(errors: Sequence[Mapping[str, str]]) -> Problem:
     detail = "; ".join(f"{each['pointer'] or 'the body'}: {each['detail']}" for each in errors[:3])
     return Problem(422, "invalid-body", "The body is not what is asked for here", detail, errors)
+
+
+def unreadable_request() -> Problem:
+    code, title = _FRAMEWORK_CODES[400]
+    return Problem(400, code, title, "the request does not follow the rules of HTTP/1.1")
 
 
 def too_large() -> Problem:
@@ -124,6 +130,10 @@ def install(app: FastAPI, service_url: str) -> None:
             detail = f"{request.method} does not work here; {' or '.join(allowed)} does"
         return answer(Problem(error.status_code, code, title, detail), headers)
 
+    async def gone(_: Request, __: Exception) -> Response:
+        # Nobody reads this: the client went away while it was sending.
+        return Response(status_code=400)
+
     async def unexpected(_: Request, error: Exception) -> Response:
         log.error("request failed", exc_info=error)
         return answer(
@@ -137,6 +147,7 @@ def install(app: FastAPI, service_url: str) -> None:
 
     app.add_exception_handler(ProblemRaised, raised)
     app.add_exception_handler(HTTPException, of_the_framework)
+    app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(Exception, unexpected)
 
 

@@ -118,6 +118,9 @@ Moment = Annotated[
 ]
 
 
+Version = Annotated[int, Field(ge=1, le=2**53 - 1)]
+
+
 class Body(BaseModel):
     """A body with exactly the members it names, of exactly their types."""
 
@@ -182,19 +185,19 @@ class CreateRow(CreateBody, _Row):
 class PutRow(ReplaceBody, _Row):
     op: Literal["put"]
     id: ItemId
-    if_version: Annotated[int, Field(ge=1)] | None = None
+    if_version: Version | None = None
 
 
 class PatchRow(PatchBody, _Row):
     op: Literal["patch"]
     id: ItemId
-    if_version: Annotated[int, Field(ge=1)] | None = None
+    if_version: Version | None = None
 
 
 class DeleteRow(_Row):
     op: Literal["delete"]
     id: ItemId
-    if_version: Annotated[int, Field(ge=1)] | None = None
+    if_version: Version | None = None
 
 
 Row = CreateRow | PutRow | PatchRow | DeleteRow
@@ -204,4 +207,5 @@ ROW: TypeAdapter[Row] = TypeAdapter(Annotated[Row, Discriminator("op")])
 class BatchBody(Body):
     """Up to 1,000 commands; each row stands for itself."""
 
+    atomic: Literal[False] = False
     commands: Annotated[list[Any], Field(min_length=1, max_length=BATCH_LIMIT)]

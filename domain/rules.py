@@ -12,6 +12,8 @@ DESCRIPTION_LIMIT = 10_000
 PRICE_LIMIT = 2**53 - 1
 
 _ID = re.compile(ID_PATTERN)
+# Unicode's categories of format characters and of white space.
+_INVISIBLE = frozenset({"Cf", "Zl", "Zp", "Zs"})
 
 
 def item_id(value: str) -> str:
@@ -27,7 +29,7 @@ def item_id(value: str) -> str:
 def name(value: str) -> str:
     """Trim white space around it; 1 to 200 characters, none of them a control character."""
     trimmed = value.strip()
-    if not trimmed:
+    if all(unicodedata.category(each) in _INVISIBLE for each in trimmed):
         raise RuleBroken("name", "name-empty", "a name has at least one visible character")
     if len(trimmed) > NAME_LIMIT:
         raise RuleBroken(

@@ -17,7 +17,7 @@ from readmodel.problem_codes import COMMAND_NOT_FOUND, title_of
 from readmodel.problems import RETRY_AFTER, Trouble, problem
 from readmodel.views import items
 from runtime.positions import MalformedToken, Position
-from runtime.problems import Problem
+from runtime.problems import PROBLEM_JSON, Problem
 from runtime.times import rfc3339
 
 # Ids are given out by the command API; nothing else has to be looked for.
@@ -69,8 +69,8 @@ class CommandRoutes:
             row = connection.execute(_OUTCOME, {"command_id": command_id}).one_or_none()
             if row is None:
                 return None
-            outcome = self._outcome(connection, row)
-        token = Position(row.partition, row.epoch, row.n).token
+            token = Position(row.partition, row.epoch, row.n).token
+            outcome = self._outcome(connection, row, token)
         return answer(
             orjson.dumps(
                 {
@@ -88,8 +88,11 @@ class CommandRoutes:
             )
         )
 
-    def _outcome(self, connection: Connection, row: Row[*tuple[Any, ...]]) -> Mapping[str, object]:
+    def _outcome(
+        self, connection: Connection, row: Row[*tuple[Any, ...]], token: str
+    ) -> Mapping[str, object]:
         """Write what waiting for the command would have answered."""
+        headers = {"Consistency-Token": token}
         if row.code is not None:
             refusal = Problem(
                 status=row.http_status,
@@ -98,10 +101,12 @@ class CommandRoutes:
                 detail=row.detail or "",
                 extra={"current_version": row.version} if row.version else {},
             )
-            return _answered(row.http_status, {}, refusal.document(self._command_url))
+            headers["Content-Type"] = PROBLEM_JSON
+            return _answered(row.http_status, headers, refusal.document(self._command_url))
         if row.http_status == _NO_CONTENT:
-            return _answered(row.http_status, {}, None)
-        headers = {"ETag": f'"{row.version}"'}
+            return _answered(row.http_status, headers, None)
+        headers["Content-Type"] = "application/json"
+        headers["ETag"] = f'"{row.version}"'
         if row.http_status == _CREATED:
             headers["Location"] = self._item_url(row.item_id)
         body = _body_at(connection, row.item_id, row.version)

@@ -107,8 +107,7 @@ def _trouble(error: Exception) -> Trouble:
                 METHOD_NOT_ALLOWED, f"{request.method} is not for this path; it takes {allowed}"
             )
         case HTTPException() if error.code is not None and 400 <= error.code < 500:  # noqa: PLR2004
-            detail = error.description or BAD_REQUEST.meaning
-            said = Problem(error.code, BAD_REQUEST.code, BAD_REQUEST.title, detail)
+            said = Problem(error.code, BAD_REQUEST.code, BAD_REQUEST.title, BAD_REQUEST.meaning)
         case _:
             said = problem(
                 INTERNAL_ERROR, "the request could not be answered; the service's log says why"

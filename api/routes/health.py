@@ -14,10 +14,12 @@ def routes(ping: Callable[[], Awaitable[object]]) -> APIRouter:
     """Make the routes; `ping` raises what Redis raises where the log is not to be had."""
     router = APIRouter(tags=["health"])
 
+    @router.head("/health/live", include_in_schema=False)
     @router.get("/health/live", summary="The process is alive")
     async def live() -> Response:
         return Response(orjson.dumps({"status": "live"}), media_type="application/json")
 
+    @router.head("/health/ready", include_in_schema=False)
     @router.get("/health/ready", summary="The service can accept commands")
     async def ready() -> Response:
         try:

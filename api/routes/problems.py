@@ -12,6 +12,7 @@ from runtime.problems import Problem
 def routes() -> APIRouter:
     router = APIRouter(tags=["problems"])
 
+    @router.head("/problems/{code}", include_in_schema=False)
     @router.get(
         "/problems/{code}",
         summary="What a problem code means",

@@ -122,6 +122,23 @@ def test_a_row_can_expect_a_version(service: Service) -> None:
     assert told[2]["problem"]["current_version"] == 2
 
 
+@pytest.mark.parametrize("version", [0, -1, 2**53, 2**64, 2**70, "1", 1.0, True])
+def test_a_version_that_no_item_can_have_is_the_rows_own_problem(
+    service: Service, version: Any
+) -> None:
+    told = results(service, {"op": "delete", "id": "a", "if_version": version}, put("b"))
+
+    assert told[0]["problem"]["errors"][0]["pointer"] == "/commands/0/if_version"
+    assert told[1]["status"] == "applied"
+
+
+def test_a_batch_may_say_that_it_is_not_atomic(service: Service) -> None:
+    body = {"atomic": False, "commands": [put("a")]}
+    answer = service.client.post("/items/batch", json=body, headers=WAIT)
+
+    assert answer.status_code == 200
+
+
 def test_creating_an_id_that_exists_is_a_conflict(service: Service) -> None:
     told = results(service, put("a"), {"op": "create", "id": "a", **LAMP})
 

@@ -128,7 +128,7 @@ def test_the_body_is_left_out_when_asked_for(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    "prefer", ["wait", "wait=x", "wait=-1", "wait=;;", ",,", "wait=99999999999", "=", "\x7f"]
+    "prefer", ["wait", "wait=x", "wait=-1", "wait=;;", ",,", "wait=000", "=", "\x7f"]
 )
 def test_malformed_preferences_are_ignored(service: Service, prefer: str) -> None:
     with service.resting_worker():
@@ -304,6 +304,28 @@ def test_a_reason_is_kept_in_the_events(service: Service) -> None:
         ("new", "anonymous"),
         ("broken", "anonymous"),
     ]
+
+
+def test_a_compressed_body_is_told_to_come_as_it_is(service: Service) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    answer = service.client.post("/items", content=b"{}", headers=headers)
+
+    problem(answer, 415, "unsupported-media-type")
+    assert "gzip" in answer.json()["detail"]
+
+
+def test_a_wait_of_any_length_is_capped(service: Service) -> None:
+    headers = {"Prefer": f"wait={'9' * 5000}"}
+    answer = service.client.put("/items/a", json=LAMP, headers=headers)
+
+    assert answer.status_code == 201
+    assert answer.headers["preference-applied"] == "wait=30"
+
+
+def test_head_works_wherever_get_does(service: Service) -> None:
+    for path in ("/health/live", "/health/ready", "/openapi.json", "/problems/not-json"):
+        answer = service.client.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
 
 
 def test_health_says_whether_commands_can_be_accepted(service: Service) -> None:

@@ -23,7 +23,7 @@ def test_a_name_is_trimmed_and_otherwise_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "   ", "\u3000", "x" * 201, "a\nb", "a\0b", "a\x7fb", "a\x85b"]
+    "bad", ["", "   ", "\u200b \u2060", "\u3000", "x" * 201, "a\nb", "a\0b", "a\x7fb", "a\x85b"]
 )
 def test_a_name_without_anything_to_see_or_with_control_characters_is_refused(bad: str) -> None:
     with pytest.raises(RuleBroken):

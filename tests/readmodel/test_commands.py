@@ -31,7 +31,12 @@ def test_a_creation_answers_what_waiting_would_have_answered(
         "status": "applied",
         "outcome": {
             "status": 201,
-            "headers": {"ETag": '"1"', "Location": "https://read.example/items/lamp"},
+            "headers": {
+                "Consistency-Token": f"0.{EPOCH}.1",
+                "Content-Type": "application/json",
+                "ETag": '"1"',
+                "Location": "https://read.example/items/lamp",
+            },
             "body": orjson.loads(render(ledger.items["lamp"])),
         },
         "completed_at": "2025-11-22T08:00:00.000Z",
@@ -56,7 +61,8 @@ def test_the_body_is_the_item_as_of_its_outcome_byte_for_byte(
         ledger.outcome(f"c-{version}", "lamp", version=version)
         answer = client.get(f"/commands/c-{version}")
         assert f'"body":{render(ledger.states["lamp", version])}}}' in answer.text
-        assert answer.json["outcome"]["headers"] == {"ETag": f'"{version}"'}
+        headers = answer.json["outcome"]["headers"]
+        assert (headers["ETag"], "Location" in headers) == (f'"{version}"', False)
 
 
 def test_an_unchanged_item_is_answered_at_its_version(ledger: Any, client: FlaskClient) -> None:
@@ -71,7 +77,8 @@ def test_a_deletion_has_neither_body_nor_etag(ledger: Any, client: FlaskClient) 
     ledger.add(LAMP, ItemDeleted("lamp", AT, AT))
     ledger.outcome("c-1", "lamp", http_status=204, version=2)
     outcome = client.get("/commands/c-1").json["outcome"]
-    assert outcome == {"status": 204, "headers": {}, "body": None}
+    headers = {"Consistency-Token": f"0.{EPOCH}.1"}
+    assert outcome == {"status": 204, "headers": headers, "body": None}
 
 
 def test_a_rejection_holds_the_problem_of_the_command_api(ledger: Any, client: FlaskClient) -> None:
@@ -88,7 +95,10 @@ def test_a_rejection_holds_the_problem_of_the_command_api(ledger: Any, client: F
     assert answer["status"] == "rejected"
     assert answer["outcome"] == {
         "status": 412,
-        "headers": {},
+        "headers": {
+            "Consistency-Token": f"0.{EPOCH}.1",
+            "Content-Type": "application/problem+json",
+        },
         "body": {
             "type": "https://write.example/problems/precondition-failed",
             "title": "The item has changed",
