@@ -90,7 +90,9 @@ class Acceptor:
             return [
                 _judge(draft, verdict)
                 for draft, verdict in zip(
-                    drafts, await self._append(drafts, sender, None, with_items=False), strict=True
+                    drafts,
+                    await self._append(drafts, sender, None, with_items=with_items),
+                    strict=True,
                 )
             ]
         waited = [
@@ -102,9 +104,7 @@ class Acceptor:
             verdicts = await self._append(
                 drafts, sender, self._waiters.instance, with_items=with_items
             )
-            judged = [
-                _judge(draft, verdict) for draft, verdict in zip(drafts, verdicts, strict=True)
-            ]
+            judged = list(map(_judge, drafts, verdicts))
             pending = [
                 (place, answer)
                 for place, answer in enumerate(judged)
@@ -113,7 +113,7 @@ class Acceptor:
             # What was accepted before has its outcome told to whoever waited then: ask for it.
             again = [waited[place] for place, answer in pending if answer.replayed]
             if again:
-                await self._waiters.ask(again)
+                self._waiters.ask(again)
             left = deadline - asyncio.get_running_loop().time()
             if pending and left > 0:
                 await asyncio.wait([futures[place] for place, _ in pending], timeout=left)
@@ -177,7 +177,8 @@ def _judge(draft: Draft, verdict: Verdict) -> Answer:
         case Appended(position, known, fingerprint):
             if known and fingerprint != draft.fingerprint:
                 return KeyReused(draft)
-            return Accepted(draft, position, known, None)
+            # Without a key nobody but we ourselves can have sent it before, after a lost answer.
+            return Accepted(draft, position, known and bool(draft.fingerprint), None)
         case NotAppended(why):
             return Refused(draft, why)
         case Unknown(why):

@@ -14,6 +14,7 @@ WAIT_LIMIT = 30
 _PREFERENCE = re.compile(r'\s*([A-Za-z0-9_-]+)\s*(?:=\s*(?:"([^"]*)"|([^\s;,"]*))\s*)?(?:;[^,]*)?')
 _KEY = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 _ETAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*')
+_TRACE = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _VERSION = re.compile(r"[1-9][0-9]{0,15}")
 
 
@@ -59,6 +60,12 @@ def idempotency_key(request: Request) -> str | None:
     if match is None or len(sent) > 1:
         raise bad_header("Idempotency-Key", "must be one key of 1 to 255 visible ASCII characters")
     return match[1] or match[2]
+
+
+def trace_of(request: Request) -> str | None:
+    """Read a `traceparent` of the W3C's form; anything else is no trace and is not kept."""
+    sent = request.headers.get("traceparent", "")
+    return sent if _TRACE.fullmatch(sent) else None
 
 
 def if_match(request: Request) -> Expected:

@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import uuid
 from collections import defaultdict
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
 import structlog
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from eventlog import keys, notices
@@ -19,6 +21,9 @@ from eventlog.envelope import Ask, encode
 from eventlog.notices import Notice
 
 _PAUSE = 0.1
+# Seconds of silence after which the server is asked, and after which the connection is dead.
+_SILENCE = 5.0
+_DEAD_AFTER = 12.0
 
 log = structlog.get_logger()
 
@@ -49,7 +54,7 @@ class Waiters:
             defaultdict(list)
         )
         self._task: asyncio.Task[None] | None = None
-        self._asking: asyncio.Task[None] | None = None
+        self._asking: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._listen(), name="notices")
@@ -57,8 +62,10 @@ class Waiters:
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            tasks = [self._task, *self._asking]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         await self._redis.aclose()
 
     @contextlib.contextmanager
@@ -76,8 +83,13 @@ class Waiters:
             for each, future in zip(waited, futures, strict=True):
                 self._forget(each, future)
 
-    async def ask(self, asked: Sequence[Waited]) -> None:
-        """Ask the workers to tell again what became of commands that were accepted before."""
+    def ask(self, asked: Sequence[Waited]) -> None:
+        """Have the workers tell again what became of commands that were accepted before."""
+        task = asyncio.create_task(self._ask(asked), name="ask")
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _ask(self, asked: Sequence[Waited]) -> None:
         by_partition: dict[int, list[Submission]] = defaultdict(list)
         for each in asked:
             ask = Ask(
@@ -99,22 +111,40 @@ class Waiters:
                 async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
                     await pubsub.subscribe(keys.outcomes(self.instance))
                     # What was told while nobody listened is asked for again.
-                    missed = [waited for each in self._waiting.values() for waited, _ in each]
-                    self._asking = asyncio.create_task(self.ask(missed))
+                    self.ask([waited for each in self._waiting.values() for waited, _ in each])
                     if troubled:
                         log.info("notices are heard again")
                     troubled = False
-                    messages = cast("AsyncIterator[dict[str, Any]]", pubsub.listen())
-                    async for message in messages:
-                        self._hear(message["data"])
+                    await self._hear_all(pubsub)
             except (RedisError, OSError) as error:
                 if not troubled:
                     log.warning("notices are not heard", error=str(error))
                 troubled = True
             await asyncio.sleep(_PAUSE)
 
+    async def _hear_all(self, pubsub: PubSub) -> None:
+        """Hear until the connection ends. One that is silent is asked whether it still lives."""
+        loop = asyncio.get_running_loop()
+        heard_at = loop.time()
+        while True:
+            message = cast("dict[str, Any] | None", await pubsub.get_message(timeout=_SILENCE))
+            if message is not None:
+                heard_at = loop.time()
+                if message["type"] == "message":
+                    self._hear(message["data"])
+            elif loop.time() - heard_at > _DEAD_AFTER:
+                raise RedisConnectionError("the connection for notices is silent")
+            else:
+                await pubsub.ping()
+
     def _hear(self, message: bytes) -> None:
-        for notice in notices.read(message, self.instance):
+        try:
+            told = notices.read(message, self.instance)
+        except (ValueError, KeyError, TypeError):
+            # Of another release, or of somebody else: whoever waits for it asks again or gives up.
+            log.exception("a notice can not be read")
+            return
+        for notice in told:
             key = notice.outcome.command_id, notice.fingerprint
             for _, future in self._waiting.get(key, ()):
                 if not future.done():

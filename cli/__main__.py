@@ -1,6 +1,12 @@
 """`python -m cli` is `itemledger`."""
 
-from cli.main import main
+import sys
 
 if __name__ == "__main__":
-    main()
+    try:
+        # Imported here: a Ctrl-C while it is loaded is one like any other.
+        from cli.main import main
+
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -5,13 +5,12 @@ from dataclasses import replace
 
 from cli.children import STOP_ORDER
 from cli.pause import pause
-from cli.refusals import UNREACHABLE, Refusal, first_line, without_password
+from cli.refusals import Refusal
 from runtime.lock import FolderLock
 from runtime.settings import PREFIX, Settings
 from runtime.supervisor import Supervisor
 from runtime.valkey import ValkeyUnavailable, answer, valkey_child, why_it_ended
 
-_PING_TIMEOUT = 5.0
 # A Valkey that ended this often before it answered will not answer.
 _ENOUGH_ENDINGS = 3
 
@@ -19,13 +18,16 @@ _ENOUGH_ENDINGS = 3
 async def start_engines(
     settings: Settings, supervisor: Supervisor, lock: FolderLock, asked: asyncio.Event
 ) -> None:
-    """Have a log and a database with this release's schema, or stop when asked to."""
+    """Have a log and a database with this release's schema, laid out alike and as set, or stop
+    when asked to.
+    """
     if settings.redis_url is None:
         await _start_valkey(settings, supervisor, lock, asked)
-    else:
-        await asyncio.to_thread(_ping, settings.redis_url)
+    await asyncio.to_thread(_ping, settings)
     if not asked.is_set():
         await asyncio.to_thread(_migrate, settings.sql_url)
+    if not asked.is_set():
+        await asyncio.to_thread(_check_layout, settings)
 
 
 async def _start_valkey(
@@ -50,25 +52,23 @@ def _migrate(url: str) -> None:
     migrate_database(url)
 
 
-def _ping(url: str) -> None:
+def _ping(settings: Settings) -> None:
     # The same: most often there is no Redis to ask.
-    import redis  # noqa: PLC0415
-    from redis.backoff import NoBackoff  # noqa: PLC0415
-    from redis.retry import Retry  # noqa: PLC0415
+    from cli.ping import ping  # noqa: PLC0415
 
-    try:
-        # One try: whoever starts a service wants to know at once.
-        # redis-py leaves its keyword arguments without types.
-        with redis.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
-            url,
-            socket_timeout=_PING_TIMEOUT,
-            socket_connect_timeout=_PING_TIMEOUT,
-            retry=Retry(NoBackoff(), 0),
-        ) as client:
-            client.ping()  # pyright: ignore[reportUnknownMemberType]
-    except (redis.RedisError, ValueError, OSError) as error:
-        raise Refusal(
-            f"cannot use the Redis {without_password(url)}: {first_line(error)}; start it, mend "
-            f"--redis-url ({PREFIX}REDIS_URL), or leave that out to use the embedded Valkey",
-            UNREACHABLE,
-        ) from None
+    if settings.redis_url is not None:
+        ping(
+            settings.redis_url,
+            f"mend --redis-url ({PREFIX}REDIS_URL), or leave that out to use the embedded Valkey",
+        )
+    if settings.ring_url is not None:
+        ping(
+            settings.ring_url,
+            f"mend {PREFIX}RING_URL, or leave that out to use the log's Redis",
+        )
+
+
+def _check_layout(settings: Settings) -> None:
+    from cli.layout import check_layout  # noqa: PLC0415
+
+    check_layout(settings)

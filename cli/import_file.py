@@ -1,6 +1,7 @@
 """`itemledger import`: the rows of a file into a running service, in order per item."""
 
 import asyncio
+import os
 import secrets
 import shlex
 import time
@@ -40,13 +41,16 @@ def plan_import(
 ) -> Import:
     """Fill in what was not given.
 
-    Raises Refusal for an empty key, a URL that is none, or a folder in place of a file.
+    Raises Refusal for an empty key, a URL that is none, a folder in place of a file, or rejects
+    that cannot be written.
     """
     if key is not None and not key.strip():
         raise Refusal("an import's key is not empty: leave --key out for a new one", WRONG_USAGE)
     if path.is_dir():
         raise Refusal(f"{path} is a folder: name a file", WRONG_USAGE)
     service.check()
+    target = rejects or Path(f"{path.name}.rejects.ndjson")
+    _check_writable(target)
     key = key or secrets.token_hex(8)
     words = ["itemledger", "import", str(path), "--key", key]
     words += ["--command-url", service.url] if service.given else []
@@ -56,7 +60,7 @@ def plan_import(
         path=path,
         service=service,
         key=key,
-        rejects=rejects or Path(f"{path.name}.rejects.ndjson"),
+        rejects=target,
         patience=patience,
         resume=shlex.join(words),
     )
@@ -86,6 +90,22 @@ def run_import(
         raise Refusal(f"{refusal}\n{_so_far(report, plan)}", refusal.code) from None
     typer.echo(report.summary())
     return FAILED if report.rejected else 0
+
+
+def _check_writable(rejects: Path) -> None:
+    place = rejects if rejects.exists() else rejects.parent
+    if rejects.is_dir():
+        why = "it is a folder"
+    elif not rejects.parent.is_dir():
+        why = "there is no such folder"
+    elif not os.access(place, os.W_OK):
+        why = "this user may not write there"
+    else:
+        return
+    raise Refusal(
+        f"cannot write rejected rows to {rejects}: {why}; name another file with --rejects",
+        WRONG_USAGE,
+    )
 
 
 async def _run(

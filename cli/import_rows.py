@@ -99,11 +99,26 @@ def examine(path: Path) -> ImportFile:
         with path.open("rb") as raw:
             digest = hashlib.file_digest(raw, "sha256").hexdigest()
         with _opened(path) as lines:
-            rows = sum(1 for _, line in lines if line is None or line)
+            rows = _count(path, lines)
     except OSError as error:
         why = error.strerror or first_line(error)
         raise Refusal(f"cannot read {path}: {why}", WRONG_USAGE) from None
     return ImportFile(path, digest, rows, stamp)
+
+
+def _count(path: Path, lines: Iterator[tuple[int, bytes | None]]) -> int:
+    """Count the rows, and refuse a file of another kind by its first one."""
+    rows = 0
+    for _, line in lines:
+        if rows == 0 and line and not line.startswith(b"{"):
+            kind = "looks like CSV, and only NDJSON is taken" if _is_csv(line) else "is not NDJSON"
+            raise Refusal(f"{path} {kind}: its first line is no JSON object", WRONG_USAGE)
+        rows += line is None or line != b""
+    return rows
+
+
+def _is_csv(line: bytes) -> bool:
+    return not line.startswith(b"[") and any(each in line for each in (b",", b";", b"\t"))
 
 
 def read_rows(lines: Iterator[tuple[int, bytes | None]]) -> Iterator[Row | Reject]:
@@ -150,7 +165,9 @@ def _row(number: int, line: bytes) -> Row | Reject:
         if line.count(b"[") + line.count(b"{") > _DEEP:
             from_json(_HEAD + line + _TAIL)
     except ValueError as error:
-        return Reject(number, None, "not-json", f"the line is not JSON: {first_line(error)}")
+        # The parser knows one line only; the number of the row says which.
+        why = first_line(error).replace(" at line 1 column ", " at column ")
+        return Reject(number, None, "not-json", f"the line is not JSON: {why}")
     if not isinstance(parsed, dict):
         return Reject(number, None, "not-an-object", "the line is not a JSON object")
     members = cast("dict[str, Any]", parsed)

@@ -102,6 +102,12 @@ class Sender:
         after = _seconds(answer.headers.get("Retry-After"))
         if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS or answer.is_server_error:
             return Again(f"it answers {answer.status_code}: {_detail(answer)}", after)
+        if answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            raise Refusal(
+                f"{self._service.url} takes no commands (405), as the query API does not: "
+                f"{self._service.mend}",
+                UNREACHABLE,
+            )
         if answer.is_client_error:
             first, last = batch.rows[0].number, batch.rows[-1].number
             raise Refusal(

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from cli import options
 from cli.refusals import INTERRUPTED, read_settings, refusing
 
 # A process loads only its own room: the imports stand in the commands.
@@ -29,64 +30,31 @@ app = typer.Typer(
 _ONE_PROCESS = "One process"
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def _itemledger(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the release.", callback=_tell_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
+
 @app.command()
 def up(
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of the embedded engines, made if need be. Default: ./data.",
-            envvar="ITEMLEDGER_DATA",
-        ),
-    ] = None,
-    host: Annotated[
-        str | None,
-        typer.Option(
-            help="Address both services listen on. Default: 127.0.0.1.", envvar="ITEMLEDGER_HOST"
-        ),
-    ] = None,
-    command_port: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=65535,
-            help="Port of the command API. Default: 8000.",
-            envvar="ITEMLEDGER_COMMAND_PORT",
-        ),
-    ] = None,
-    query_port: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=65535,
-            help="Port of the query API. Default: 8001.",
-            envvar="ITEMLEDGER_QUERY_PORT",
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=64,
-            help="Worker processes; on SQLite exactly 1. Default: 1.",
-            envvar="ITEMLEDGER_WORKERS",
-        ),
-    ] = None,
-    redis_url: Annotated[
-        str | None,
-        typer.Option(
-            help="Redis or Valkey to use instead of the embedded one, such as "
-            "redis://localhost:6379/0.",
-            envvar="ITEMLEDGER_REDIS_URL",
-        ),
-    ] = None,
-    database_url: Annotated[
-        str | None,
-        typer.Option(
-            help="Database to use instead of SQLite, such as "
-            "postgresql+psycopg://user:password@localhost/items.",
-            envvar="ITEMLEDGER_DATABASE_URL",
-        ),
-    ] = None,
+    data: options.Data = None,
+    host: options.Host = None,
+    command_port: options.CommandPort = None,
+    query_port: options.QueryPort = None,
+    workers: options.Workers = None,
+    redis_url: options.RedisUrl = None,
+    database_url: options.DatabaseUrl = None,
 ) -> None:
     """Start everything in this terminal: both services, workers, cron, and embedded engines.
 
@@ -115,7 +83,9 @@ def api() -> None:
     with refusing():
         settings = read_settings()
         from api.main import run
+        from cli.exposure import warn_of_exposure
 
+        warn_of_exposure(settings)
         raise typer.Exit(run(settings))
 
 
@@ -124,8 +94,10 @@ def query() -> None:
     """Serve the query API: items, their history, and what became of commands."""
     with refusing():
         settings = read_settings()
+        from cli.exposure import warn_of_exposure
         from readmodel.main import run
 
+        warn_of_exposure(settings)
         raise typer.Exit(run(settings))
 
 
@@ -200,7 +172,8 @@ def import_(
     goes on with it.
 
     Exit code 0: all rows were accepted. 1: some were rejected, the file of
-    rejects says why. 2: FILE cannot be read. 3: the service cannot be reached.
+    rejects says why. 2: wrong usage, or FILE cannot be read. 3: the service
+    cannot be reached. 130: interrupted.
     """
     with refusing():
         given = command_url is not None and command_url != os.environ.get("ITEMLEDGER_COMMAND_URL")

@@ -1,10 +1,10 @@
 """A running service, as a command of the console reaches it."""
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 import httpx
 
+from cli.exposure import is_this_machine
 from cli.refusals import WRONG_USAGE, Refusal, first_line
 from runtime.settings import PREFIX
 
@@ -30,11 +30,7 @@ class Service:
     @property
     def proxied(self) -> bool:
         """Whether the environment's proxies may stand in between: not on this machine."""
-        host = httpx.URL(self.url).host
-        try:
-            return not ip_address(host).is_loopback
-        except ValueError:
-            return host != "localhost" and not host.endswith(".localhost")
+        return not is_this_machine(httpx.URL(self.url).host)
 
     def check(self) -> None:
         """Raise Refusal where the URL is none of a service."""

@@ -53,3 +53,5 @@ async def _unless(asked: asyncio.Event, work: Awaitable[None]) -> None:
     finally:
         waiting.cancel()
         working.cancel()
+        # Awaited, so that a request on its way is over before its client is closed.
+        await asyncio.gather(waiting, working, return_exceptions=True)

@@ -1,14 +1,18 @@
 """An operator's mistake is answered with one line that says how to mend it."""
 
-from collections.abc import Generator
+import os
+import re
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from urllib.parse import urlsplit, urlunsplit
+from pathlib import Path
 
 import typer
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from runtime.settings import PREFIX, Settings
+from domain import rules
+from domain.refusals import RuleBroken
+from runtime.settings import ENV_FILE_VARIABLE, PREFIX, Settings
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -16,6 +20,19 @@ UNREACHABLE = 3
 INTERRUPTED = 130  # what a shell answers for a command that Ctrl-C has ended
 
 _LONGEST_VALUE = 60
+# What pydantic says in words of its own, by its kinds of error.
+_PLAINLY: Mapping[str, str] = {
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a smaller number",
+    "int_from_float": "must be a whole number",
+    "literal_error": "must be {expected}",
+    "string_pattern_mismatch": "must be three capital letters, such as EUR",
+    "value_error": "{error}",
+}
+_PASSWORD = re.compile(r"://([^:@/]*):(.*)@", re.DOTALL)
+_PASSWORD_OPTION = re.compile(r"([?&](?:ssl)?password=)[^&#]*")
 
 
 class Refusal(Exception):
@@ -41,32 +58,43 @@ def read_settings(**given: object) -> Settings:
 
     Raises Refusal with one line for each setting that is wrong.
     """
+    file = os.environ.get(ENV_FILE_VARIABLE)
+    if file and not Path(file).is_file():
+        raise Refusal(f"{ENV_FILE_VARIABLE} names {file}, and there is no such file", WRONG_USAGE)
+    options = {name: value for name, value in given.items() if value is not None}
     try:
-        return Settings.model_validate(
-            {name: value for name, value in given.items() if value is not None}
-        )
+        settings = Settings.model_validate(options)
     except ValidationError as error:
-        lines = [_line(problem) for problem in error.errors(include_url=False)]
+        problems = error.errors(include_url=False)
+        lines = dict.fromkeys(_line(problem, options) for problem in problems)
         raise Refusal("\nitemledger: ".join(lines), WRONG_USAGE) from None
+    try:
+        rules.currency(settings.default_currency)
+    except RuleBroken as broken:
+        raise Refusal(
+            f"{PREFIX}DEFAULT_CURRENCY: {broken}, not {settings.default_currency!r}",
+            WRONG_USAGE,
+        ) from None
+    return settings
 
 
 def without_password(url: str) -> str:
-    """Write a URL so that it can be shown."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "(not a URL)"
-    if parts.password is None:
-        return url
-    place = parts.netloc.rpartition("@")[2]
-    user = f"{parts.username or ''}:***@"
-    return urlunsplit(parts._replace(netloc=user + place))
+    """Write a URL so that it can be shown: whatever may be of a password is masked."""
+    return _PASSWORD_OPTION.sub(r"\1***", _PASSWORD.sub(r"://\1:***@", url))
+
+
+def reason(url: str, error: BaseException) -> str:
+    """Say what a driver says of a URL, unless that may hold a part of its password."""
+    before, at, _ = url.partition("://")[2].rpartition("@")
+    if at and re.search("[@/?#]", before):
+        return "`@`, `/` and `:` in a password must be percent-encoded (%40, %2F, %3A)"
+    return first_line(error)
 
 
 def first_line(error: BaseException) -> str:
     """Cut what a driver says down to its first line."""
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return lines[0].rstrip(" .;:") if lines else type(error).__name__
 
 
 def database_refusal(url: str, error: Exception) -> Refusal:
@@ -77,15 +105,19 @@ def database_refusal(url: str, error: Exception) -> Refusal:
             "pip install 'itemledger[postgres]' brings PostgreSQL's"
         )
     return Refusal(
-        f"cannot use the database {without_password(url)}: {first_line(error)}; "
+        f"cannot use the database {without_password(url)}: {reason(url, error)}; "
         f"start it, or mend --database-url ({PREFIX}DATABASE_URL)",
         UNREACHABLE,
     )
 
 
-def _line(problem: ErrorDetails) -> str:
+def _line(problem: ErrorDetails, options: Mapping[str, object]) -> str:
     name = str(problem["loc"][0]) if problem["loc"] else ""
     value = str(problem["input"])
     secret = name.endswith(("_url", "_secret"))  # a URL may hold a password
     shown = "" if secret or len(value) > _LONGEST_VALUE else f", not {value!r}"
-    return f"{PREFIX}{name.upper()}: {problem['msg']}{shown}"
+    variable = f"{PREFIX}{name.upper()}"
+    setting = f"--{name.replace('_', '-')} ({variable})" if name in options else variable
+    plainly = _PLAINLY.get(problem["type"])
+    told = plainly.format_map(problem.get("ctx", {})) if plainly else problem["msg"]
+    return f"{setting}: {told}{shown}"

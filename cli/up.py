@@ -10,8 +10,9 @@ import typer
 
 from cli.children import children
 from cli.engines import start_engines
+from cli.exposure import warn_of_exposure
 from cli.ports import check_ports
-from cli.refusals import WRONG_USAGE, Refusal
+from cli.refusals import WRONG_USAGE, Refusal, without_password
 from runtime.child import Child
 from runtime.lock import FolderInUse, FolderLock, lock_folder
 from runtime.settings import PREFIX, Settings
@@ -53,6 +54,7 @@ async def _run(settings: Settings, say: Callable[[str], None], list_children: Li
     lock = _lock(settings)
     try:
         await check_ports(settings)
+        warn_of_exposure(settings)
         async with Supervisor() as supervisor:
             await start_engines(settings, supervisor, lock, asked)
             if not asked.is_set():
@@ -74,6 +76,13 @@ def _lock(settings: Settings) -> FolderLock:
         return lock_folder(settings.data)
     except FolderInUse as error:
         raise Refusal(str(error)) from None
+    except (FileExistsError, NotADirectoryError):
+        data = settings.data.absolute()
+        file = next((each for each in (data, *data.parents) if each.exists()), data)
+        raise Refusal(
+            f"{file} is a file, not a folder: choose another with --data ({PREFIX}DATA)",
+            WRONG_USAGE,
+        ) from None
     except OSError as error:
         raise Refusal(
             f"cannot use the data folder {settings.data.absolute()}: {error.strerror}; "
@@ -89,11 +98,15 @@ async def _await_ready(settings: Settings, asked: asyncio.Event) -> None:
 
 
 def _welcome(settings: Settings) -> str:
+    database = ""
+    if settings.database_url is not None:
+        database = f"  Database     {without_password(settings.database_url)}\n"
     return (
         "\n"
         "itemledger is ready.\n"
         f"  Command API  {settings.public_command_url}   (described at /openapi.json)\n"
         f"  Query API    {settings.public_query_url}\n"
         f"  Data         {settings.data.absolute()}\n"
+        f"{database}"
         "Ctrl-C stops it.\n"
     )

@@ -56,14 +56,6 @@ def decide(command: Command, item: Item | None, now: int) -> tuple[Event, ...]:
             assert_never(command)
 
 
-def check_effective_at(effective_at: int | None, received_at: int) -> None:
-    """Refuse a change that would take effect after it was received."""
-    if effective_at is not None and effective_at > received_at:
-        raise EffectiveInFuture(
-            "effective_at must not lie after the moment the command is received"
-        )
-
-
 def _create(command: CreateItem, item: Item | None, now: int) -> tuple[Event, ...]:
     if item is not None:
         state = "exists, deleted" if item.is_deleted else "exists"
@@ -180,7 +172,8 @@ def _expect(expected: Expected, item: Item | None, version: int) -> None:
 def _effective(command: Command, item: Item | None, now: int) -> int:
     """Find the moment the change takes effect: as given, else now, never before the item's last."""
     given = command.effective_at
-    check_effective_at(given, command.received_at)
+    if given is not None and given > command.received_at:
+        raise EffectiveInFuture("effective_at lies after the moment the command was received")
     last = None if item is None else item.effective_at
     if given is None:
         return now if last is None else max(now, last)

@@ -33,6 +33,10 @@ _BEFORE_ANY_WRITE = (
     OutOfMemoryError,
     ReadOnlyError,
 )
+# How the script says what became of a command.
+_KNOWN = 1
+_NOT_APPENDED = 2
+
 _WORTH_ANOTHER_TRY = (BusyLoadingError, ClusterDownError, MasterDownError, NoScriptError)
 
 
@@ -99,15 +103,16 @@ def evalsha(script: Script, partition: int, submissions: Sequence[Submission]) -
     return ("EVALSHA", script.sha, len(names), *names, *arguments)
 
 
-def read_reply(partition: int, reply: Sequence[Any]) -> tuple[bool, list[Appended]]:
+def read_reply(partition: int, reply: Sequence[Any]) -> tuple[bool, list[Verdict]]:
     """Return whether the bell has to be rung, and what became of each command, in their order."""
-    rings = bool(reply[0])
-    return rings, [
-        Appended(
-            Position.from_stream_id(partition, position.decode()), bool(known), fingerprint.decode()
-        )
-        for position, known, fingerprint in reply[1:]
-    ]
+    verdicts: list[Verdict] = []
+    for position, how, text in reply[1:]:
+        if how == _NOT_APPENDED:
+            verdicts.append(NotAppended(f"the log refused: {text.decode()}"))
+        else:
+            where = Position.from_stream_id(partition, position.decode())
+            verdicts.append(Appended(where, how == _KNOWN, text.decode()))
+    return bool(reply[0]), verdicts
 
 
 def is_certain(error: ResponseError) -> bool:
@@ -120,4 +125,11 @@ def is_certain(error: ResponseError) -> bool:
 
 def is_passing(error: ResponseError) -> bool:
     """Say whether the server is expected to accept the same in a moment."""
-    return isinstance(error, _WORTH_ANOTHER_TRY) or "LOADING" in str(error)
+    if isinstance(error, _WORTH_ANOTHER_TRY) or is_demoted(error):
+        return True
+    return "LOADING" in str(error)
+
+
+def is_demoted(error: ResponseError) -> bool:
+    """Say whether the server is no primary any more: another connection may find the new one."""
+    return isinstance(error, ReadOnlyError) or "READONLY" in str(error)

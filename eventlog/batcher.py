@@ -6,7 +6,7 @@ same command ids, until it is five seconds old.
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self, cast
 
@@ -25,6 +25,7 @@ from eventlog.append import (
     Verdict,
     evalsha,
     is_certain,
+    is_demoted,
     is_passing,
     load_script,
     read_reply,
@@ -44,13 +45,17 @@ log = structlog.get_logger()
 
 @dataclass(slots=True, eq=False)
 class _Chunk:
-    """Some commands of one request for one partition; `maybe_sent` once their fate is not ours."""
+    """Some commands of one request for one partition; `maybe_sent` once their fate is not ours.
+
+    `why` tells what stood in the way so far.
+    """
 
     partition: int
     submissions: Sequence[Submission]
     deadline: float
     verdicts: asyncio.Future[list[Verdict]] = field(repr=False)
     maybe_sent: bool = False
+    why: str = "the log did not answer"
 
     def settle(self, verdicts: list[Verdict]) -> None:
         if not self.verdicts.done():
@@ -59,6 +64,9 @@ class _Chunk:
     def give_up(self, why: str) -> None:
         verdict = Unknown(why) if self.maybe_sent else NotAppended(why)
         self.settle([verdict] * len(self.submissions))
+
+
+_Turn = dict[int, list[_Chunk]]
 
 
 class Batcher:
@@ -75,12 +83,14 @@ class Batcher:
         give_up_after: float = GIVE_UP_AFTER,
     ) -> None:
         self._pool = pool
-        self._give_up_after = give_up_after
         self._ring = ring
+        self._give_up_after = give_up_after
         self._script: Script = load_script()
         self._waiting: dict[int, deque[_Chunk]] = defaultdict(deque)
         self._waiting_commands = 0
         self._arrived = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._connection: AbstractConnection | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -91,8 +101,7 @@ class Batcher:
     async def __aexit__(self, *_: object) -> None:
         """Send what still waits, then stop."""
         if self._task is not None:
-            while self._waiting_commands and not self._task.done():
-                await asyncio.wait([self._task], timeout=_PAUSE)
+            await self._idle.wait()
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         if self._connection is not None:
@@ -109,7 +118,7 @@ class Batcher:
             chunk = submissions[start : start + CHUNK]
             answer = await self._append_chunk(partition, chunk)
             verdicts += answer
-            if isinstance(answer[-1], NotAppended | Unknown):
+            if any(isinstance(each, NotAppended | Unknown) for each in answer):
                 rest = len(submissions) - len(verdicts)
                 verdicts += [NotAppended("an earlier part of the batch was not accepted")] * rest
                 break
@@ -122,8 +131,12 @@ class Batcher:
         pending = _Chunk(partition, chunk, loop.time() + self._give_up_after, loop.create_future())
         self._waiting[partition].append(pending)
         self._waiting_commands += len(chunk)
+        self._idle.clear()
         self._arrived.set()
-        return await pending.verdicts
+        try:
+            return await pending.verdicts
+        finally:
+            self._waiting_commands -= len(chunk)
 
     async def _run(self) -> None:
         while True:
@@ -131,132 +144,94 @@ class Batcher:
             self._arrived.clear()
             while turn := self._take_turn():
                 try:
-                    await self._send_until_settled(turn)
+                    await self._attempt(turn)
                 except Exception as error:
                     # A defect of ours must not leave requests waiting for ever.
                     log.exception("append failed")
-                    for chunks in turn.values():
-                        for chunk in chunks:
-                            chunk.give_up(f"{type(error).__name__}: {error}")
+                    for chunk in _chunks(turn):
+                        chunk.give_up(f"{type(error).__name__}: {error}")
+                    turn.clear()
                     await self._disconnect()
-                finally:
-                    self._waiting_commands -= sum(
-                        len(chunk.submissions) for chunks in turn.values() for chunk in chunks
-                    )
+                if turn:
+                    self._put_back(turn)
+                    await asyncio.sleep(_PAUSE)
+            self._idle.set()
 
-    def _take_turn(self) -> dict[int, list[_Chunk]]:
-        """Take what waits, in order, up to the limit per partition."""
-        turn: dict[int, list[_Chunk]] = {}
+    def _take_turn(self) -> _Turn:
+        """Take what waits, in order, up to the limit per partition; give up what is too old."""
+        now = asyncio.get_running_loop().time()
+        turn: _Turn = {}
         for partition, waiting in list(self._waiting.items()):
             taken: list[_Chunk] = []
             commands = 0
             while waiting and (not taken or commands + len(waiting[0].submissions) <= _TURN):
                 chunk = waiting.popleft()
+                if chunk.deadline <= now:
+                    chunk.give_up(chunk.why)
+                    continue
                 commands += len(chunk.submissions)
                 taken.append(chunk)
-            turn[partition] = taken
-            if waiting:
-                self._arrived.set()
-            else:
+            if taken:
+                turn[partition] = taken
+            if not waiting:
                 del self._waiting[partition]
         return turn
 
-    async def _send_until_settled(self, turn: dict[int, list[_Chunk]]) -> None:
-        loop = asyncio.get_running_loop()
-        unsettled = dict(turn)
-        why = "the log did not answer"
-        while unsettled:
-            for partition, chunks in list(unsettled.items()):
-                young = [each for each in chunks if each.deadline > loop.time()]
-                for chunk in chunks:
-                    if chunk not in young:
-                        chunk.give_up(why)
-                unsettled[partition] = young
-                if not young:
-                    del unsettled[partition]
-            if not unsettled:
-                return
-            try:
-                connection = await self._connect()
-            except (*_LOST, RedisError) as error:
-                why = f"the log is not to be reached: {error}"
-                await self._disconnect()
-                await asyncio.sleep(_PAUSE)
-                continue
-            try:
-                await self._send(connection, unsettled)
-            except _LOST as error:
-                why = f"the log's answer did not come: {error}"
-                await self._disconnect()
-            if unsettled:
-                await asyncio.sleep(_PAUSE)
+    def _put_back(self, turn: _Turn) -> None:
+        """Let what has no certain answer go first in its partition's next turn."""
+        for partition, chunks in turn.items():
+            self._waiting[partition].extendleft(reversed(chunks))
 
-    async def _send(
-        self, connection: AbstractConnection, unsettled: dict[int, list[_Chunk]]
-    ) -> None:
-        """Send all partitions' appends at once and settle, and remove, those that are answered."""
-        order = list(unsettled)
+    async def _attempt(self, turn: _Turn) -> None:
+        """Send a turn once, and take out of it what is settled by that."""
+        try:
+            connection = await self._connect()
+        except (*_LOST, RedisError) as error:
+            await self._disconnect()
+            for chunk in _chunks(turn):
+                chunk.why = f"the log is not to be reached: {error}"
+            return
+        try:
+            await self._send(connection, turn)
+        except _LOST as error:
+            await self._disconnect()
+            for chunk in _chunks(turn):
+                chunk.why = f"the log's answer did not come: {error}"
+
+    async def _send(self, connection: AbstractConnection, turn: _Turn) -> None:
+        """Send all partitions' appends at once and read their answers."""
+        order = list(turn)
         calls = [
             evalsha(
                 self._script,
                 partition,
-                [each for chunk in unsettled[partition] for each in chunk.submissions],
+                [each for chunk in turn[partition] for each in chunk.submissions],
             )
             for partition in order
         ]
-        sent_before = {
-            partition: any(chunk.maybe_sent for chunk in unsettled[partition])
-            for partition in order
-        }
-        for chunks in unsettled.values():
-            for chunk in chunks:
-                chunk.maybe_sent = True
+        sent_before = {chunk: chunk.maybe_sent for chunk in _chunks(turn)}
+        for chunk in sent_before:
+            chunk.maybe_sent = True
         await connection.send_packed_command(connection.pack_commands(calls))
         bells: set[int] = set()
-        script_missing = False
+        errors: list[ResponseError] = []
         try:
             for partition in order:
                 try:
                     reply = await _answer(connection)
                 except ResponseError as error:
-                    script_missing |= isinstance(error, NoScriptError)
-                    self._take_error(partition, unsettled, error, sent_before[partition])
+                    errors.append(error)
+                    _take_error(partition, turn, error, sent_before)
                 else:
-                    rings = self._take_reply(partition, unsettled.pop(partition), reply)
-                    if rings:
+                    if _take_reply(partition, turn.pop(partition), reply):
                         bells.add(partition)
         finally:
             if bells:
                 self._ring(bells)
-        if script_missing:
+        if any(is_demoted(error) for error in errors):
+            await self._disconnect()
+        elif any(isinstance(error, NoScriptError) for error in errors):
             await self._load_script(connection)
-
-    def _take_reply(self, partition: int, chunks: list[_Chunk], reply: Any) -> bool:
-        rings, appended = read_reply(partition, reply)
-        start = 0
-        for chunk in chunks:
-            end = start + len(chunk.submissions)
-            chunk.settle(list(appended[start:end]))
-            start = end
-        return rings
-
-    def _take_error(
-        self,
-        partition: int,
-        unsettled: dict[int, list[_Chunk]],
-        error: ResponseError,
-        sent_before: bool,
-    ) -> None:
-        """Settle a certain refusal; leave what is uncertain, or only passing, to be repeated."""
-        if not is_certain(error):
-            log.error("append unanswered", partition=partition, error=str(error))
-            return
-        for chunk in unsettled[partition]:
-            chunk.maybe_sent = sent_before
-        if is_passing(error) or sent_before:
-            return
-        for chunk in unsettled.pop(partition):
-            chunk.give_up(f"the log refused: {error}")
 
     async def _connect(self) -> AbstractConnection:
         if self._connection is None:
@@ -274,6 +249,42 @@ class Batcher:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.disconnect(nowait=True)
+
+
+def _chunks(turn: _Turn) -> list[_Chunk]:
+    return [chunk for chunks in turn.values() for chunk in chunks]
+
+
+def _take_reply(partition: int, chunks: list[_Chunk], reply: Any) -> bool:
+    """Settle a partition's chunks, and say whether its bell was down."""
+    rings, verdicts = read_reply(partition, reply)
+    start = 0
+    for chunk in chunks:
+        end = start + len(chunk.submissions)
+        chunk.settle(verdicts[start:end])
+        start = end
+    return rings
+
+
+def _take_error(
+    partition: int, turn: _Turn, error: ResponseError, sent_before: Mapping[_Chunk, bool]
+) -> None:
+    """Settle a certain refusal; leave what is uncertain, or only passing, to be sent again."""
+    certain = is_certain(error)
+    if not certain:
+        log.error("append unanswered", partition=partition, error=str(error))
+    left: list[_Chunk] = []
+    for chunk in turn.pop(partition):
+        chunk.why = f"the log refused: {error}"
+        if certain:
+            # This time it was not written; what an earlier time may have done stays open.
+            chunk.maybe_sent = sent_before[chunk]
+        if certain and not chunk.maybe_sent and not is_passing(error):
+            chunk.give_up(chunk.why)
+        else:
+            left.append(chunk)
+    if left:
+        turn[partition] = left
 
 
 async def _answer(connection: AbstractConnection) -> Any:

@@ -34,7 +34,6 @@ def listening_client(url: str) -> AsyncRedis:
         retry=AsyncRetry(NoBackoff(), 0),
         socket_timeout=None,
         socket_connect_timeout=_API_TIMEOUT,
-        health_check_interval=10,
     )
 
 

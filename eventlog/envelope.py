@@ -25,7 +25,8 @@ class Envelope:
     """A command on the log.
 
     `fingerprint` is that of the payload it came with; `reply_to` names the API process that waits
-    for the outcome, `with_item` says whether it wants the item with it; `trace` is a W3C
+    for the outcome, `with_item` says whether it wants the item with it, which nobody does for a row
+    of a batch; `trace` is a W3C
     traceparent.
     """
 

@@ -1,6 +1,6 @@
 """The worker's side of the log: read after a position, and tidy up behind what is applied."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,10 @@ from eventlog import keys, notices
 from eventlog.notices import Notice
 from runtime.positions import Position
 
-# An id is remembered until its command is applied, and this many seconds more.
-_REMEMBER_SECONDS = 600
+# An id is remembered until its command is applied, and this many seconds more: long enough for
+# our own repeats, and for a key of a client's, whose other payload has to be refused, a day.
+REMEMBER_SECONDS = 600
+REMEMBER_KEY_SECONDS = 86_400
 # Log entries are kept this long behind the checkpoint: a database that was set back finds them.
 KEEP_MS = 15 * 60 * 1000
 _MARK_EVERY_MS = 1000
@@ -72,9 +74,11 @@ class LogReader:
         return None if mark is None else Position.from_stream_id(partition, mark.decode())
 
     def tidy(
-        self, upto: Position, command_ids: Iterable[str], told: Sequence[Notice], now: int
+        self, upto: Position, remembered: Mapping[str, int], told: Sequence[Notice], now: int
     ) -> None:
-        """After a commit: tell who waits, let the ids be forgotten, mark the position done.
+        """After a commit: tell who waits, let ids be forgotten, mark the position done.
+
+        `remembered` says for each command id for how many seconds more it is known.
 
         A full server takes no marks. Then what is applied leaves the log at once: room for new
         commands matters more than the entries kept for a database that is set back.
@@ -82,9 +86,10 @@ class LogReader:
         partition = upto.partition
         with self._redis.pipeline(transaction=False) as pipeline:
             notices.publish(pipeline, told)
-            for command_id in command_ids:
-                pipeline.expire(keys.command(partition, command_id), _REMEMBER_SECONDS)
-            if now - self._marked_at.get(partition, 0) >= _MARK_EVERY_MS:
+            for command_id, seconds in remembered.items():
+                pipeline.expire(keys.command(partition, command_id), seconds)
+            # A clock that was set back must not keep marks from being made.
+            if not 0 <= now - self._marked_at.get(partition, 0) < _MARK_EVERY_MS:
                 pipeline.zadd(keys.marks(partition), {upto.stream_id: now})
                 self._marked_at[partition] = now
             pipeline.set(keys.done(partition), upto.stream_id)

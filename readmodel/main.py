@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -12,14 +13,14 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 from sqlalchemy import Engine, make_url, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from eventlog.inspect import inspect_log
 from ledger.engines import reading_engine
 from ledger.migrate import SchemaOutOfDate, check_schema
 from ledger.tables import facts
 from readmodel.app import create_app
-from runtime.settings import Settings
+from runtime.settings import PREFIX, Settings
 from runtime.telemetry import configure_logging
 from runtime.tether import die_with
 
@@ -32,6 +33,7 @@ _BACKLOG = 1024
 _BACKPRESSURE = 256
 _SECONDS_TO_STOP = 5
 _PARTITIONS = "partitions"
+_UNREACHABLE = 3
 
 # Its loggers hand everything to ours.
 _GRANIAN_LOGGING = {
@@ -42,7 +44,13 @@ _GRANIAN_LOGGING = {
 
 
 class CannotServeError(Exception):
-    """The process cannot start; `str()` is one line that says why and how to mend it."""
+    """The process cannot start; `str()` is one line that says why and how to mend it, `code` the
+    exit code.
+    """
+
+    def __init__(self, line: str, code: int = 1) -> None:
+        super().__init__(line)
+        self.code = code
 
 
 def run(settings: Settings) -> int:
@@ -53,8 +61,8 @@ def run(settings: Settings) -> int:
         _check_database(settings)
         address = _free_address(settings)
     except CannotServeError as error:
-        log.error(str(error))  # noqa: TRY400  the line says all there is to say
-        return 1
+        sys.stderr.write(f"itemledger query: {error}\n")
+        return error.code
     server = Server(
         "readmodel",
         address=address,
@@ -101,18 +109,29 @@ def partition_count(settings: Settings, engine: Engine) -> int:
 
 
 def _check_database(settings: Settings) -> None:
-    engine = reading_engine(settings.sql_url, connections=1)
+    file = make_url(settings.sql_url).database
+    if settings.is_sqlite and file and not Path(file).exists():
+        raise CannotServeError(
+            f"there is no database {file} yet: run `itemledger migrate`, set "
+            f"{PREFIX}DATABASE_URL, or run `itemledger up`, which brings it"
+        )
     try:
-        file = make_url(settings.sql_url).database
-        if settings.is_sqlite and file and not Path(file).exists():
-            raise CannotServeError(f"there is no database {file} yet: run `itemledger migrate`")
+        engine = reading_engine(settings.sql_url, connections=1)
+    except ModuleNotFoundError as error:
+        raise CannotServeError(
+            f"the driver of the database is not installed ({error.name}): "
+            "pip install 'itemledger[postgres]' brings PostgreSQL's"
+        ) from error
+    try:
         check_schema(engine)
     except SchemaOutOfDate as error:
         raise CannotServeError(str(error)) from error
-    except OperationalError as error:
-        why = str(error.orig).partition("\n")[0]
+    except SQLAlchemyError as error:
+        why = str(getattr(error, "orig", None) or error).strip().partition("\n")[0].rstrip(" .")
         raise CannotServeError(
-            f"the database does not answer: {why}; see that it runs, and to ITEMLEDGER_DATABASE_URL"
+            f"the database does not answer ({why}): start it, set {PREFIX}DATABASE_URL, "
+            "or run `itemledger up`, which brings it",
+            _UNREACHABLE,
         ) from error
     finally:
         engine.dispose()

@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -25,9 +27,58 @@ POSTGRESQL_PARTITIONS = 8
 
 # sun_path of a unix socket address holds 108 bytes on Linux and 104 on macOS, final NUL included.
 _SOCKET_PATH_LIMIT = 103
+# Redis clients split what a server tells of its connections at spaces and at `=`.
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9._/~+-]+")
+
+
+def _check_place(url: str) -> None:
+    """Refuse a URL whose password ends elsewhere than it looks: a driver would tell parts of it."""
+    rest = url.partition("://")[2]
+    place = re.split("[/?#]", rest, maxsplit=1)[0]
+    path = rest.removeprefix(place).partition("?")[0]
+    try:
+        broken = urlsplit(f"//{place}").port == 0
+    except ValueError:
+        broken = True
+    if "@" in path or place.count("@") > 1 or (broken and "@" in rest):
+        raise ValueError("`@`, `/` and `:` in a password must be percent-encoded (%40, %2F, %3A)")
+    if broken:
+        raise ValueError("must have a host and a port that is a number")
+
+
+def _web_url(url: str) -> str:
+    _check_place(url)
+    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+        raise ValueError("must be http:// or https:// and a host, such as http://127.0.0.1:8000")
+    return url
+
+
+def _redis_url(url: str) -> str:
+    if not url.startswith(("redis://", "rediss://", "unix://")) or " " in url:
+        raise ValueError("must be redis://…, rediss://… or unix:///…, without spaces")
+    if not url.startswith("unix:"):
+        _check_place(url)
+    return url
+
+
+def _database_url(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    if scheme in {"postgres", "postgresql"}:
+        raise ValueError(f"must begin with postgresql+psycopg:// in place of {scheme}://")
+    if scheme not in {"sqlite", "postgresql+psycopg"}:
+        raise ValueError("must be sqlite:///FILE or postgresql+psycopg://…")
+    if scheme == "postgresql+psycopg":
+        _check_place(url)
+    elif not re.match(r"/[^?]", rest) or ":memory:" in rest or "mode=memory" in rest:
+        raise ValueError("must name a file (sqlite:///FILE): several processes share it")
+    return url
+
 
 _Port = Annotated[int, Field(ge=1, le=65535)]
 _Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
+_WebUrl = Annotated[str, AfterValidator(_web_url)]
+_RedisUrl = Annotated[str, AfterValidator(_redis_url)]
+_DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 
 
 class Settings(BaseSettings):
@@ -47,11 +98,11 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address both services listen on.")
     command_port: _Port = Field(default=8000, description="Port of the command API.")
     query_port: _Port = Field(default=8001, description="Port of the query API.")
-    command_url: str | None = Field(
+    command_url: _WebUrl | None = Field(
         default=None,
         description="Public URL of the command API. Default: http:// with host and port.",
     )
-    query_url: str | None = Field(
+    query_url: _WebUrl | None = Field(
         default=None,
         description="Public URL of the query API, in `Location` and links. "
         "Default: http:// with host and port.",
@@ -62,17 +113,17 @@ class Settings(BaseSettings):
         le=64,
         description="Worker processes that `up` starts; on SQLite exactly 1.",
     )
-    redis_url: str | None = Field(
+    redis_url: _RedisUrl | None = Field(
         default=None,
         description="Redis or Valkey that keeps the log. "
         "Default: the embedded Valkey of the data folder.",
     )
-    ring_url: str | None = Field(
+    ring_url: _RedisUrl | None = Field(
         default=None,
         description="Redis for the doorbells (RQ) alone; may lose everything. "
         "Default: the log's Redis.",
     )
-    database_url: str | None = Field(
+    database_url: _DatabaseUrl | None = Field(
         default=None,
         description="SQLAlchemy URL, `postgresql+psycopg://…` or `sqlite:///…`. "
         "Default: SQLite in the data folder.",
@@ -174,12 +225,17 @@ class Settings(BaseSettings):
 
     @property
     def valkey_socket(self) -> Path:
-        """Socket of the embedded Valkey: in the data folder, or elsewhere if its path is long."""
+        """Socket of the embedded Valkey: in the data folder, or elsewhere if its path is long or
+        has characters that Redis clients stumble over.
+        """
         inside = self.data.absolute() / "valkey" / "valkey.sock"
-        if len(os.fsencode(inside)) <= _SOCKET_PATH_LIMIT:
+        if len(os.fsencode(inside)) <= _SOCKET_PATH_LIMIT and _PLAIN_PATH.fullmatch(str(inside)):
             return inside
         name = hashlib.sha256(os.fsencode(self.data.absolute())).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"itemledger-{os.getuid()}-{name}" / "valkey.sock"
+        folder = tempfile.gettempdir()
+        if not _PLAIN_PATH.fullmatch(folder):
+            folder = "/tmp"  # noqa: S108  our folder in it is private, or refused
+        return Path(folder) / f"itemledger-{os.getuid()}-{name}" / "valkey.sock"
 
     def _local_url(self, port: int) -> str:
         anywhere = self.host in {"0.0.0.0", "::", ""}  # noqa: S104  compared, never bound

@@ -10,8 +10,8 @@ from redis.exceptions import RedisError
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from eventlog.envelope import decode
-from eventlog.reader import LogEntry, LogReader
+from eventlog.envelope import Entry, Envelope, decode
+from eventlog.reader import REMEMBER_KEY_SECONDS, REMEMBER_SECONDS, LogEntry, LogReader
 from eventlog.ring import DRAIN, Ring
 from ledger import partitions
 from runtime.positions import Position
@@ -62,41 +62,43 @@ class Drain:
         """
         try:
             self._answer()
-        except (SQLAlchemyError, RedisError, OSError) as error:
-            log.warning("draining waits for its stores", error=str(error).splitlines()[0])
-        except Exception:
-            log.exception("drain failed; the sweeper goes on")
+        except Exception as error:  # noqa: BLE001  it is said, and the sweeper comes round
+            say_why(error, None)
 
     def _answer(self) -> None:
         self._ring.answered()
         over = time.monotonic() + _JOB
-        # Set aside, so that one that is held does not come up again before the others.
-        held: set[int] = set()
+        # Set aside, so that they do not come up again before the others.
+        aside: set[int] = set()
         try:
             while (partition := self._ring.next_ready()) is not None:
                 if not self._tried(partition):
-                    held.add(partition)
+                    aside.add(partition)
                 if self._stopping.is_set():
                     return
                 if time.monotonic() > over:
                     if self._ring.any_ready():
                         self._ring.enqueue(DRAIN)
                     return
-            held = {partition for partition in held if not self._tried(partition)}
+            aside = {partition for partition in aside if not self._tried(partition)}
         finally:
             # Whoever has them reads until they are empty, or the sweeper does.
-            if held:
-                self._ring.put_back(held)
+            if aside:
+                self._ring.put_back(aside)
 
     def _tried(self, partition: int) -> bool:
-        """Drain a partition unless somebody has it; what is not emptied is ready again."""
+        """Drain a partition, and say whether that could be done; what is left is ready again.
+
+        It could not be done where somebody else has it, or where it fails: that is no reason to
+        leave the others.
+        """
         try:
             empty = self.partition(partition)
         except Held:
             return False
-        except BaseException:
-            self._ring.put_back([partition])
-            raise
+        except Exception as error:  # noqa: BLE001  it is said, and the others go on
+            say_why(error, partition)
+            return False
         if not empty:
             self._ring.put_back([partition])
         return True
@@ -159,7 +161,7 @@ class Drain:
         now = self._clock()
         self._reader.tidy(
             applied.upto,
-            [each.entry.id for each in batch],
+            {each.entry.id: _remembered(each.entry) for each in batch},
             notices(self._engine, batch, applied),
             now,
         )
@@ -182,5 +184,23 @@ class Drain:
         return checkpoint
 
 
+def say_why(error: Exception, partition: int | None) -> None:
+    """Log why a drain did not come to its end: a store's outage in a line, a defect in full."""
+    match error:
+        case SQLAlchemyError() | RedisError() | OSError():
+            reason = str(error).partition("\n")[0]
+            log.warning("draining waits for its stores", partition=partition, error=reason)
+        case _:
+            log.error("draining failed", partition=partition, exc_info=error)
+
+
 def _decoded(found: list[LogEntry]) -> list[Decoded]:
     return [Decoded(each.position, decode(each.body)) for each in found]
+
+
+def _remembered(entry: Entry) -> int:
+    """Say for how many seconds an applied entry's id is remembered. A batch is known by the key of
+    its own, so its rows need not be.
+    """
+    keyed = isinstance(entry, Envelope) and entry.fingerprint != "" and entry.with_item
+    return REMEMBER_KEY_SECONDS if keyed else REMEMBER_SECONDS

@@ -4,9 +4,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import structlog
+
 _EVERY = 0.5
 # Seconds. A batch takes milliseconds and the database's own time-outs end it long before this.
 _HANGING = 30.0
+
+log = structlog.get_logger()
 
 
 def beat(path: Path, longest_batch: Callable[[], float], stopping: threading.Event) -> None:
@@ -15,6 +19,9 @@ def beat(path: Path, longest_batch: Callable[[], float], stopping: threading.Eve
     """
     while True:
         if longest_batch() < _HANGING:
-            path.touch()
+            try:
+                path.touch()
+            except OSError:
+                log.exception("no sign of life can be given", path=str(path))
         if stopping.wait(_EVERY):
             return

@@ -2,12 +2,14 @@
 
 import gc
 import os
+import signal
 import socket
 import sys
 import threading
 import time
 import uuid
 from collections.abc import Mapping
+from types import FrameType
 
 import structlog
 from redis import Redis
@@ -23,10 +25,10 @@ from eventlog.ring import Ring
 from ledger import partitions
 from ledger.engines import writing_engine
 from ledger.migrate import SchemaOutOfDate, check_schema
-from ledger.writer import SecondWriter, sole_writer
+from ledger.writer import NoFolder, SecondWriter, sole_writer
 from readmodel.views import items
 from runtime.positions import PartitionMismatch
-from runtime.settings import Settings
+from runtime.settings import PREFIX, Settings
 from runtime.telemetry import configure_logging
 from runtime.times import now_ms
 from worker.apply import Project
@@ -41,6 +43,8 @@ from worker.sweeper import Sweeper
 IN_STEP: Mapping[str, Project] = {items.NAME: items.project}
 
 _CANNOT_START = 1
+_UNREACHABLE = 3
+_OR_UP = "or run `itemledger up`, which brings both"
 _RETRY_SECONDS = 0.5
 
 log = structlog.get_logger()
@@ -50,25 +54,41 @@ def run(settings: Settings) -> int:
     """Work until told to stop; return the exit code."""
     configure_logging(settings, "worker")
     _tame_the_collector()
-    engine = writing_engine(settings.sql_url)
+    try:
+        engine = writing_engine(settings.sql_url)
+    except ModuleNotFoundError as error:
+        return _refuse(
+            f"the driver of the database is not installed ({error.name}): "
+            "pip install 'itemledger[postgres]' brings PostgreSQL's",
+            _CANNOT_START,
+        )
     try:
         with sole_writer(settings.sql_url):
             check_schema(engine)
             redis = working_client(settings.log_url)
             count = settle_partitions(settings, engine, redis)
             _work(settings, engine, LogReader(redis, count))
-    except (SchemaOutOfDate, SecondWriter, PartitionMismatch) as error:
-        sys.stderr.write(f"itemledger worker: {error}\n")
-        return _CANNOT_START
+    except (NoFolder, SchemaOutOfDate, SecondWriter, PartitionMismatch) as error:
+        return _refuse(str(error), _CANNOT_START)
     except SQLAlchemyError as error:
-        sys.stderr.write(f"itemledger worker: the database does not answer: {_short(error)}\n")
-        return _CANNOT_START
+        return _refuse(
+            f"the database does not answer ({_short(getattr(error, 'orig', None) or error)}): "
+            f"start it, set {PREFIX}DATABASE_URL, {_OR_UP}",
+            _UNREACHABLE,
+        )
     except RedisError as error:
-        sys.stderr.write(f"itemledger worker: the log does not answer: {_short(error)}\n")
-        return _CANNOT_START
+        return _refuse(
+            f"the log does not answer ({_short(error)}): start it, set {PREFIX}REDIS_URL, {_OR_UP}",
+            _UNREACHABLE,
+        )
     finally:
         engine.dispose()
     return 0
+
+
+def _refuse(line: str, code: int) -> int:
+    sys.stderr.write(f"itemledger worker: {line}\n")
+    return code
 
 
 def _tame_the_collector() -> None:
@@ -85,12 +105,20 @@ def settle_partitions(settings: Settings, engine: Engine, redis: "Redis") -> int
 
     Raises PartitionMismatch where either side was laid out for another number.
     """
-    count = (
-        settings.partitions
-        or partitions.stored_count(engine)
-        or layout.stored_count(redis)
-        or settings.default_partitions
-    )
+    in_sql, in_log = partitions.stored_count(engine), layout.stored_count(redis)
+    if in_sql is not None and in_log is not None and in_sql != in_log:
+        raise PartitionMismatch(
+            f"the ledger has {in_sql} partitions and the log {in_log}: they do not belong "
+            "together; use the database and the Redis of one deployment"
+        )
+    # Compared before either side is written, so that a mistake leaves no trace.
+    stored = in_sql or in_log
+    count = settings.partitions or stored or settings.default_partitions
+    if stored is not None and stored != count:
+        raise PartitionMismatch(
+            f"the data has {stored} partitions, fixed at the first start, and this process is told "
+            f"{count}: set {PREFIX}PARTITIONS={stored}, or leave it out"
+        )
     partitions.lay_out(engine, count)
     layout.claim(redis, count)
     return count
@@ -98,6 +126,7 @@ def settle_partitions(settings: Settings, engine: Engine, redis: "Redis") -> int
 
 def _work(settings: Settings, engine: Engine, reader: LogReader) -> None:
     stopping = threading.Event()
+    _stop_on_signals(stopping)
     ring = Ring(ringing_client(settings.doorbell_url))
     drain = Drain(engine, reader, ring, IN_STEP, now_ms, stopping)
     rq = rq_client(settings.doorbell_url)
@@ -132,14 +161,31 @@ def _listen(rq: "Redis", stopping: threading.Event) -> None:
     """Answer doorbells until told to stop. RQ's loop ends when Redis goes away in the middle of a
     job; then it is begun anew, and meanwhile the sweeper drains.
     """
+    name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+    ended: OwnWorker | None = None
     while not stopping.is_set():
-        name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         try:
-            make_worker(rq, name, stopping).work(logging_level="WARNING")
+            if ended is not None:
+                # RQ could not sign off where Redis was away; it refuses a second one of this name.
+                ended.register_death()
+            ended = make_worker(rq, name, stopping)
+            ended.work(logging_level="WARNING")
         except (RedisError, OSError) as error:
             log.warning("the doorbell's Redis does not answer", error=str(error))
+        _stop_on_signals(stopping)
         stopping.wait(_RETRY_SECONDS)
 
 
-def _short(error: Exception) -> str:
-    return str(error).splitlines()[0]
+def _stop_on_signals(stopping: threading.Event) -> None:
+    """Stop in order whenever a signal asks to: RQ listens to signals only inside its loop."""
+
+    def stop(_: int, __: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+def _short(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(" .") if lines else type(error).__name__

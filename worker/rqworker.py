@@ -94,6 +94,14 @@ class OwnWorker(SimpleWorker):
         super().heartbeat(timeout, pipeline)
         self._beaten_at = now
 
+    def subscribe(self) -> None:
+        """Take no orders by pub/sub, where anybody who may publish could stop a worker; and leave
+        no thread and no connection behind when RQ's loop ends on an error.
+        """
+
+    def unsubscribe(self) -> None:
+        """There is nothing to unsubscribe from."""
+
     @property
     def dequeue_timeout(self) -> int:
         return _POP_SECONDS

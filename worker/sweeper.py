@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from eventlog.reader import LogReader
 from eventlog.ring import DRAIN, Ring
 from worker.apply import Held
-from worker.drain import Drain
+from worker.drain import Drain, say_why
 
 _TICK = 1.0
 # Seconds a partition may wait without anything being done before it is drained here.
@@ -65,7 +65,9 @@ class Sweeper:
                 self._troubled = False
             except (RedisError, SQLAlchemyError, OSError) as error:
                 if not self._troubled:
-                    log.warning("sweeping waits for its stores", error=str(error).splitlines()[0])
+                    log.warning(
+                        "sweeping waits for its stores", error=str(error).partition("\n")[0]
+                    )
                 self._troubled = True
             except Exception:
                 log.exception("sweep failed")
@@ -91,11 +93,13 @@ class Sweeper:
         if waiting and not self._press_the_bell(list(waiting)):
             overdue = list(waiting)
         for partition in overdue:
+            # One slice each: a partition that never ends, or fails, must not hold up the others.
             try:
-                while not self._drain.partition(partition) and not self._stopping.is_set():
-                    pass
+                self._drain.partition(partition)
             except Held:
                 continue
+            except Exception as error:  # noqa: BLE001  it is said, and the others go on
+                say_why(error, partition)
 
     def _press_the_bell(self, waiting: list[int]) -> bool:
         """Ring for what waits and say whether that went through."""

@@ -1,6 +1,6 @@
 """Many commands in one request; each row stands for itself."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,17 +10,30 @@ from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from api import translate
-from api.accept import Accepted, Acceptor, Draft, Refused, Sender
+from api.accept import (
+    Accepted,
+    Acceptor,
+    Answer,
+    Draft,
+    KeyReused,
+    Refused,
+    Sender,
+    Uncertain,
+)
 from api.answers import Answers
 from api.bodies import JSON, read_body, require_known_parameters, spots
-from api.headers import Preferences, idempotency_key, preferences
+from api.headers import Preferences, idempotency_key, preferences, trace_of
 from api.ids import fingerprint, uuid7, uuid8
 from api.openapi import body_of, described
-from api.problems import ProblemRaised, invalid_body, key_reused, not_accepted
+from api.problems import (
+    ProblemRaised,
+    invalid_body,
+    key_reused,
+    not_accepted,
+    outcome_unknown,
+)
 from api.routes.items import ANONYMOUS, Clock, command_id_of
 from api.schemas import ROW, BatchBody
-from domain.decide import check_effective_at
-from domain.refusals import EffectiveInFuture
 from runtime.problems import Problem
 
 # Remember the fingerprint of a keyed batch; answers the one that was there before, if any.
@@ -58,13 +71,11 @@ def routes(
             for number, raw in enumerate(body.commands)
         ]
         drafts = [each for each in rows if isinstance(each, Draft)]
-        sender = Sender(ANONYMOUS, request.headers.get("traceparent"))
+        sender = Sender(ANONYMOUS, trace_of(request))
         judged = (
             await acceptor.accept(drafts, sender, asked.wait, with_items=False) if drafts else []
         )
-        if judged and all(isinstance(each, Refused) for each in judged):
-            why = next(each.why for each in judged if isinstance(each, Refused))
-            raise ProblemRaised(not_accepted(why), {"Retry-After": "1"})
+        _require_something_accepted(judged)
         in_order = iter(judged)
         results = [
             answers.bad_row(number, each.item_id, each.problem)
@@ -72,9 +83,16 @@ def routes(
             else answers.row(number, next(in_order))
             for number, each in enumerate(rows)
         ]
-        final = not any(isinstance(each, Accepted) and each.notice is None for each in judged)
+        final = not any(
+            isinstance(each, Uncertain) or (isinstance(each, Accepted) and each.notice is None)
+            for each in judged
+        )
+        told_anyway = any(isinstance(each, Refused | Uncertain) for each in judged)
+        minimal = asked.minimal and not told_anyway
         replayed = any(isinstance(each, Accepted) and each.replayed for each in judged)
-        return _response(results, asked, final=final and asked.wait > 0, replayed=replayed)
+        return _response(
+            results, asked, final=final and asked.wait > 0, minimal=minimal, replayed=replayed
+        )
 
     return router
 
@@ -91,17 +109,25 @@ async def _first_or_same(remember: Remember, batch_id: str, payload: str) -> Non
         raise ProblemRaised(key_reused())
 
 
+def _require_something_accepted(judged: Sequence[Answer]) -> None:
+    """Answer as for one command where not a single row is known to be accepted."""
+    if not judged or any(isinstance(each, Accepted | KeyReused) for each in judged):
+        return
+    uncertain = next((each for each in judged if isinstance(each, Uncertain)), None)
+    problem = (
+        not_accepted(next(each.why for each in judged if isinstance(each, Refused)))
+        if uncertain is None
+        else outcome_unknown(uncertain.draft.id, uncertain.why)
+    )
+    raise ProblemRaised(problem, {"Retry-After": "1"})
+
+
 def _row(raw: Any, number: int, batch_id: str | None, now: int, currency: str) -> Draft | _BadRow:
     """Make a row's command; under a key, `batch_id`, its ids are derived and come out the same."""
     try:
         parsed = ROW.validate_python(raw)
-        check_effective_at(parsed.effective_at, now)
     except ValidationError as error:
         return _BadRow(_item_id(raw), invalid_body(spots(error, f"/commands/{number}")))
-    except EffectiveInFuture as refusal:
-        pointer = f"/commands/{number}/effective_at"
-        error_at = {"pointer": pointer, "code": refusal.code, "detail": str(refusal)}
-        return _BadRow(_item_id(raw), invalid_body([error_at]))
     if batch_id is None:
         command = translate.row(parsed, uuid7(now), now, currency)
         return Draft(uuid7(now), command, "", parsed.reason)
@@ -118,7 +144,12 @@ def _item_id(raw: Any) -> str | None:
 
 
 def _response(
-    results: list[dict[str, Any]], asked: Preferences, *, final: bool, replayed: bool
+    results: list[dict[str, Any]],
+    asked: Preferences,
+    *,
+    final: bool,
+    minimal: bool,
+    replayed: bool,
 ) -> Response:
     headers = {"Vary": "Prefer"}
     applied: list[str] = []
@@ -128,11 +159,11 @@ def _response(
         applied.append("respond-async")
     if not final:
         headers["Retry-After"] = "1"
-    if asked.minimal:
+    if minimal:
         applied.append("return=minimal")
     if applied:
         headers["Preference-Applied"] = ", ".join(applied)
     if replayed:
         headers["Idempotent-Replayed"] = "true"
-    content = b"" if asked.minimal else orjson.dumps({"results": results})
+    content = b"" if minimal else orjson.dumps({"results": results})
     return Response(content, 200 if final else 202, headers, media_type="application/json")

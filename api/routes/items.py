@@ -8,7 +8,7 @@ from api import translate
 from api.accept import Acceptor, Draft, Sender
 from api.answers import Answers
 from api.bodies import JSON, MERGE_PATCH, read_body, require_known_parameters
-from api.headers import expected_by_put, idempotency_key, if_match, preferences
+from api.headers import expected_by_put, idempotency_key, if_match, preferences, trace_of
 from api.ids import fingerprint, uuid7, uuid8
 from api.openapi import body_of, described
 from api.problems import ProblemRaised, bad_parameter
@@ -34,7 +34,7 @@ def routes(acceptor: Acceptor, answers: Answers, clock: Clock, currency: str) ->
         asked = preferences(request)
         keyed = "idempotency-key" in request.headers
         draft = Draft(command_id, command, fingerprint(payload) if keyed else "", reason)
-        sender = Sender(ANONYMOUS, request.headers.get("traceparent"))
+        sender = Sender(ANONYMOUS, trace_of(request))
         (answer,) = await acceptor.accept([draft], sender, asked.wait)
         return answers.single(answer, asked)
 

@@ -1,13 +1,18 @@
 """Many commands in one request."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from eventlog.append import Appended, NotAppended, Submission, Unknown, Verdict
 from ledger import tables
+from runtime.positions import Position
+from runtime.times import now_ms, rfc3339
 from tests.api.conftest import Service
 from tests.api.test_items import LAMP, WAIT, problem
+from tests.waiting import until
 
 KEY = {"Idempotency-Key": "batch-1"}
 
@@ -104,7 +109,10 @@ def test_rows_say_when_they_took_effect_and_never_before_the_items_last(service:
     assert [each["status"] for each in told] == ["applied", "applied", *["rejected"] * 3]
     assert told[2]["problem"]["code"] == "effective-at-too-early"
     assert told[2]["problem"]["status"] == 409
-    assert told[3]["problem"]["errors"][0]["code"] == "effective-at-in-future"
+    assert (told[3]["problem"]["code"], told[3]["problem"]["status"]) == (
+        "effective-at-in-future",
+        422,
+    )
     assert told[4]["problem"]["errors"][0]["pointer"] == "/commands/4/effective_at"
     rows = service.world.rows(tables.events, "offset")
     assert {row["effective_at"] for row in rows} == {1291191960000}
@@ -203,3 +211,55 @@ def test_a_batch_may_be_larger_than_a_single_command(service: Service) -> None:
     rows = [put(f"i{n}", description="x" * 9000) for n in range(200)]
 
     assert {each["status"] for each in results(service, *rows)} == {"applied"}
+
+
+class Unreachable:
+    """A log that gives the verdicts it is told to."""
+
+    def __init__(self, *verdicts: Verdict) -> None:
+        self.verdicts = verdicts
+
+    async def append(self, partition: int, submissions: Sequence[Submission]) -> list[Verdict]:
+        return [each for each, _ in zip(self.verdicts, submissions, strict=False)]
+
+
+@pytest.mark.parametrize("prefer", ["wait=5", "return=minimal", "wait=5, return=minimal"])
+def test_a_batch_of_which_nothing_is_known_is_a_504(
+    service: Service, monkeypatch: pytest.MonkeyPatch, prefer: str
+) -> None:
+    silent = Unreachable(Unknown("no answer"), NotAppended("an earlier part"))
+    monkeypatch.setattr("eventlog.batcher.Batcher.append", lambda _, *given: silent.append(*given))
+    answer = service.client.post(
+        "/items/batch", json={"commands": [put("a"), put("a")]}, headers={"Prefer": prefer}
+    )
+
+    problem(answer, 504, "outcome-unknown")
+
+
+def test_a_batch_of_which_some_is_unknown_is_not_called_final(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = Unreachable(Appended(Position(0, 1, 1), known=False, fingerprint=""), Unknown("no"))
+    monkeypatch.setattr("eventlog.batcher.Batcher.append", lambda _, *given: half.append(*given))
+    told = results(
+        service,
+        put("a"),
+        put("a"),
+        status=202,
+        headers={"Prefer": "wait=1, return=minimal"},
+    )
+
+    assert [each["status"] for each in told] == ["accepted", "unknown"]
+
+
+def test_a_row_that_was_rejected_for_its_time_stays_rejected_when_repeated(
+    service: Service,
+) -> None:
+    soon = rfc3339(now_ms() + 1_500)
+    row = put("a", effective_at=soon)
+    first = results(service, row, headers={**WAIT, **KEY})
+    until(lambda: rfc3339(now_ms()) > soon, 10, "the moment has passed")
+    again = results(service, row, headers={**WAIT, **KEY})
+
+    assert first == again
+    assert again[0]["status"] == "rejected"

@@ -119,3 +119,27 @@ def test_a_key_that_redis_has_forgotten_is_known_to_the_ledger(service: Service)
     assert again.headers["idempotent-replayed"] == "true"
     problem(other, 422, "idempotency-key-reused")
     assert events(service) == 1
+
+
+def test_what_was_accepted_is_not_called_refused_by_a_full_server(service: Service) -> None:
+    first = service.client.put("/items/a", json=LAMP, headers={**KEY, **WAIT})
+    service.world.redis.config_set("maxmemory", "1")
+    try:
+        again = service.client.put("/items/a", json=LAMP, headers=KEY)
+        fresh = service.client.put("/items/b", json=LAMP)
+    finally:
+        service.world.redis.config_set("maxmemory", "0")
+
+    assert first.status_code == 201
+    assert (again.status_code, again.headers["idempotent-replayed"]) == (202, "true")
+    problem(fresh, 503, "not-accepted")
+
+
+def test_a_key_is_remembered_for_a_day_and_a_plain_command_for_minutes(service: Service) -> None:
+    service.client.put("/items/a", json=LAMP, headers={**KEY, **WAIT})
+    service.client.put("/items/b", json=LAMP, headers=WAIT)
+    redis = service.world.redis
+    left = sorted(redis.ttl(each) for each in redis.keys(keys.command(0, "*")))
+
+    assert 0 < left[0] <= 600
+    assert 86_000 < left[1] <= 86_400

@@ -7,7 +7,15 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from eventlog import keys
-from eventlog.append import Appended, Submission, evalsha, is_certain, load_script, read_reply
+from eventlog.append import (
+    Appended,
+    NotAppended,
+    Submission,
+    evalsha,
+    is_certain,
+    load_script,
+    read_reply,
+)
 from runtime.settings import Settings
 from runtime.valkey import running_valkey
 
@@ -16,9 +24,7 @@ def command(name: str, fingerprint: str = "f") -> Submission:
     return Submission(name, f"body of {name}".encode(), fingerprint)
 
 
-def append(
-    redis: "Redis", *submissions: Submission, partition: int = 0
-) -> tuple[bool, list[Appended]]:
+def append(redis: "Redis", *submissions: Submission, partition: int = 0) -> tuple[bool, list[Any]]:
     script = load_script()
     redis.script_load(script.text)
     return read_reply(partition, redis.execute_command(*evalsha(script, partition, submissions)))
@@ -116,6 +122,30 @@ def test_a_full_server_refuses_for_certain_and_keeps_nothing(redis: "Redis") -> 
 
     assert is_certain(error)
     assert stored == []
+
+
+def test_what_is_known_is_answered_even_by_a_full_server(redis: "Redis") -> None:
+    _, (first,) = append(redis, command("a"))
+    redis.config_set("maxmemory", "1")
+    try:
+        _, alone = append(redis, command("a"))
+        _, mixed = append(redis, command("b"), command("a"))
+    finally:
+        redis.config_set("maxmemory", "0")
+
+    assert alone == [Appended(first.position, known=True, fingerprint="f")]
+    assert isinstance(mixed[0], NotAppended)
+    assert mixed[1] == alone[0]
+    assert bodies(redis) == [b"body of a"]
+
+
+def test_an_epoch_is_never_given_out_again_when_the_clock_goes_back(redis: "Redis") -> None:
+    ahead = 9_999_999_999_999
+    redis.hset(keys.head(0), mapping={"run_id": "another", "epoch": ahead, "n": 7})
+    _, (told,) = append(redis, command("a"))
+
+    assert (told.position.epoch, told.position.n) == (ahead + 1, 1)
+    assert redis.hgetall(keys.epochs(0)) == {str(ahead).encode(): b"7"}
 
 
 def test_an_error_after_the_first_write_is_not_certain(redis: "Redis") -> None:

@@ -102,8 +102,9 @@ def test_the_bell_is_rung_once_while_it_is_up(valkey_url: str) -> None:
 class Cutting:
     """A proxy that lets every request through and cuts the connection before some answers."""
 
-    def __init__(self, socket: Path, target: Path, cuts: int) -> None:
+    def __init__(self, socket: Path, target: Path, cuts: int, *, swallow: bool = False) -> None:
         self.socket = socket
+        self._swallow = swallow
         self._target = target
         self.cuts = cuts
         self._serving: set[asyncio.Task[None] | None] = set()
@@ -126,6 +127,9 @@ class Cutting:
             while data := await reader.read(1 << 16):
                 if b"EVALSHA" in data:
                     saw_append.set()
+                    if self._swallow and self.cuts > 0:
+                        self.cuts -= 1
+                        return
                 upstream_writer.write(data)
 
         async def back() -> None:
@@ -189,6 +193,61 @@ def test_what_may_have_arrived_and_is_never_answered_is_unknown(
 
     assert [type(each) for each in told] == [Unknown]
     assert stored(redis) == ["a"]
+
+
+def test_what_may_have_arrived_once_stays_unknown_when_it_is_refused_later(
+    redis: "Redis", valkey_server: Settings, tmp_path: Path
+) -> None:
+    """Whether the first time was swallowed on its way or on its way back, nobody here can tell."""
+    told: list[Verdict] = []
+
+    async def work() -> None:
+        proxy = Cutting(tmp_path / "cut.sock", valkey_server.valkey_socket, 1, swallow=True)
+        async with proxy.running() as url:
+            pool = appending_pool(url)
+            async with Batcher(pool, lambda _: None, 0.5) as batcher:
+                told.extend(await batcher.append(0, commands("a")))
+
+    redis.config_set("maxmemory", "1")
+    try:
+        asyncio.run(work())
+    finally:
+        redis.config_set("maxmemory", "0")
+
+    assert [type(each) for each in told] == [Unknown]
+
+
+def test_nothing_is_sent_after_a_part_whose_fate_is_unknown(
+    redis: "Redis", valkey_server: Settings, tmp_path: Path
+) -> None:
+    names = [f"c{n}" for n in range(CHUNK + 1)]
+    told: list[Verdict] = []
+
+    async def work(batcher: Batcher) -> None:
+        told.extend(await batcher.append(0, commands(*names)))
+
+    through_cuts(valkey_server, tmp_path, 1_000_000, work, give_up_after=0.3)
+
+    assert [type(each) for each in told] == [*[Unknown] * CHUNK, NotAppended]
+    assert stored(redis) == names[:CHUNK]
+
+
+def test_a_partition_that_fails_does_not_hold_up_the_others(
+    redis: "Redis", valkey_url: str
+) -> None:
+    redis.xadd(keys.log(1), {"c": "x"}, id="99999999999999-1")
+    told: list[list[Verdict]] = []
+
+    async def work(batcher: Batcher) -> None:
+        stuck = asyncio.create_task(batcher.append(1, commands("stuck")))
+        told.extend([await batcher.append(0, commands(f"c{n}")) for n in range(20)])
+        assert not stuck.done()
+        told.append(await stuck)
+
+    run(valkey_url, work, give_up_after=3.0)
+
+    assert all(isinstance(each, Appended) for (each,) in told[:20])
+    assert [type(each) for each in told[20]] == [Unknown]
 
 
 def test_what_was_never_sent_is_certainly_not_accepted(tmp_path: Path) -> None:

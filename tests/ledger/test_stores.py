@@ -1,5 +1,6 @@
 """Writing many rows, reading them back, and who may do either."""
 
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -192,3 +193,16 @@ def test_events_are_never_overwritten(engine: Engine) -> None:
         insert_rows(connection, events, [row])
     with pytest.raises(IntegrityError), engine.begin() as connection:
         insert_rows(connection, events, [{**row, "version": 2}])
+
+
+def test_a_commit_on_sqlite_is_on_disk_and_its_writer_is_alone(sqlite_url: str) -> None:
+    writer = writing_engine(sqlite_url)
+    with writer.begin() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        second = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), timeout=0)
+        # The lock is taken with the transaction, not with its first write.
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            second.execute("BEGIN IMMEDIATE")
+        second.close()
+    writer.dispose()

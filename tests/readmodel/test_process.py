@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-import structlog
 from sqlalchemy import Engine
 
 from domain.events import ItemCreated
@@ -145,43 +144,45 @@ def test_a_second_query_process_does_not_share_the_port_of_the_first(database_ur
     assert "ITEMLEDGER_QUERY_PORT" in line
 
 
-def refused(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> str:
-    """Return the one line that `run` wrote before it returned 1."""
-    monkeypatch.setattr("readmodel.main.configure_logging", lambda *_: None)
-    with structlog.testing.capture_logs() as lines:
-        assert run(Settings(_env_file=None, query_port=free_port(), **settings)) == 1
-    (line,) = lines
-    assert line["log_level"] == "error"
-    return line["event"]
+@pytest.fixture
+def refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Return the one line that `run` wrote before it returned the exit code."""
+
+    def refused(code: int = 1, **settings: Any) -> str:
+        monkeypatch.setattr("readmodel.main.configure_logging", lambda *_: None)
+        assert run(Settings(_env_file=None, query_port=free_port(), **settings)) == code
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("itemledger query: ")
+        return line
+
+    return refused
 
 
 def test_a_missing_database_is_told_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, refused: Callable[..., str]
 ) -> None:
-    line = refused(monkeypatch, database_url=f"sqlite:///{tmp_path / 'none.db'}")
+    line = refused(database_url=f"sqlite:///{tmp_path / 'none.db'}")
     assert "itemledger migrate" in line
 
 
-def test_a_missing_schema_is_told_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_schema_is_told_in_one_line(tmp_path: Path, refused: Callable[..., str]) -> None:
     (tmp_path / "empty.db").touch()
-    line = refused(monkeypatch, database_url=f"sqlite:///{tmp_path / 'empty.db'}")
+    line = refused(database_url=f"sqlite:///{tmp_path / 'empty.db'}")
     assert "itemledger migrate" in line
 
 
-def test_a_database_server_that_is_down_is_told_in_one_line(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    line = refused(monkeypatch, database_url="postgresql+psycopg://u:hidden@127.0.0.1:1/x")
+def test_a_database_server_that_is_down_is_told_in_one_line(refused: Callable[..., str]) -> None:
+    line = refused(3, database_url="postgresql+psycopg://u:hidden@127.0.0.1:1/x")
     assert "ITEMLEDGER_DATABASE_URL" in line
     assert "hidden" not in line
 
 
 def test_an_address_that_is_none_of_this_machine_is_told_in_one_line(
-    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+    sqlite_url: str, refused: Callable[..., str]
 ) -> None:
-    line = refused(monkeypatch, database_url=sqlite_url, host="192.0.2.1")
+    line = refused(database_url=sqlite_url, host="192.0.2.1")
     assert "ITEMLEDGER_HOST" in line
 
 

@@ -20,6 +20,7 @@ from runtime.positions import Position
 from tests.worker.world import NOW, PROJECTIONS, World, ask, envelope
 from worker.apply import Held, apply
 
+RUG = CreateItem("rug-1", NOW, "Rug", None, 1, "EUR")
 LAMP = envelope("c1", CreateItem("lamp-1", NOW, "Lamp", None, 100, "EUR"))
 
 
@@ -149,6 +150,45 @@ def test_a_partition_that_is_held_does_not_keep_the_others_waiting(
             drain.answer()
         assert applied(world) == ["c2"]
         assert world.ring.next_ready() == 0
+
+
+def test_a_partition_that_fails_does_not_stop_the_others(two_partitions: World) -> None:
+    world = two_partitions
+    world.append(LAMP, partition=0)
+    rug = envelope("c2", CreateItem("rug-1", NOW, "Rug", None, 1, "EUR"))
+    world.append(rug, partition=1)
+    drain = world.drain()
+    for _ in range(8):
+        # Nothing can read this one; the set is popped at random, so both orders are met.
+        world.redis.xadd(keys.log(0), {"x": "no entry"})
+        world.ring.ring([0, 1])
+        drain.answer()
+        assert "c2" in applied(world)
+        assert world.ring.any_ready()
+        world.redis.delete(keys.READY, keys.RUNG)
+
+
+def test_a_job_whose_time_is_over_rings_for_what_is_left(
+    two_partitions: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.drain._JOB", -1.0)
+    world = two_partitions
+    world.append(LAMP, partition=0)
+    world.append(envelope("c2", RUG, "x"), partition=1)
+    world.redis.sadd(keys.READY, 0, 1)
+    world.drain().answer()
+
+    assert len(applied(world)) == 1
+    assert world.ring.jobs_waiting() == 1
+
+
+def test_a_partition_is_put_back_when_its_slice_is_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.drain._SLICE", 0.0)
+    world.append(LAMP)
+
+    assert world.drain().partition(0) is False
 
 
 def test_a_drain_does_not_raise_and_leaves_the_partition_ready(world: World) -> None:

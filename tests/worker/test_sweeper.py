@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import pytest
+
 from domain.commands import CreateItem, PatchItem
 from eventlog import keys
 from ledger import tables
@@ -135,3 +137,36 @@ def test_a_lost_done_mark_is_found_again(world: World) -> None:
 
     assert world.redis.get(keys.done(0)) == world.checkpoint().stream_id.encode()
     assert applied(world) == 1
+
+
+def test_a_partition_that_fails_does_not_keep_the_sweeper_from_the_others(
+    two_partitions: World,
+) -> None:
+    world = two_partitions
+    world.append(LAMP, partition=0)
+    world.redis.xadd(keys.log(0), {"x": "no entry"})
+    world.append(envelope("c2", CHEAPER.command), partition=1)
+    ticks = Ticks()
+    patient = sweeper(world, ticks)
+    patient.sweep()
+    ticks.now += 2.0
+    patient.sweep()
+
+    assert world.checkpoint(1).n == 1
+
+
+def test_a_defect_does_not_end_the_sweeping(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.sweeper._TICK", 0.001)
+    sweeps: list[int] = []
+
+    def broken() -> None:
+        sweeps.append(1)
+        if len(sweeps) == 3:
+            world.stopping.set()
+        raise RuntimeError("" if len(sweeps) == 1 else "broken")
+
+    awake = sweeper(world, Ticks())
+    monkeypatch.setattr(awake, "sweep", broken)
+    awake.run()
+
+    assert len(sweeps) == 3

@@ -1,0 +1,138 @@
+from pathlib import Path
+
+import pytest
+
+from cli.migrate import migrate_database
+from cli.refusals import UNREACHABLE, WRONG_USAGE, Refusal, read_settings, without_password
+
+SECRET_URLS = [
+    "redis://:hu/sh@host:1/0",
+    "redis://me:hu@sh@host/0",
+    "redis://:hu#sh@host/0",
+    "redis://:hu?sh@host/0",
+    "redis://:hu[sh@host/0",
+    "rediss://me:hu@sh/hu@host:1/0",
+]
+
+
+def refusal(**given: object) -> str:
+    """Return the one line of wrong usage."""
+    with pytest.raises(Refusal) as refused:
+        read_settings(**given)
+    assert refused.value.code == WRONG_USAGE
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def test_an_option_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ITEMLEDGER_HOST", "environment")
+    assert read_settings(host="option").host == "option"
+    assert read_settings(host=None).host == "environment"
+
+
+def test_a_wrong_value_that_may_be_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Refusal) as refusal:
+        read_settings(redis_url=["redis://:hush@host"])
+    assert "hush" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("sqlite://", "must name a file"),
+        ("sqlite:///", "must name a file"),
+        ("sqlite:///:memory:", "must name a file"),
+        ("sqlite:///file::memory:?uri=true", "must name a file"),
+        ("postgresql://me:hush@host/items", "postgresql+psycopg://"),
+        ("mysql://me:hush@host/items", "sqlite:///FILE or postgresql+psycopg://"),
+        ("nonsense", "sqlite:///FILE or postgresql+psycopg://"),
+        ("postgresql+psycopg://me:hush@host:port/items", "percent-encoded"),
+        ("postgresql+psycopg://me:hu@sh/x@host/items", "percent-encoded"),
+        ("postgresql+psycopg://host:port/items", "a port that is a number"),
+    ],
+)
+def test_a_database_url_that_cannot_be_used_is_told_by_its_setting(url: str, told: str) -> None:
+    line = refusal(database_url=url)
+    assert line.startswith("--database-url (ITEMLEDGER_DATABASE_URL): must ") or "`@`" in line
+    assert told in line
+    assert "hu" not in line
+
+
+@pytest.mark.parametrize("name", ["redis_url", "ring_url"])
+@pytest.mark.parametrize(
+    "url", ["nonsense", "http://host", "redis://host:port", "unix:///with space", *SECRET_URLS]
+)
+def test_a_redis_url_that_cannot_be_used_is_told_by_its_setting(name: str, url: str) -> None:
+    line = refusal(**{name: url})
+    assert f"ITEMLEDGER_{name.upper()}" in line
+    assert "hu" not in line.removeprefix(f"--{name}")
+
+
+@pytest.mark.parametrize("name", ["command_url", "query_url"])
+@pytest.mark.parametrize("url", ["ftp://host", "host:8000", "http://", "http://host:port", "//x"])
+def test_the_url_of_a_service_is_http_with_a_host(name: str, url: str) -> None:
+    assert f"ITEMLEDGER_{name.upper()}" in refusal(**{name: url})
+
+
+def test_urls_that_can_be_used_are_taken_as_they_are() -> None:
+    given = {
+        "database_url": "postgresql+psycopg://me:a%40b@/items?host=/run/a@b",
+        "redis_url": "rediss://me:a%2Fb@[::1]:6379/1",
+        "ring_url": "unix:///run/a@b/redis.sock?db=1",
+        "command_url": "https://write.example/base",
+        "query_url": "http://127.0.0.1:8001",
+    }
+    settings = read_settings(**given)
+    assert {name: getattr(settings, name) for name in given} == given
+    assert read_settings(database_url="sqlite:////a@b/c d.db").is_sqlite
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("WORKERS", "0", "must be at least 1, not '0'"),
+        ("COMMAND_PORT", "70000", "must be at most 65535, not '70000'"),
+        ("PARTITIONS", "many", "must be a whole number, not 'many'"),
+        ("LOG_LEVEL", "loud", "must be 'debug', 'info', 'warning' or 'error', not 'loud'"),
+        ("DEFAULT_CURRENCY", "euro", "must be three capital letters, such as EUR, not 'euro'"),
+        ("DEFAULT_CURRENCY", "ZZZ", "a currency is a code of ISO 4217, such as EUR, not 'ZZZ'"),
+    ],
+)
+def test_a_wrong_value_is_told_in_plain_words(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(f"ITEMLEDGER_{name}", value)
+    assert refusal() == f"ITEMLEDGER_{name}: {told}"
+
+
+def test_a_file_of_settings_that_is_not_there_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ITEMLEDGER_ENV_FILE", str(tmp_path / "none"))
+    assert str(tmp_path / "none") in refusal()
+
+
+def test_what_a_driver_says_of_an_unencoded_password_is_not_told() -> None:
+    with pytest.raises(Refusal) as refused:
+        migrate_database("postgresql+psycopg://me:s3cr@et/pw@127.0.0.1:1/items")
+    assert refused.value.code == UNREACHABLE
+    assert "percent-encoded" in str(refused.value)
+    for part in ("s3cr", "et/", "pw"):
+        assert part not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:hush@host:1/0", "redis://:***@host:1/0"),
+        ("postgresql+psycopg://me:hush@host/items", "postgresql+psycopg://me:***@host/items"),
+        ("redis://host:1/0", "redis://host:1/0"),
+        ("unix:///a/socket", "unix:///a/socket"),
+        ("redis://:p@ss/w@127.0.0.1:6390/0", "redis://:***@127.0.0.1:6390/0"),
+        ("postgresql+psycopg://me:s3cr@et/pw@h:x/db", "postgresql+psycopg://me:***@h:x/db"),
+        ("redis://host/0?password=hush&db=1", "redis://host/0?password=***&db=1"),
+        ("redis://[broken", "redis://[broken"),
+    ],
+)
+def test_a_password_is_not_shown(url: str, shown: str) -> None:
+    assert without_password(url) == shown
