@@ -2,11 +2,19 @@
 
 import sys
 
-if __name__ == "__main__":
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command of the command line."""
     try:
         # Imported here: a Ctrl-C while it is loaded is one like any other.
-        from cli.main import main
+        from cli.main import main as run  # noqa: PLC0415
 
-        main()
+        run()
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -21,9 +21,10 @@ async def start_engines(
     """Have a log and a database with this release's schema, laid out alike and as set, or stop
     when asked to.
     """
-    if settings.redis_url is None:
+    if settings.redis_url is not None or settings.ring_url is not None:
+        await asyncio.to_thread(_ping, settings)
+    if settings.redis_url is None and not asked.is_set():
         await _start_valkey(settings, supervisor, lock, asked)
-    await asyncio.to_thread(_ping, settings)
     if not asked.is_set():
         await asyncio.to_thread(_migrate, settings.sql_url)
     if not asked.is_set():

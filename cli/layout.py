@@ -17,16 +17,16 @@ def check_layout(settings: Settings) -> None:
     ledger, log = _of_ledger(settings), _of_log(settings)
     if ledger is not None and log is not None and ledger != log:
         raise Refusal(
-            f"the database has {ledger} partitions and the log has {log}, so they do not belong "
-            f"together: mend --database-url ({PREFIX}DATABASE_URL) or --redis-url "
+            f"the database has {_partitions(ledger)} and the log has {_partitions(log)}, so they "
+            f"do not belong together: mend --database-url ({PREFIX}DATABASE_URL) or --redis-url "
             f"({PREFIX}REDIS_URL)",
             WRONG_USAGE,
         )
     stored, told = ledger or log, settings.partitions
     if stored is not None and told is not None and stored != told:
         raise Refusal(
-            f"the data has {stored} partitions, a number that is fixed at the first start, and not "
-            f"{told}: set {PREFIX}PARTITIONS to {stored}, or unset it",
+            f"the data has {_partitions(stored)}, not {told}, and the number is fixed at the first "
+            f"start: set {PREFIX}PARTITIONS to {stored}, or unset it",
             WRONG_USAGE,
         )
 
@@ -49,3 +49,7 @@ def _of_log(settings: Settings) -> int | None:
             f"{reason(settings.log_url, error)}",
             UNREACHABLE,
         ) from None
+
+
+def _partitions(count: int) -> str:
+    return "1 partition" if count == 1 else f"{count} partitions"

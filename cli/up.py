@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import signal
 from collections.abc import Callable, Mapping, Sequence
 
@@ -40,6 +41,12 @@ def run_up(
         raise Refusal(
             f"{settings.workers} workers need PostgreSQL (--database-url): "
             "SQLite lets one process write, so there it is --workers 1",
+            WRONG_USAGE,
+        )
+    if settings.database_url is None and re.search("[?#%]", str(settings.data.absolute())):
+        raise Refusal(
+            f"the path {settings.data.absolute()} has one of ? # %, which mean something else in "
+            f"the URL of a database: choose another folder with --data ({PREFIX}DATA)",
             WRONG_USAGE,
         )
     return asyncio.run(_run(settings, say, list_children))

@@ -281,6 +281,14 @@ def test_another_server_at_the_url_is_told(tmp_path: Path, answer: httpx.Respons
     assert refused.value.code == UNREACHABLE
 
 
+def test_the_query_api_at_the_url_is_told(tmp_path: Path) -> None:
+    service = FakeService(lambda _number, _: problem(405, "method-not-allowed"))
+    with pytest.raises(Refusal, match=r"takes no commands \(405\), as the query API") as refused:
+        run(written(tmp_path, [row("a", 1)]), service)
+    assert refused.value.code == UNREACHABLE
+    assert "--command-url" in str(refused.value)
+
+
 def test_ctrl_c_ends_the_import_and_says_how_to_go_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

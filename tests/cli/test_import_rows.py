@@ -129,6 +129,30 @@ def test_a_line_that_is_no_json_object_is_rejected_alone(
     assert sorted(row.number for row in rows_of(file)) == [1, 3]
 
 
+def test_a_line_that_is_not_json_is_told_by_its_column_alone(tmp_path: Path) -> None:
+    (reject,) = rejects_of(written(tmp_path, b'{"id":"a"}', b'{"id":}'))
+    assert reject.reason == "the line is not JSON: expected value at column 7"
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ([b"id,name,price", b"a,Lamp,1"], "looks like CSV, and only NDJSON is taken"),
+        ([b"", b"id;name;price"], "looks like CSV, and only NDJSON is taken"),
+        ([b"[", b'{"id":"a"}', b"]"], "is not NDJSON"),
+        ([b'[{"id":"a"},'], "is not NDJSON"),
+        ([b"hello"], "is not NDJSON"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_by_its_first_line(
+    tmp_path: Path, lines: list[bytes], told: str
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        examine(written(tmp_path, *lines))
+    assert str(refused.value).endswith(f"rows.ndjson {told}: its first line is no JSON object")
+    assert refused.value.code == WRONG_USAGE
+
+
 def test_a_body_stays_under_its_limit_and_a_row_that_can_not_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from importlib.metadata import version
 import pytest
 from typer.testing import CliRunner
 
+from cli.__main__ import main
 from cli.main import app
 
 COMMANDS = ["up", "api", "query", "worker", "cron", "migrate", "version"]
@@ -34,6 +35,24 @@ def test_up_has_its_options() -> None:
 
 def test_the_version_is_that_of_the_distribution() -> None:
     assert CliRunner().invoke(app, ["version"]).output == f"itemledger {version('itemledger')}\n"
+
+
+def test_the_version_is_an_option_too() -> None:
+    app_says = CliRunner().invoke(app, ["--version"])
+    assert app_says.exit_code == 0
+    assert app_says.output == f"itemledger {version('itemledger')}\n"
+
+
+def test_ctrl_c_at_the_very_start_ends_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cli.main.app", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
 
 
 def test_the_console_command_loads_no_room_before_it_has_to() -> None:

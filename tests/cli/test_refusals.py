@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ledger.engines import writing_engine
+from ledger.partitions import lay_out
 from runtime.lock import lock_folder
 
 
@@ -74,12 +76,35 @@ def test_a_data_folder_that_is_a_file_is_refused(up: list[str], tmp_path: Path) 
     refused(run(*up, "--data", inside), 2, f"{tmp_path / 'data'} is a file, not a folder")
 
 
+@pytest.mark.parametrize("name", ["a?b", "a#b", "a%20b"])
+def test_a_data_folder_that_no_url_can_name_is_refused(
+    up: list[str], tmp_path: Path, name: str
+) -> None:
+    refused(run(*up, "--data", str(tmp_path / name)), 2, str(tmp_path / name), "--data")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_redis_that_does_not_answer_is_refused_without_its_password(
     up: list[str], free_ports: tuple[int, int]
 ) -> None:
     result = run(*up, "--redis-url", f"redis://me:hush@127.0.0.1:{free_ports[0]}/0")
     refused(result, 3, f"redis://me:***@127.0.0.1:{free_ports[0]}/0", "--redis-url")
     assert "hush" not in result.stderr
+
+
+def test_another_number_of_partitions_is_refused_before_a_child_is_started(
+    up: list[str], tmp_path: Path, sqlite_url: str
+) -> None:
+    engine = writing_engine(sqlite_url)
+    lay_out(engine, 1)
+    engine.dispose()
+    result = run(*up, ITEMLEDGER_DATABASE_URL=sqlite_url, ITEMLEDGER_PARTITIONS="4")
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1] == (
+        "itemledger: the data has 1 partition, not 4, and the number is fixed at the first start: "
+        "set ITEMLEDGER_PARTITIONS to 1, or unset it"
+    )
+    assert not (tmp_path / "data" / "heartbeats").exists()
 
 
 def test_a_ring_that_does_not_answer_is_refused_before_anything_is_started(

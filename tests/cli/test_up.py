@@ -14,6 +14,7 @@ from runtime.lock import lock_folder
 from tests.runtime.waiting import lines, runs, wait_until
 
 ROOT = Path(__file__).parents[2]
+STAND_INS = ("api", "query", "worker", "cron")
 
 
 class Deployment:
@@ -26,18 +27,24 @@ class Deployment:
         self.out = folder / "out"
 
     @contextmanager
-    def up(self) -> Iterator[subprocess.Popen[bytes]]:
-        env = os.environ | {
-            "PYTHONPATH": str(ROOT),
-            "STAND_INS": str(self.folder),
-            "ITEMLEDGER_DATA": str(self.data),
-            "ITEMLEDGER_COMMAND_PORT": str(self.ports[0]),
-            "ITEMLEDGER_QUERY_PORT": str(self.ports[1]),
-        }
+    def up(self, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+        env = (
+            os.environ
+            | {
+                "PYTHONPATH": str(ROOT),
+                "STAND_INS": str(self.folder),
+                "ITEMLEDGER_DATA": str(self.data),
+                "ITEMLEDGER_COMMAND_PORT": str(self.ports[0]),
+                "ITEMLEDGER_QUERY_PORT": str(self.ports[1]),
+            }
+            | more
+        )
         command = [sys.executable, "-m", "tests.cli.stand_ins"]
         with self.out.open("wb") as out, subprocess.Popen(command, env=env, stdout=out) as process:
             try:
                 wait_until(lambda: "Ctrl-C stops it" in self.out.read_text(), "being ready")
+                # That is said of the services; the others may still be on their way.
+                wait_until(lambda: all(map(self.pids, STAND_INS)), "four stand-ins")
                 yield process
             finally:
                 process.kill()
@@ -93,9 +100,18 @@ def test_it_says_where_both_services_are(deployment: Deployment) -> None:
         assert f"http://127.0.0.1:{port}" in said
 
 
+def test_it_says_which_database_it_has_where_that_is_elsewhere(
+    deployment: Deployment, sqlite_url: str
+) -> None:
+    with deployment.up():
+        assert "Database" not in deployment.out.read_text()
+    with deployment.up(ITEMLEDGER_DATABASE_URL=sqlite_url):
+        assert f"Database     {sqlite_url}\n" in deployment.out.read_text()
+
+
 def test_a_killed_process_comes_back(deployment: Deployment) -> None:
     with deployment.up():
-        for name in ("api", "query", "worker", "cron"):
+        for name in STAND_INS:
             os.kill(deployment.pids(name)[0], signal.SIGKILL)
             wait_until(lambda name=name: len(deployment.pids(name)) == 2, f"{name} coming back")
 

@@ -124,6 +124,27 @@ def test_a_long_data_folder_has_its_socket_where_the_path_is_short(
     far.valkey_socket.parent.rmdir()
 
 
+@pytest.mark.parametrize("name", ["with space", "grün", "a=b", "a%20b", "a?b#c"])
+def test_an_odd_data_folder_has_its_socket_where_redis_clients_understand_its_name(
+    settings: Settings, tmp_path: Path, name: str
+) -> None:
+    odd = settings.model_copy(update={"data": tmp_path / name})
+    with running_valkey(odd), client(odd) as connection:
+        # What RQ asks a server first.
+        assert str(odd.valkey_socket) in connection.client_info()["addr"]
+        assert odd.data not in odd.valkey_socket.parents
+        assert valkey_log(odd).parent == odd.data / "valkey"
+    odd.valkey_socket.parent.rmdir()
+
+
+def test_an_odd_folder_for_temporary_files_is_passed_over(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "with space"))
+    odd = settings.model_copy(update={"data": tmp_path / "with space"})
+    assert odd.valkey_socket.parent.parent == Path("/tmp")  # noqa: S108
+
+
 def test_a_socket_folder_of_somebody_else_is_refused(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     settings.data.mkdir()
