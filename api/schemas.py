@@ -21,7 +21,7 @@ from domain.refusals import RuleBroken
 from runtime.times import parse_rfc3339
 
 BATCH_LIMIT = 1000
-_REASON_LIMIT = 500
+REASON_LIMIT = 500
 
 _Value = TypeVar("_Value")
 
@@ -110,7 +110,7 @@ Currency = Annotated[
         }
     ),
 ]
-Reason = Annotated[str, StringConstraints(max_length=_REASON_LIMIT), AfterValidator(_no_nul)]
+Reason = Annotated[str, StringConstraints(max_length=REASON_LIMIT), AfterValidator(_no_nul)]
 Moment = Annotated[
     int,
     BeforeValidator(_moment),

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 
 PROBLEM_JSON = "application/problem+json"
 
 # What kind of "no" a refusal is, in words that know nothing of HTTP, and the status it gets there.
-RefusalKind = Literal["absent", "gone", "conflict", "precondition", "invalid"]
 STATUS_OF_KIND: Mapping[str, int] = {
     "absent": 404,
     "gone": 410,

@@ -12,14 +12,13 @@ from api.headers import expected_by_put, idempotency_key, if_match, preferences,
 from api.ids import fingerprint, uuid7, uuid8
 from api.openapi import body_of, described
 from api.problems import ProblemRaised, bad_parameter
-from api.schemas import CreateBody, PatchBody, ReasonBody, ReplaceBody
+from api.schemas import REASON_LIMIT, CreateBody, PatchBody, ReasonBody, ReplaceBody
 from domain import rules
 from domain.commands import Command, DeleteItem, Existence, Expected, RestoreItem
 from domain.refusals import RuleBroken
 from runtime.problems import Problem
 
 ANONYMOUS = "anonymous"
-_REASON_LIMIT = 500
 
 Clock = Callable[[], int]
 
@@ -123,8 +122,8 @@ def reason_of(request: Request) -> str | None:
     """Read `?reason=` of a request that has no body to say it in."""
     require_known_parameters(request, "reason")
     reason = request.query_params.get("reason")
-    if reason is not None and (len(reason) > _REASON_LIMIT or "\0" in reason):
-        detail = f"has at most {_REASON_LIMIT} characters and no NUL"
+    if reason is not None and (len(reason) > REASON_LIMIT or "\0" in reason):
+        detail = f"has at most {REASON_LIMIT} characters and no NUL"
         raise bad_parameter("reason", "invalid-reason", detail)
     return reason
 

@@ -21,6 +21,22 @@ from runtime.positions import PartitionMismatch, Position
 AWKWARD = "a'b\"c\\d{e}\n\t☀ 😀 \U0010ffff :x %s"
 
 
+EVENT: dict[str, Any] = {
+    "partition": 0,
+    "offset": 1,
+    "item_id": "a",
+    "version": 1,
+    "type": "ItemCreated",
+    "data": "{}",
+    "command_id": "c",
+    "actor": "anna",
+    "reason": None,
+    "recorded_at": 1,
+    "effective_at": 1,
+    "hash": "h",
+}
+
+
 @pytest.fixture
 def engine(database_url: str) -> Any:
     made = writing_engine(database_url)
@@ -175,24 +191,23 @@ def test_what_is_missing_is_named_epoch_by_epoch() -> None:
 
 
 def test_events_are_never_overwritten(engine: Engine) -> None:
-    row = {
-        "partition": 0,
-        "offset": 1,
-        "item_id": "a",
-        "version": 1,
-        "type": "ItemCreated",
-        "data": "{}",
-        "command_id": "c",
-        "actor": "anna",
-        "reason": None,
-        "recorded_at": 1,
-        "effective_at": 1,
-        "hash": "h",
-    }
     with engine.begin() as connection:
-        insert_rows(connection, events, [row])
+        insert_rows(connection, events, [EVENT])
     with pytest.raises(IntegrityError), engine.begin() as connection:
-        insert_rows(connection, events, [{**row, "version": 2}])
+        insert_rows(connection, events, [{**EVENT, "version": 2}])
+
+
+def test_the_database_itself_refuses_to_change_or_delete_an_event(engine: Engine) -> None:
+    statements = ["UPDATE events SET actor = 'eve'", "DELETE FROM events"]
+    if engine.dialect.name == "postgresql":
+        statements.append("TRUNCATE events")
+    with engine.begin() as connection:
+        insert_rows(connection, events, [EVENT])
+    for statement in statements:
+        with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
+            connection.execute(text(statement))
+    with engine.connect() as connection:
+        assert connection.execute(select(events.c.actor)).all() == [("anna",)]
 
 
 def test_a_commit_on_sqlite_is_on_disk_and_its_writer_is_alone(sqlite_url: str) -> None:
