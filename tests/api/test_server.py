@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from runtime.settings import Settings
 from tests.runtime.waiting import clean_environment
 from tests.waiting import until
 
@@ -38,14 +37,14 @@ def answers(port: int) -> bool:
 
 
 @pytest.fixture
-def api(valkey_server: Settings) -> Iterator[Running]:
+def api(valkey_url: str) -> Iterator[Running]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
         [sys.executable, "-m", "cli", "api"],
         env=clean_environment(
-            ITEMLEDGER_REDIS_URL=valkey_server.log_url,
+            ITEMLEDGER_REDIS_URL=valkey_url,
             ITEMLEDGER_PARTITIONS="1",
             ITEMLEDGER_COMMAND_PORT=str(port),
             ITEMLEDGER_COMMAND_URL="http://command.test",
