@@ -87,14 +87,8 @@ class Acceptor:
         Commands of one item keep their order. The answers stand in the order of the drafts.
         """
         if wait <= 0:
-            return [
-                _judge(draft, verdict)
-                for draft, verdict in zip(
-                    drafts,
-                    await self._append(drafts, sender, None, with_items=with_items),
-                    strict=True,
-                )
-            ]
+            verdicts = await self._append(drafts, sender, None, with_items=with_items)
+            return list(map(_judge, drafts, verdicts))
         waited = [
             Waited(draft.id, self._partition(draft), draft.fingerprint, with_items)
             for draft in drafts

@@ -12,13 +12,13 @@ from flask import Flask
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server import Server
-from sqlalchemy import Engine, make_url, select
+from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from eventlog.inspect import inspect_log
+from ledger import partitions
 from ledger.engines import reading_engine
 from ledger.migrate import SchemaOutOfDate, check_schema
-from ledger.tables import facts
 from readmodel.app import create_app
 from runtime.settings import PREFIX, Settings
 from runtime.telemetry import configure_logging
@@ -32,7 +32,6 @@ _BACKLOG = 1024
 # Requests taken in at once; others wait in the kernel's queue.
 _BACKPRESSURE = 256
 _SECONDS_TO_STOP = 5
-_PARTITIONS = "partitions"
 _UNREACHABLE = 3
 
 # Its loggers hand everything to ours.
@@ -101,11 +100,8 @@ def partition_count(settings: Settings, engine: Engine) -> int:
     """Find the number of partitions: as set, else as stored, else that of a first start."""
     if settings.partitions is not None:
         return settings.partitions
-    with engine.connect() as connection:
-        stored = connection.execute(
-            select(facts.c.value).where(facts.c.name == _PARTITIONS)
-        ).scalar_one_or_none()
-    return settings.default_partitions if stored is None else int(stored)
+    stored = partitions.stored_count(engine)
+    return settings.default_partitions if stored is None else stored
 
 
 def _check_database(settings: Settings) -> None:

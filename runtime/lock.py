@@ -56,6 +56,6 @@ def _take(descriptor: int, folder: Path, patience: float) -> None:
                     f"the data folder {folder.absolute()} is in use by another `itemledger up` "
                     f"(process {holder}): stop that one, or give this one a folder with --data"
                 ) from None
-            time.sleep(_INTERVAL)
+            time.sleep(_INTERVAL)  # flock can wait for ever or not at all, never for a time
         else:
             return

@@ -48,7 +48,7 @@ def test_an_import_survives_kills_of_every_part_and_of_the_whole(
             _await_taken(deployment, importing, moment)
             taken = deployment.head()
             # Jitter, not a wait: a kill shall not always fall right after a commit.
-            time.sleep(dice.uniform(0, 0.2))
+            time.sleep(dice.uniform(0, 0.2))  # jitter: see above
             if victim == "up":
                 process = _kill_the_whole(deployment, process)
             else:

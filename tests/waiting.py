@@ -9,4 +9,4 @@ def until(condition: Callable[[], object], seconds: float, what: str) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.01)  # between two looks
+        time.sleep(0.01)  # between two looks at a condition with a deadline
