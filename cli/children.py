@@ -19,10 +19,13 @@ _EVERY = frozenset(
         "default_currency",
         "log_level",
         "log_format",
+        "failpoints",
+        "min_durability",
+        "wait_replicas",
     }
 )
 MAY_TOUCH: Mapping[str, frozenset[str]] = {
-    "api": _EVERY | {"ring_url", "host", "command_port"},
+    "api": _EVERY | {"ring_url", "host", "command_port", "backlog_limit"},
     "query": _EVERY | {"database_url", "data", "workers", "host", "query_port", "cursor_secret"},
     "worker": _EVERY | {"ring_url", "database_url", "data", "workers", "heartbeat"},
     "cron": _EVERY | {"ring_url", "heartbeat"},
@@ -52,6 +55,7 @@ def _child(name: str, process: str, settings: Settings, inherited: Mapping[str, 
         "command_url": settings.public_command_url,
         "query_url": settings.public_query_url,
         "fresh_partitions": settings.default_partitions,
+        "min_durability": settings.least_durability,
     }
     heartbeat = None
     if "heartbeat" in may_touch:

@@ -6,6 +6,8 @@ PARTITION_COUNT = "itemledger:partitions"
 READY = "itemledger:ready"
 RUNG = "itemledger:rung"
 QUEUE = "itemledger"
+# Hash: by the name of a worker process, how it is.
+WORKERS = "itemledger:workers"
 
 
 def log(partition: int) -> str:
@@ -36,6 +38,23 @@ def done(partition: int) -> str:
 def marks(partition: int) -> str:
     """Sorted set: positions that were applied, by the time they were."""
     return f"itemledger:{{{partition}}}:marks"
+
+
+def lost(partition: int) -> str:
+    """Sorted set: by epochs that have ended, the last n that an API process saw acknowledged,
+    where that is beyond the epoch's end.
+    """
+    return f"itemledger:{{{partition}}}:lost"
+
+
+def begun(partition: int) -> str:
+    """Hash: the position after which a batch was begun, and how many times it was."""
+    return f"itemledger:{{{partition}}}:begun"
+
+
+def alone(partition: int) -> str:
+    """Hash: the position of a command that was begun alone, and how many times it was."""
+    return f"itemledger:{{{partition}}}:alone"
 
 
 def command(partition: int, command_id: str) -> str:

@@ -29,7 +29,8 @@ facts = Table(
 )
 
 # One row per partition: the lock of its writer, how far the log is taken (epoch, n), the last
-# offset given out, the last recorded_at and the last link of the hash chain.
+# offset given out, the last recorded_at and the last link of the hash chain; `quarantined` counts
+# its commands that are dead or parked.
 partitions = Table(
     "partitions",
     metadata,
@@ -39,6 +40,16 @@ partitions = Table(
     Column("offset", BigInteger, nullable=False),
     Column("recorded_at", BigInteger, nullable=False),
     Column("hash", Text, nullable=False),
+    Column("quarantined", Integer, nullable=False, server_default="0"),
+)
+
+# How far each epoch of the log was taken that the ledger has left behind.
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, nullable=False),
 )
 
 # What happened. `data` is the event's own members as JSON.
@@ -105,7 +116,25 @@ checkpoints = Table(
     Column("offset", BigInteger, nullable=False),
 )
 
-# Positions of the log that were acknowledged and are not there any more.
+# Commands that hit a defect (`dead`), and later ones of the same items that wait behind them
+# (`parked`). `body` is the log entry as it came, in base64.
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("command_id", Text, primary_key=True),
+    Column("partition", Integer, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Column("item_id", Text),
+    Column("state", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("error", Text),
+    Column("since", BigInteger, nullable=False),
+    Index(None, "partition", "item_id"),
+)
+
+# Positions of the log that were given out and are not there any more: `lost`, or `kept` where the
+# ledger had taken them before.
 gaps = Table(
     "gaps",
     metadata,
@@ -115,4 +144,5 @@ gaps = Table(
     Column("to_epoch", BigInteger, nullable=False),
     Column("to_n", BigInteger, nullable=False),
     Column("noticed_at", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False, server_default="lost"),
 )

@@ -74,6 +74,9 @@ def _database_url(url: str) -> str:
     return url
 
 
+# From weak to strong: may be lost when Redis ends, when the machine crashes, not at all.
+Durability = Literal["none", "everysec", "fsync"]
+
 _Port = Annotated[int, Field(ge=1, le=65535)]
 _Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
 _WebUrl = Annotated[str, AfterValidator(_web_url)]
@@ -145,6 +148,26 @@ class Settings(BaseSettings):
     default_currency: _Currency = Field(
         default="EUR", description="ISO 4217 code of a new item that names none."
     )
+    min_durability: Durability | None = Field(
+        default=None,
+        description="Least durability of the log with which the command API accepts: `fsync` (on "
+        "disk before it answers), `everysec` (on disk within about two seconds) or `none`. "
+        "Default: `fsync` with the embedded Valkey, `everysec` with a Redis of your own.",
+    )
+    wait_replicas: int = Field(
+        default=0,
+        ge=0,
+        le=5,
+        description="Replicas of the log's Redis that must have a command on disk before it is "
+        "accepted.",
+    )
+    backlog_limit: int = Field(
+        default=1_000_000,
+        ge=1,
+        le=1_000_000_000,
+        description="Commands that may wait in the log; beyond it the command API refuses with "
+        "503 until the workers have caught up.",
+    )
     cursor_secret: str = Field(
         default="itemledger",
         repr=False,
@@ -161,6 +184,11 @@ class Settings(BaseSettings):
         default=None,
         description="File that a worker or cron touches twice a second while it is alive; "
         "`up` sets it for its own children.",
+    )
+    failpoints: Path | None = Field(
+        default=None,
+        description="For tests of reliability only: folder in which a file named after a point "
+        "of the program makes it fail there.",
     )
 
     @classmethod
@@ -210,6 +238,11 @@ class Settings(BaseSettings):
     def sql_url(self) -> str:
         """URL of the database that keeps the ledger and the views."""
         return self.database_url or f"sqlite:///{self.data.absolute() / 'itemledger.db'}"
+
+    @property
+    def least_durability(self) -> Durability:
+        """Durability of the log below which nothing is accepted."""
+        return self.min_durability or ("fsync" if self.redis_url is None else "everysec")
 
     @property
     def is_sqlite(self) -> bool:

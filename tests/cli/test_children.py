@@ -84,7 +84,7 @@ def test_a_child_reads_what_up_has_read(
     settings = production.model_copy(
         update={"cursor_secret": "a secret", "default_currency": "SEK", "partitions": 3}
     )
-    set_by_up = {"fresh_partitions", "heartbeat"}
+    set_by_up = {"fresh_partitions", "heartbeat", "min_durability"}
     for name, child in of_process(settings).items():
         with monkeypatch.context() as patch:
             read = read_by(child, patch)
@@ -93,6 +93,16 @@ def test_a_child_reads_what_up_has_read(
             assert getattr(read, field) == getattr(settings, field), (name, field)
         assert read.public_command_url == settings.public_command_url
         assert read.public_query_url == settings.public_query_url
+        assert read.least_durability == settings.least_durability
+
+
+def test_the_embedded_valkey_has_to_be_as_durable_as_we_make_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = Settings()
+    api = read_by(of_process(settings)["api"], monkeypatch)
+    assert settings.least_durability == api.least_durability == "fsync"
+    assert Settings(redis_url="redis://elsewhere/0").least_durability == "everysec"
 
 
 def test_every_setting_belongs_to_some_process() -> None:
