@@ -99,10 +99,10 @@ def test_a_child_reads_what_up_has_read(
 def test_the_embedded_valkey_has_to_be_as_durable_as_we_make_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    assert Settings(redis_url="redis://elsewhere/0").least_durability == "everysec"
     settings = Settings()
     api = read_by(of_process(settings)["api"], monkeypatch)
     assert settings.least_durability == api.least_durability == "fsync"
-    assert Settings(redis_url="redis://elsewhere/0").least_durability == "everysec"
 
 
 def test_every_setting_belongs_to_some_process() -> None:
