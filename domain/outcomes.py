@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-OutcomeStatus = Literal["applied", "unchanged", "rejected"]
+OutcomeStatus = Literal["applied", "unchanged", "rejected", "dead"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,8 +11,8 @@ class Outcome:
     """The end of one command.
 
     `http_status` is what a synchronous API would have answered. `version` is the item's after the
-    command, 0 where there is none. `code` and `detail` say why it was rejected. `fingerprint`
-    is that of the payload it was accepted with.
+    command, 0 where there is none. `code` and `detail` say why it was rejected or, where it is
+    `dead`, why it was given up. `fingerprint` is that of the payload it was accepted with.
     """
 
     command_id: str

@@ -1,7 +1,8 @@
 """What stands in the log: a command with its id, its sender and its circumstances, as JSON."""
 
+import traceback
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any, Literal, assert_never, cast
 
 import orjson
 
@@ -18,6 +19,8 @@ from domain.commands import (
     ReplaceItem,
     RestoreItem,
 )
+
+_LONGEST_ID = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,29 @@ class Ask:
     with_item: bool = True
 
 
-Entry = Envelope | Ask
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An operator's word on a dead command: try it again, or give it up."""
+
+    id: str
+    what: Literal["replay", "discard"]
+    command_id: str
+    actor: str
+
+
+Entry = Envelope | Ask | Order
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A log entry that this release can not read; `why` is a traceback.
+
+    `id` and `item_id` are what could be made out all the same.
+    """
+
+    id: str | None
+    item_id: str | None
+    why: str
 
 
 class UnreadableEntry(Exception):
@@ -81,6 +106,13 @@ def encode(entry: Entry) -> bytes:
             }
             if not entry.with_item:
                 document["bare"] = 1
+        case Order():
+            document = {
+                "id": entry.id,
+                "op": entry.what,
+                "of": entry.command_id,
+                "actor": entry.actor,
+            }
         case _:
             assert_never(entry)
     return orjson.dumps(document)
@@ -91,8 +123,15 @@ def decode(body: bytes) -> Entry:
     try:
         document = orjson.loads(body)
         with_item = "bare" not in document
-        if document["op"] == "ask":
-            return Ask(document["id"], document["of"], document["fp"], document["reply"], with_item)
+        match document["op"]:
+            case "ask":
+                return Ask(
+                    document["id"], document["of"], document["fp"], document["reply"], with_item
+                )
+            case "replay" | "discard":
+                return Order(document["id"], document["op"], document["of"], document["actor"])
+            case _:
+                pass
         return Envelope(
             document["id"],
             _decode_command(document),
@@ -105,6 +144,28 @@ def decode(body: bytes) -> Entry:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise UnreadableEntry(f"{type(error).__name__}: {error}") from error
+
+
+def read(body: bytes) -> Entry | Unreadable:
+    """Decode an entry, or say why it can not be."""
+    try:
+        return decode(body)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001  whatever it is: the entry is kept, with the reason
+        why = traceback.format_exc()
+    try:
+        document = orjson.loads(body)
+    except ValueError:
+        return Unreadable(None, None, why)
+    return Unreadable(_text(document, "id"), _text(document, "item"), why)
+
+
+def _text(document: Any, name: str) -> str | None:
+    value = cast("dict[str, Any]", document).get(name) if isinstance(document, dict) else None
+    if isinstance(value, str) and 0 < len(value) <= _LONGEST_ID and "\0" not in value:
+        return value
+    return None
 
 
 def _encode_command(command: Command) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -9,6 +10,7 @@ from redis import Redis
 from redis.exceptions import OutOfMemoryError, RedisError
 
 from eventlog import keys, notices
+from eventlog.lookout import Lookout
 from eventlog.notices import Notice
 from runtime.positions import Position
 
@@ -23,50 +25,84 @@ _MARK_EVERY_MS = 1000
 log = structlog.get_logger()
 
 
+_BEGIN_ALONE = """
+local times = 1
+local seen = redis.call('HMGET', KEYS[1], 'at', 'times')
+if seen[1] == ARGV[1] then times = tonumber(seen[2]) + 1 end
+redis.call('HSET', KEYS[1], 'at', ARGV[1], 'times', times)
+return times
+"""
+
+
+def _script(name: str) -> str:
+    return Path(__file__).with_name(name).read_text("utf-8")
+
+
 @dataclass(frozen=True, slots=True)
 class LogEntry:
     position: Position
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """How many times a batch was begun, this time included; `alone` where one of its commands was
+    begun by itself and has not come to its end.
+    """
+
+    times: int
+    alone: bool
+
+
+FIRST_TIME = Begun(1, alone=False)
+
+
 class LogReader:
     def __init__(self, redis: "Redis", partitions: int) -> None:
         self._redis = redis
         self.partitions = partitions
+        self.lookout = Lookout(redis, partitions)
+        self._begin = redis.register_script(_script("begin.lua"))
+        self._begin_alone = redis.register_script(_BEGIN_ALONE)
         self._marked_at: dict[int, int] = {}
 
-    def clear_bell(self, partition: int) -> None:
-        """From now on an append to the partition rings; so this comes before reading it."""
-        self._redis.delete(keys.bell(partition))
+    def begin(self, checkpoint: Position) -> Begun:
+        """Begin to read what follows the position, and say what became of that before.
+
+        From now on an append to the partition rings; so this comes before reading it.
+        """
+        partition = checkpoint.partition
+        names = [keys.bell, keys.head, keys.log, keys.begun, keys.alone]
+        answer: Any = self._begin([name(partition) for name in names], [checkpoint.stream_id])
+        times, alone = int(answer[0]), answer[1].decode()
+        unfinished = alone and Position.from_stream_id(partition, alone) > checkpoint
+        return Begun(times, alone=bool(times and unfinished))
+
+    def begin_alone(self, position: Position) -> int:
+        """Mark that a command is begun by itself, and say how many times it was."""
+        times: Any = self._begin_alone([keys.alone(position.partition)], [position.stream_id])
+        return int(times)
+
+    def ended_alive(self, partition: int) -> None:
+        """Take back the marks of a batch that failed without taking its process with it."""
+        self._redis.delete(keys.begun(partition), keys.alone(partition))
 
     def after(self, position: Position, count: int) -> list[LogEntry]:
         """Read up to `count` entries that follow the position."""
         found: Any = self._redis.xrange(
             keys.log(position.partition), min=f"({position.stream_id}", count=count
         )
-        return [
-            LogEntry(Position.from_stream_id(position.partition, entry_id.decode()), fields[b"c"])
-            for entry_id, fields in found
-        ]
+        entries: list[LogEntry] = []
+        for entry_id, fields in found:
+            at = Position.from_stream_id(position.partition, entry_id.decode())
+            # An entry without our field is none of ours: it comes out unreadable.
+            entries.append(LogEntry(at, fields.get(b"c", b"") if fields else b""))
+        return entries
 
     def epoch_ends(self, partition: int) -> Mapping[int, int]:
         """Tell how far every ended epoch went."""
         ends: Any = self._redis.hgetall(keys.epochs(partition))
         return {int(epoch): int(n) for epoch, n in ends.items()}
-
-    def waiting(self) -> dict[int, bytes]:
-        """Find the partitions whose head is not what is marked done, with that mark."""
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for partition in range(self.partitions):
-                pipeline.hmget(keys.head(partition), ["epoch", "n"])
-                pipeline.get(keys.done(partition))
-            answers = pipeline.execute()
-        waiting: dict[int, bytes] = {}
-        for partition in range(self.partitions):
-            (epoch, n), done = answers[2 * partition], answers[2 * partition + 1]
-            if epoch is not None and int(n) > 0 and done != b"%b-%b" % (epoch, n):
-                waiting[partition] = done or b""
-        return waiting
 
     def done(self, partition: int) -> Position | None:
         """Tell up to where the partition was tidied up after its commits."""

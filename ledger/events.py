@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from ledger import chain
 from ledger.bulk import insert_rows
-from ledger.codec import encode
+from ledger.codec import decode, encode
 from ledger.recorded import Recorded
 from ledger.tables import events
 
@@ -34,3 +34,27 @@ def append(connection: Connection, recorded: Sequence[Recorded], previous_hash: 
         rows.append(row)
     insert_rows(connection, events, rows)
     return previous_hash
+
+
+def after(connection: Connection, partition: int, offset: int, count: int) -> list[Recorded]:
+    """Read up to `count` events of a partition that follow the offset."""
+    statement = (
+        select(events)
+        .where(events.c.partition == partition, events.c.offset > offset)
+        .order_by(events.c.offset)
+        .limit(count)
+    )
+    return [
+        Recorded(
+            row["partition"],
+            row["offset"],
+            row["version"],
+            decode(
+                row["type"], row["data"], row["item_id"], row["recorded_at"], row["effective_at"]
+            ),
+            row["command_id"],
+            row["actor"],
+            row["reason"],
+        )
+        for row in connection.execute(statement).mappings()
+    ]

@@ -1,6 +1,6 @@
 """A partition's row: the lock of its writer, and how far the ledger has taken it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Engine, RowMapping, select, text, update
 
@@ -14,12 +14,18 @@ _PARTITION_COUNT = "partitions"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far a partition is taken: log position, ledger offset, last recorded_at, last hash."""
+    """How far a partition is taken: log position, ledger offset, last recorded_at, last hash.
+
+    `quarantined` counts its commands that are set aside; `detached` names the projections that are
+    out of step.
+    """
 
     position: Position
     offset: int
     recorded_at: int
     hash: str
+    quarantined: int = 0
+    detached: frozenset[str] = frozenset()
 
 
 def lock(connection: Connection, partition: int) -> Checkpoint | None:
@@ -37,6 +43,12 @@ def read(engine: Engine, partition: int) -> Checkpoint:
         return _checkpoint(connection.execute(statement).mappings().one())
 
 
+def read_all(engine: Engine) -> dict[int, Checkpoint]:
+    with engine.connect() as connection:
+        rows = connection.execute(select(partitions)).mappings()
+        return {row["partition"]: _checkpoint(row) for row in rows}
+
+
 def move(connection: Connection, checkpoint: Checkpoint) -> None:
     """Move the checkpoint forward, in the transaction that writes what it covers."""
     connection.execute(
@@ -49,9 +61,16 @@ def move(connection: Connection, checkpoint: Checkpoint) -> None:
                 "offset": checkpoint.offset,
                 "recorded_at": checkpoint.recorded_at,
                 "hash": checkpoint.hash,
+                "quarantined": checkpoint.quarantined,
+                "detached": ",".join(sorted(checkpoint.detached)),
             }
         )
     )
+
+
+def attach(connection: Connection, checkpoint: Checkpoint, projection: str) -> None:
+    """Let a projection that was detached be in step again."""
+    move(connection, replace(checkpoint, detached=checkpoint.detached - {projection}))
 
 
 def stored_count(engine: Engine) -> int | None:
@@ -101,4 +120,6 @@ def _checkpoint(row: RowMapping) -> Checkpoint:
         row["offset"],
         row["recorded_at"],
         row["hash"],
+        row["quarantined"],
+        frozenset(filter(None, row["detached"].split(","))),
     )

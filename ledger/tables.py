@@ -30,7 +30,8 @@ facts = Table(
 
 # One row per partition: the lock of its writer, how far the log is taken (epoch, n), the last
 # offset given out, the last recorded_at and the last link of the hash chain; `quarantined` counts
-# its commands that are dead or parked.
+# its commands that are dead or parked, `detached` names the projections (parted by commas) that are
+# left out of step since one of their own errors.
 partitions = Table(
     "partitions",
     metadata,
@@ -41,6 +42,7 @@ partitions = Table(
     Column("recorded_at", BigInteger, nullable=False),
     Column("hash", Text, nullable=False),
     Column("quarantined", Integer, nullable=False, server_default="0"),
+    Column("detached", Text, nullable=False, server_default=""),
 )
 
 # How far each epoch of the log was taken that the ledger has left behind.
@@ -107,13 +109,15 @@ outcomes = Table(
     Index(None, "completed_at"),
 )
 
-# How far each projection has taken each partition, in ledger offsets.
+# How far each projection has taken each partition, in ledger offsets; `error` says why it is
+# detached.
 checkpoints = Table(
     "checkpoints",
     metadata,
     Column("projection", Text, primary_key=True),
     Column("partition", Integer, primary_key=True, autoincrement=False),
     Column("offset", BigInteger, nullable=False),
+    Column("error", Text),
 )
 
 # Commands that hit a defect (`dead`), and later ones of the same items that wait behind them

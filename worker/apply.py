@@ -1,46 +1,40 @@
 """One batch of the log, one SQL transaction."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import assert_never
+from dataclasses import dataclass, field
 
-import structlog
 from sqlalchemy import Connection, Engine
 
-from domain.commands import Command, CreateItem, DeleteItem, PatchItem, ReplaceItem, RestoreItem
-from domain.decide import decide
-from domain.events import Event, ItemCreated, ItemRestored
-from domain.evolve import fold
 from domain.item import Item
-from domain.outcomes import Outcome
-from domain.refusals import Refusal
-from eventlog.envelope import Ask, Entry, Envelope
-from ledger import checkpoints, events, gaps, heads, outcomes, partitions
+from eventlog.envelope import Entry, Unreadable
+from ledger import checkpoints, epochs, events, gaps, heads, outcomes, partitions
 from ledger.gaps import Gap
 from ledger.outcomes import KeptOutcome
 from ledger.partitions import Checkpoint
 from ledger.recorded import Recorded
+from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
-from runtime.problems import STATUS_OF_KIND
-
-log = structlog.get_logger()
+from worker.trouble import ProjectionFailed, is_outage
+from worker.work import Work
 
 Project = Callable[[Connection, Sequence[Recorded], Mapping[str, Item]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A log entry as read: where it stands and what it says."""
+    """A log entry as read: where it stands, what it says, and how it came."""
 
     position: Position
-    entry: Entry
+    entry: Entry | Unreadable
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
     """What a batch came to: where the ledger now is, and what became of every command in it.
 
-    `items` holds, by command, the item as the command left it, where somebody waits to be told.
+    `items` holds, by command, the item as the command left it, where somebody waits to be told;
+    `dead` the commands that hit a defect, with its traceback.
     """
 
     upto: Position
@@ -48,160 +42,125 @@ class Applied:
     items: Mapping[str, Item]
     events: int
     gaps: Sequence[Gap]
+    dead: Mapping[str, str]
 
 
 class Held(Exception):
     """Another writer has the partition."""
 
 
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a batch is applied with.
+
+    `epoch_ends` tells how far every ended epoch of the log went, `now` is milliseconds since 1970.
+    `condemned` are commands that are not tried any more, with the reason; `detach` projections that
+    are to be left behind from now on, with theirs. `locked` is called once the partition is held,
+    and may condemn likewise.
+    """
+
+    epoch_ends: Mapping[int, int]
+    now: int
+    condemned: Mapping[Position, str] = field(default_factory=dict[Position, str])
+    detach: Mapping[str, str] = field(default_factory=dict[str, str])
+    locked: Callable[[], Mapping[Position, str]] = dict
+    reach: Reach = nowhere
+
+
 def apply(
     engine: Engine,
     projections: Mapping[str, Project],
     batch: Sequence[Decoded],
-    epoch_ends: Mapping[int, int],
-    now: int,
+    given: Circumstances,
 ) -> Applied:
     """Apply a batch of one partition, all or nothing.
 
-    Raises Held, and SQLAlchemy's errors; either way nothing has changed.
+    Raises Held, ProjectionFailed, and SQLAlchemy's errors; whatever it raises, nothing has changed.
     """
     partition = batch[0].position.partition
     with engine.begin() as connection:
         checkpoint = partitions.lock(connection, partition)
         if checkpoint is None:
             raise Held(partition)
+        given.reach("tx.after_lock")
         fresh = [each for each in batch if each.position > checkpoint.position]
         if not fresh:
-            return Applied(checkpoint.position, {}, {}, 0, ())
-        missing = _missing(checkpoint.position, fresh, epoch_ends)
-        if missing:
-            gaps.record(connection, missing, now)
-        work = _Work(connection, checkpoint, now)
-        for each in work.unknown(fresh):
-            work.take(each)
-        work.write(projections, fresh[-1].position)
-        return Applied(fresh[-1].position, work.outcomes, work.left, len(work.recorded), missing)
-
-
-class _Work:
-    """A batch while it is decided: items as they become, and what is to be written."""
-
-    def __init__(self, connection: Connection, checkpoint: Checkpoint, now: int) -> None:
-        self._connection = connection
-        self._checkpoint = checkpoint
-        self._partition = checkpoint.position.partition
-        self._now = now
-        # The wall clock may go back, the ledger's does not.
-        self._recorded_at = max(now, checkpoint.recorded_at)
-        self._offset = checkpoint.offset
-        self._changed: dict[str, Item] = {}
-        self._items: dict[str, Item] = {}
-        self.left: dict[str, Item] = {}
-        self.recorded: list[Recorded] = []
-        self.outcomes: dict[str, KeptOutcome] = {}
-
-    def unknown(self, fresh: Sequence[Decoded]) -> list[tuple[Position, Envelope]]:
-        """Leave out commands that have an outcome or stand earlier in the batch, and load the heads
-        of the items the others touch.
-        """
-        first: dict[str, tuple[Position, Envelope]] = {}
+            return Applied(checkpoint.position, {}, {}, 0, (), {})
+        condemned = {**given.condemned, **given.locked()}
+        found = _gaps(checkpoint.position, fresh, given.epoch_ends)
+        if found:
+            gaps.record(connection, found, given.now)
+        _leave_epochs(connection, checkpoint.position, fresh)
+        work = Work(connection, checkpoint, given.now)
+        work.prepare([each.entry for each in fresh])
         for each in fresh:
-            match each.entry:
-                case Envelope():
-                    first.setdefault(each.entry.id, (each.position, each.entry))
-                case Ask():
-                    pass
-                case _:
-                    assert_never(each.entry)
-        for known in outcomes.find(self._connection, list(first)):
-            del first[known]
-        touched = {envelope.command.item_id for _, envelope in first.values()}
-        if touched:
-            self._items = heads.load(self._connection, list(touched))
-        return list(first.values())
-
-    def take(self, positioned: tuple[Position, Envelope]) -> None:
-        """Decide one command and evolve its item."""
-        position, envelope = positioned
-        command = envelope.command
-        item = self._items.get(command.item_id)
-        try:
-            happened = decide(command, item, self._recorded_at)
-        except Refusal as refusal:
-            outcome = Outcome(
-                envelope.id,
-                command.item_id,
-                "rejected",
-                STATUS_OF_KIND[refusal.kind],
-                refusal.version,
-                refusal.code,
-                str(refusal),
-                envelope.fingerprint,
-            )
-        else:
-            version = 0 if item is None else item.version
-            for event in happened:
-                self._offset += 1
-                version += 1
-                self.recorded.append(
-                    Recorded(
-                        self._partition,
-                        self._offset,
-                        version,
-                        event,
-                        envelope.id,
-                        envelope.actor,
-                        envelope.reason,
-                    )
-                )
-            after = fold(happened, item)
-            if after is not None and happened:
-                self._items[after.id] = self._changed[after.id] = after
-            if after is not None and envelope.reply_to is not None and envelope.with_item:
-                self.left[envelope.id] = after
-            outcome = Outcome(
-                envelope.id,
-                command.item_id,
-                "applied" if happened else "unchanged",
-                _http_status(command, happened),
-                version,
-                fingerprint=envelope.fingerprint,
-            )
-        self.outcomes[envelope.id] = KeptOutcome(outcome, position, self._now)
-
-    def write(self, projections: Mapping[str, Project], upto: Position) -> None:
-        """Write everything the batch came to, each kind of row in one statement."""
-        connection = self._connection
-        last_hash = events.append(connection, self.recorded, self._checkpoint.hash)
-        heads.store(connection, self._changed.values(), self._partition)
-        for project in projections.values():
-            project(connection, self.recorded, self._changed)
-        checkpoints.move(connection, projections, self._partition, self._offset)
-        outcomes.keep(connection, self.outcomes.values())
-        partitions.move(connection, Checkpoint(upto, self._offset, self._recorded_at, last_hash))
+            work.take(each.position, each.entry, each.body, condemned.get(each.position))
+        _write(connection, projections, checkpoint, work, fresh[-1].position, given)
+        given.reach("tx.before_commit")
+    given.reach("tx.after_commit")
+    return Applied(
+        fresh[-1].position, work.outcomes, work.left, len(work.recorded), found, work.dead
+    )
 
 
-def _missing(last: Position, fresh: Sequence[Decoded], epoch_ends: Mapping[int, int]) -> list[Gap]:
+def _write(
+    connection: Connection,
+    projections: Mapping[str, Project],
+    checkpoint: Checkpoint,
+    work: Work,
+    upto: Position,
+    given: Circumstances,
+) -> None:
+    """Write everything the batch came to, each kind of row in one statement."""
+    partition = upto.partition
+    last_hash = events.append(connection, work.recorded, checkpoint.hash)
+    given.reach("tx.after_events")
+    heads.store(connection, work.changed.values(), partition)
+    detached = checkpoint.detached | given.detach.keys()
+    in_step = [name for name in projections if name not in detached]
+    for name in in_step:
+        _project(connection, name, projections[name], work)
+    checkpoints.move(connection, in_step, partition, work.offset)
+    checkpoints.detach(connection, given.detach, partition, checkpoint.offset)
+    outcomes.keep(connection, work.outcomes.values())
+    work.aside.write()
+    partitions.move(
+        connection,
+        Checkpoint(
+            upto,
+            work.offset,
+            work.recorded_at,
+            last_hash,
+            checkpoint.quarantined + work.aside.growth,
+            detached,
+        ),
+    )
+
+
+def _project(connection: Connection, name: str, project: Project, work: Work) -> None:
+    try:
+        project(connection, work.recorded, work.changed)
+    except Exception as error:
+        if is_outage(error):
+            raise
+        raise ProjectionFailed(name) from error
+
+
+def _gaps(last: Position, fresh: Sequence[Decoded], epoch_ends: Mapping[int, int]) -> list[Gap]:
     """Find what the batch passes over, at its start or inside it."""
-    missing: list[Gap] = []
+    found: list[Gap] = []
     for each in fresh:
         if each.position.epoch != last.epoch or each.position.n != last.n + 1:
-            missing += gaps.between(last, each.position, epoch_ends)
+            found += gaps.between(last, each.position, epoch_ends)
         last = each.position
-    return missing
+    return found
 
 
-def _http_status(command: Command, happened: Sequence[Event]) -> int:
-    """Say what a synchronous API would have answered to a command that was not refused."""
-    match command:
-        case CreateItem():
-            return 201
-        case ReplaceItem():
-            brought = any(isinstance(event, ItemCreated | ItemRestored) for event in happened)
-            return 201 if brought else 200
-        case PatchItem() | RestoreItem():
-            return 200
-        case DeleteItem():
-            return 204
-        case _:
-            assert_never(command)
+def _leave_epochs(connection: Connection, last: Position, fresh: Sequence[Decoded]) -> None:
+    """Keep how far the epochs were taken that the batch leaves behind."""
+    left: list[Position] = []
+    for each in fresh:
+        if each.position.epoch != last.epoch and last.n > 0:
+            left.append(last)
+        last = each.position
+    epochs.leave(connection, left)

@@ -6,17 +6,27 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 
 import structlog
-from redis.exceptions import RedisError
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
-from eventlog.envelope import Entry, Envelope, decode
-from eventlog.reader import REMEMBER_KEY_SECONDS, REMEMBER_SECONDS, LogEntry, LogReader
+from eventlog.envelope import Entry, Envelope, Unreadable, read
+from eventlog.reader import (
+    FIRST_TIME,
+    REMEMBER_KEY_SECONDS,
+    REMEMBER_SECONDS,
+    Begun,
+    LogEntry,
+    LogReader,
+)
 from eventlog.ring import DRAIN, Ring
 from ledger import partitions
+from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
-from worker.apply import Applied, Decoded, Held, Project, apply
+from worker.apply import Applied, Decoded, Held, Project
+from worker.batches import Batches
+from worker.pause import Pause
+from worker.strays import Strays
 from worker.tell import notices
+from worker.trouble import is_outage
 
 BATCH = 1000
 # Seconds: how long one partition is drained while others wait, and how long one job lasts.
@@ -40,13 +50,18 @@ class Drain:
         projections: Mapping[str, Project],
         clock: Callable[[], int],
         stopping: threading.Event,
+        pause: Pause | None = None,
+        reach: Reach = nowhere,
     ) -> None:
         self._engine = engine
         self._reader = reader
         self._ring = ring
-        self._projections = projections
         self._clock = clock
         self._stopping = stopping
+        self._pause = pause or Pause(time.monotonic, clock)
+        self._reach = reach
+        self._batches = Batches(engine, reader, projections, clock, stopping, reach)
+        self._strays = Strays(engine, reader.lookout)
         self._locks = [threading.Lock() for _ in range(reader.partitions)]
         self._batches_begun: dict[int, float] = {}
 
@@ -63,7 +78,7 @@ class Drain:
         try:
             self._answer()
         except Exception as error:  # noqa: BLE001  it is said, and the sweeper comes round
-            say_why(error, None)
+            self.failed(error, None)
 
     def _answer(self) -> None:
         self._ring.answered()
@@ -71,7 +86,8 @@ class Drain:
         # Set aside, so that they do not come up again before the others.
         aside: set[int] = set()
         try:
-            while (partition := self._ring.next_ready()) is not None:
+            while not self._pause.left and (partition := self._ring.next_ready()) is not None:
+                self._reach("worker.after_pop")
                 if not self._tried(partition):
                     aside.add(partition)
                 if self._stopping.is_set():
@@ -97,7 +113,7 @@ class Drain:
         except Held:
             return False
         except Exception as error:  # noqa: BLE001  it is said, and the others go on
-            say_why(error, partition)
+            self.failed(error, partition)
             return False
         if not empty:
             self._ring.put_back([partition])
@@ -109,16 +125,61 @@ class Drain:
         Raises Held where another thread or process has it.
         """
         with self._held(partition):
-            self._reader.clear_bell(partition)
-            position = self._catch_up_tidying(partition)
+            position, begun = self._begin(partition)
             until = time.monotonic() + _SLICE
             while time.monotonic() < until and not self._stopping.is_set():
                 found = self._reader.after(position, BATCH)
+                self._reach("worker.after_read")
                 if not found:
+                    self.worked()
                     return True
                 self._batches_begun[partition] = time.monotonic()
-                position = self._apply(found)
+                position = self._apply(found, begun)
+                begun = FIRST_TIME
+                self.worked()
             return False
+
+    def failed(self, error: Exception, partition: int | None) -> None:
+        """Say why a drain did not come to its end; where a store is to blame, pause."""
+        if not is_outage(error):
+            log.error("draining failed", partition=partition, exc_info=error)
+        elif self._pause.begin(first_line(error)):
+            log.warning(
+                "draining waits for its stores", partition=partition, error=first_line(error)
+            )
+
+    def worked(self) -> None:
+        """Take note that the stores do what they are for."""
+        if self._pause.end():
+            log.info("draining goes on")
+
+    def _begin(self, partition: int) -> tuple[Position, Begun]:
+        """Find where to read on, and say how that was begun before.
+
+        What a process left undone that died between its commit and its notices is done here.
+        """
+        # In this order: the ledger is never behind the mark, unless it was set back.
+        done = self._reader.done(partition)
+        checkpoint = partitions.read(self._engine, partition).position
+        begun = self._reader.begin(checkpoint)
+        self._reach("worker.after_clear")
+        if done is not None and done > checkpoint:
+            log.error(
+                "the database was set back: what it has forgotten is taken from the log again",
+                partition=partition,
+                was=done.stream_id,
+                now=checkpoint.stream_id,
+            )
+        position = Position(partition, 0, 0) if done is None else done
+        while position < checkpoint:
+            found = [
+                each for each in self._reader.after(position, BATCH) if each.position <= checkpoint
+            ]
+            batch = _decoded(found)
+            self._strays.append_again(checkpoint, batch)
+            position = batch[-1].position if batch else checkpoint
+            self._tidy(batch, Applied(position, {}, {}, 0, (), {}))
+        return checkpoint, begun
 
     @contextmanager
     def _held(self, partition: int) -> Generator[None]:
@@ -130,26 +191,14 @@ class Drain:
             self._batches_begun.pop(partition, None)
             self._locks[partition].release()
 
-    def _apply(self, found: list[LogEntry]) -> Position:
-        partition = found[0].position.partition
-        # Read after the entries: an epoch's end is written with the first entry that follows it.
-        epoch_ends = self._reader.epoch_ends(partition)
+    def _apply(self, found: list[LogEntry], begun: Begun) -> Position:
         batch = _decoded(found)
-        now = self._clock()
         started = time.perf_counter()
-        applied = apply(self._engine, self._projections, batch, epoch_ends, now)
-        for gap in applied.gaps:
-            log.error(
-                "commands are missing from the log",
-                partition=partition,
-                epoch=gap.epoch,
-                first=gap.first_n,
-                last=gap.last_n,
-            )
-        self._tidy(batch, applied)
+        applied = self._batches.take(batch, begun)
+        self._tidy([each for each in batch if each.position <= applied.upto], applied)
         log.debug(
             "applied",
-            partition=partition,
+            partition=applied.upto.partition,
             commands=len(applied.outcomes),
             events=applied.events,
             position=applied.upto.stream_id,
@@ -159,46 +208,27 @@ class Drain:
 
     def _tidy(self, batch: list[Decoded], applied: Applied) -> None:
         now = self._clock()
+        self._reach("tidy.before")
         self._reader.tidy(
             applied.upto,
-            {each.entry.id: _remembered(each.entry) for each in batch},
+            {each.entry.id: _remembered(each.entry) for each in batch if each.entry.id is not None},
             notices(self._engine, batch, applied),
             now,
         )
+        self._reach("trim.before")
         self._reader.trim(applied.upto.partition, now)
-
-    def _catch_up_tidying(self, partition: int) -> Position:
-        """Do what a process that died between its commit and its notices left undone, and return
-        the position up to which the ledger has the partition.
-        """
-        checkpoint = partitions.read(self._engine, partition).position
-        done = self._reader.done(partition)
-        position = Position(partition, 0, 0) if done is None else done
-        while position < checkpoint:
-            found = [
-                each for each in self._reader.after(position, BATCH) if each.position <= checkpoint
-            ]
-            upto = found[-1].position if found else checkpoint
-            self._tidy(_decoded(found), Applied(upto, {}, {}, 0, ()))
-            position = upto
-        return checkpoint
+        self._reach("trim.after")
 
 
-def say_why(error: Exception, partition: int | None) -> None:
-    """Log why a drain did not come to its end: a store's outage in a line, a defect in full."""
-    match error:
-        case SQLAlchemyError() | RedisError() | OSError():
-            reason = str(error).partition("\n")[0]
-            log.warning("draining waits for its stores", partition=partition, error=reason)
-        case _:
-            log.error("draining failed", partition=partition, exc_info=error)
+def first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _decoded(found: list[LogEntry]) -> list[Decoded]:
-    return [Decoded(each.position, decode(each.body)) for each in found]
+    return [Decoded(each.position, read(each.body), each.body) for each in found]
 
 
-def _remembered(entry: Entry) -> int:
+def _remembered(entry: Entry | Unreadable) -> int:
     """Say for how many seconds an applied entry's id is remembered. A batch is known by the key of
     its own, so its rows need not be.
     """

@@ -27,15 +27,20 @@ from ledger.engines import writing_engine
 from ledger.migrate import SchemaOutOfDate, check_schema
 from ledger.writer import NoFolder, SecondWriter, sole_writer
 from readmodel.views import items
+from runtime.failpoints import failpoints
 from runtime.positions import PartitionMismatch
 from runtime.settings import PREFIX, Settings
 from runtime.telemetry import configure_logging
 from runtime.times import now_ms
 from worker.apply import Project
+from worker.catchup import CatchUp
 from worker.drain import Drain
 from worker.heartbeat import beat
 from worker.housekeeping import Housekeeping
 from worker.jobs import Duties, on_duty
+from worker.losses import Losses
+from worker.pause import Pause
+from worker.report import Reporter
 from worker.rqworker import OwnWorker, make_worker
 from worker.sweeper import Sweeper
 
@@ -45,7 +50,8 @@ IN_STEP: Mapping[str, Project] = {items.NAME: items.project}
 _CANNOT_START = 1
 _UNREACHABLE = 3
 _OR_UP = "or run `itemledger up`, which brings both"
-_RETRY_SECONDS = 0.5
+# Between two beginnings of RQ's loop, unless one lasted long enough to be called well.
+_RETRY_SECONDS, _LONGEST_RETRY_SECONDS, _SETTLED_SECONDS = 0.5, 2.0, 5.0
 
 log = structlog.get_logger()
 
@@ -67,7 +73,7 @@ def run(settings: Settings) -> int:
             check_schema(engine)
             redis = working_client(settings.log_url)
             count = settle_partitions(settings, engine, redis)
-            _work(settings, engine, LogReader(redis, count))
+            _work(settings, engine, redis, LogReader(redis, count))
     except (NoFolder, SchemaOutOfDate, SecondWriter, PartitionMismatch) as error:
         return _refuse(str(error), _CANNOT_START)
     except SQLAlchemyError as error:
@@ -124,15 +130,29 @@ def settle_partitions(settings: Settings, engine: Engine, redis: "Redis") -> int
     return count
 
 
-def _work(settings: Settings, engine: Engine, reader: LogReader) -> None:
+def _work(settings: Settings, engine: Engine, redis: "Redis", reader: LogReader) -> None:
     stopping = threading.Event()
     _stop_on_signals(stopping)
     ring = Ring(ringing_client(settings.doorbell_url))
-    drain = Drain(engine, reader, ring, IN_STEP, now_ms, stopping)
+    reach = failpoints(settings.failpoints)
+    pause = Pause(time.monotonic, now_ms)
+    drain = Drain(engine, reader, ring, IN_STEP, now_ms, stopping, pause, reach)
+    reporter = Reporter(redis, _name(), pause, now_ms)
     rq = rq_client(settings.doorbell_url)
     queue = Queue(keys.QUEUE, connection=rq)
     sweeper = Sweeper(
-        drain, reader, ring, lambda: OwnWorker.count(queue=queue), time.monotonic, stopping
+        engine,
+        drain,
+        reader.lookout,
+        ring,
+        Losses(engine, reader.lookout, now_ms, reach),
+        CatchUp(engine, IN_STEP),
+        lambda: OwnWorker.count(queue=queue),
+        time.monotonic,
+        stopping,
+        pause,
+        reporter.report,
+        reach,
     )
     threads = [threading.Thread(target=sweeper.run, name="sweeper")]
     if settings.heartbeat is not None:
@@ -154,26 +174,40 @@ def _work(settings: Settings, engine: Engine, reader: LogReader) -> None:
         stopping.set()
         for thread in threads:
             thread.join()
+        reporter.sign_off()
     log.info("stopped")
 
 
 def _listen(rq: "Redis", stopping: threading.Event) -> None:
     """Answer doorbells until told to stop. RQ's loop ends when Redis goes away in the middle of a
-    job; then it is begun anew, and meanwhile the sweeper drains.
+    job, or where somebody has damaged RQ's keys; then it is begun anew, and meanwhile the sweeper
+    drains.
     """
-    name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+    name = _name()
     ended: OwnWorker | None = None
+    pause, said = _RETRY_SECONDS, ""
     while not stopping.is_set():
+        begun = time.monotonic()
         try:
             if ended is not None:
                 # RQ could not sign off where Redis was away; it refuses a second one of this name.
-                ended.register_death()
+                rq.delete(ended.key, ended.executions_key)
             ended = make_worker(rq, name, stopping)
             ended.work(logging_level="WARNING")
-        except (RedisError, OSError) as error:
-            log.warning("the doorbell's Redis does not answer", error=str(error))
+        except Exception as error:  # noqa: BLE001  RQ raises anything where its keys are damaged
+            why = f"{type(error).__name__}: {_short(error)}"
+            if why != said:
+                log.warning("the doorbell is not heard, trying again", error=why)
+            said = why
         _stop_on_signals(stopping)
-        stopping.wait(_RETRY_SECONDS)
+        if time.monotonic() - begun > _SETTLED_SECONDS:
+            pause, said = _RETRY_SECONDS, ""
+        stopping.wait(pause)
+        pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
+
+
+def _name() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
 
 
 def _stop_on_signals(stopping: threading.Event) -> None:

@@ -2,21 +2,22 @@
 allowed, whatever a job hash may say.
 """
 
-import signal
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline
+from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.timeouts import BaseDeathPenalty
+from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
 from eventlog import keys
 from eventlog.ring import DRAIN, HOUSEKEEP
@@ -91,8 +92,19 @@ class OwnWorker(SimpleWorker):
         now = time.monotonic()
         if pipeline is None and timeout is None and now - self._beaten_at < _BEAT_EVERY:
             return
+        if pipeline is None and not self._is_on_record():
+            self.connection.delete(self.key)
+            self.register_birth()
         super().heartbeat(timeout, pipeline)
         self._beaten_at = now
+
+    def _is_on_record(self) -> bool:
+        """Say whether RQ's keys still know this worker: the sweeper counts by them."""
+        with self.connection.pipeline(transaction=False) as pipeline:
+            pipeline.hexists(self.key, "birth")
+            for known in (REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY % keys.QUEUE):
+                pipeline.sismember(known, self.key)
+            return all(pipeline.execute())
 
     def subscribe(self) -> None:
         """Take no orders by pub/sub, where anybody who may publish could stop a worker; and leave
@@ -110,13 +122,22 @@ class OwnWorker(SimpleWorker):
         """Let the job in hand end, and take no other.
 
         RQ would raise out of its loop unless the job is marked busy, and lose one that was just
-        popped (rq#2236). Here only a flag is set: it is looked at before the next pop.
+        popped (rq#2236). Here only a flag is set: it is looked at before the next pop. At a second
+        signal RQ would tear the job in hand; here it says nothing new, the job ends soon anyway.
         """
         self.stopping.set()
         self._stop_requested = True
-        self._shutdown_requested_date = datetime.now(UTC)
-        signal.signal(signal.SIGINT, self.request_force_stop)
-        signal.signal(signal.SIGTERM, self.request_force_stop)
+
+
+def _in_a_line(record: logging.LogRecord) -> bool:
+    """Let RQ say why its loop ended without a traceback where that is a matter of the store: the
+    loop is begun anew, and may end the same way until somebody mends what is damaged.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, RedisError | OSError):
+        record.msg, record.args = f"{record.getMessage()} {error}", ()
+        record.exc_info = None
+    return True
 
 
 def make_worker(redis: "Redis", name: str, stopping: threading.Event) -> OwnWorker:
@@ -144,4 +165,6 @@ def make_worker(redis: "Redis", name: str, stopping: threading.Event) -> OwnWork
         log_job_description=False,
     )
     worker.stopping = stopping
+    # Added once, however many workers are made.
+    worker.log.addFilter(_in_a_line)
     return worker

@@ -5,17 +5,23 @@ have been raised by somebody who died before the doorbell was pressed.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Engine
 
-from eventlog.reader import LogReader
+from eventlog.lookout import Lookout, Sight
 from eventlog.ring import DRAIN, Ring
+from ledger import partitions
+from runtime.failpoints import Reach, nowhere
+from runtime.positions import Position
 from worker.apply import Held
-from worker.drain import Drain, say_why
+from worker.catchup import CatchUp
+from worker.drain import Drain
+from worker.losses import Losses
+from worker.pause import Pause
 
 _TICK = 1.0
 # Seconds a partition may wait without anything being done before it is drained here.
@@ -27,59 +33,71 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """Since when (monotonic seconds) a partition waits with this `done` mark."""
+    """Since when (monotonic seconds) a partition waits with this much done."""
 
-    done: bytes
+    done: tuple[Position, Position | None]
     since: float
 
 
 class Sweeper:
-    """`monotonic` returns seconds, `workers` the number of workers that listen to the queue."""
+    """`monotonic` returns seconds, `workers` the number of workers that listen to the queue; `also`
+    is called with every sweep.
+    """
 
     def __init__(
         self,
+        engine: Engine,
         drain: Drain,
-        reader: LogReader,
+        lookout: Lookout,
         ring: Ring,
+        losses: Losses,
+        catch_up: CatchUp,
         workers: Callable[[], int],
         monotonic: Callable[[], float],
         stopping: threading.Event,
+        pause: Pause,
+        also: Callable[[], None],
+        reach: Reach = nowhere,
     ) -> None:
+        self._engine = engine
         self._drain = drain
-        self._reader = reader
+        self._lookout = lookout
         self._ring = ring
+        self._losses = losses
+        self._catch_up = catch_up
         self._workers = workers
         self._monotonic = monotonic
         self._stopping = stopping
+        self._pause = pause
+        self._also = also
+        self._reach = reach
         self._seen: dict[int, _Waiting] = {}
-        self._first = True
-        self._troubled = False
 
     def run(self) -> None:
-        """Sweep until the process is to stop."""
-        while not self._stopping.wait(_TICK):
+        """Sweep until the process is to stop; while the stores are away, as often as it pays."""
+        while not self._stopping.wait(self._pause.left or _TICK):
             try:
                 self.sweep()
-                if self._troubled:
-                    log.info("sweeping goes on")
-                self._troubled = False
-            except (RedisError, SQLAlchemyError, OSError) as error:
-                if not self._troubled:
-                    log.warning(
-                        "sweeping waits for its stores", error=str(error).partition("\n")[0]
-                    )
-                self._troubled = True
-            except Exception:
-                log.exception("sweep failed")
+            except Exception as error:  # noqa: BLE001  it is said, and the next sweep may go well
+                self._drain.failed(error, None)
+            try:
+                self._also()
+            except (RedisError, OSError) as error:
+                log.debug("no report can be given", error=str(error))
 
     def sweep(self) -> None:
         """Look once at every partition. Raises what the stores raise."""
-        waiting = self._reader.waiting()
-        if self._first:
-            # The mark tells how far Redis was told, not how far this database is: one that was set
-            # back is behind its mark. Every partition is looked at once.
-            waiting = dict.fromkeys(range(self._reader.partitions), b"") | waiting
-            self._first = False
+        paused = self._pause.state[0] is not None
+        # In this order: what the ledger has is never ahead of a log that is whole.
+        ledger = partitions.read_all(self._engine)
+        sights = self._lookout.look()
+        if self._losses.notice(sights, ledger):
+            sights = self._lookout.look()
+        waiting = {
+            each.partition: (ledger[each.partition].position, each.done)
+            for each in sights
+            if _waits(each, ledger[each.partition].position)
+        }
         now = self._monotonic()
         self._seen = {
             partition: before
@@ -88,21 +106,36 @@ class Sweeper:
             for partition, done in waiting.items()
         }
         overdue = [
-            partition for partition, each in self._seen.items() if now - each.since >= _PATIENCE
+            partition
+            for partition, each in self._seen.items()
+            if paused or now - each.since >= _PATIENCE
         ]
         if waiting and not self._press_the_bell(list(waiting)):
             overdue = list(waiting)
+        well = self._drain_here(overdue)
+        self._catch_up.run(ledger)
+        if well:
+            self._drain.worked()
+
+    def _drain_here(self, overdue: Sequence[int]) -> bool:
+        """Drain one slice each: a partition that never ends, or fails, must not hold up others.
+
+        Says whether none failed.
+        """
+        well = True
         for partition in overdue:
-            # One slice each: a partition that never ends, or fails, must not hold up the others.
             try:
                 self._drain.partition(partition)
             except Held:
                 continue
             except Exception as error:  # noqa: BLE001  it is said, and the others go on
-                say_why(error, partition)
+                self._drain.failed(error, partition)
+                well = False
+        return well
 
     def _press_the_bell(self, waiting: list[int]) -> bool:
         """Ring for what waits and say whether that went through."""
+        self._reach("sweeper.before_ring")
         try:
             self._ring.put_back(waiting)
             if self._ring.jobs_waiting() < _JOBS_PER_WORKER * max(1, self._workers()):
@@ -112,3 +145,13 @@ class Sweeper:
             log.warning("the doorbell does not ring", error=str(error))
             return False
         return True
+
+
+def _waits(sight: Sight, checkpoint: Position) -> bool:
+    """Say whether something is to be read, or to be told, of a partition."""
+    if sight.last is None:
+        return False
+    if sight.last > checkpoint:
+        return True
+    done = sight.done or Position(sight.partition, 0, 0)
+    return done < min(sight.last, checkpoint)

@@ -9,7 +9,7 @@ from typing import assert_never
 from sqlalchemy import Engine
 
 from domain.outcomes import Outcome
-from eventlog.envelope import Ask, Envelope
+from eventlog.envelope import Ask, Envelope, Order, Unreadable
 from eventlog.notices import Notice
 from ledger import heads, outcomes
 from readmodel.views.items import render
@@ -65,9 +65,11 @@ def _waiting(batch: Iterable[Decoded]) -> Iterable[_Waiting]:
                     )
             case Ask() as ask:
                 yield _Waiting(ask.command_id, ask.fingerprint, ask.reply_to, ask.with_item)
+            case Order() | Unreadable():
+                pass
             case _:
                 assert_never(each.entry)
 
 
 def _has_item(outcome: Outcome) -> bool:
-    return outcome.status != "rejected" and outcome.http_status != _NO_CONTENT
+    return outcome.status in {"applied", "unchanged"} and outcome.http_status != _NO_CONTENT

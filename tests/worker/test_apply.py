@@ -9,13 +9,14 @@ from sqlalchemy.exc import IntegrityError
 
 from domain.commands import CreateItem, DeleteItem, PatchItem, ReplaceItem
 from domain.item import Item
-from ledger import chain, tables
+from ledger import chain, epochs, tables
 from ledger.gaps import Gap
 from ledger.recorded import Recorded
 from readmodel.views import items
 from runtime.positions import Position
 from tests.worker.world import NOW, PROJECTIONS, World, ask, at, envelope
-from worker.apply import Applied, Decoded, Held, apply
+from worker.apply import Applied, Circumstances, Decoded, Held, apply
+from worker.trouble import ProjectionFailed
 
 LAMP = envelope("c1", CreateItem("lamp-1", NOW, "Lamp", None, 100, "EUR"))
 CHEAPER = envelope("c2", PatchItem("lamp-1", NOW, price=90))
@@ -24,7 +25,7 @@ RUG = envelope("c4", ReplaceItem("rug-1", NOW, "Rug", "Wool.", 500, None, "EUR")
 
 
 def take(world: World, batch: Sequence[Decoded], now: int = NOW) -> Applied:
-    return apply(world.engine, PROJECTIONS, batch, {}, now)
+    return apply(world.engine, PROJECTIONS, batch, Circumstances({}, now))
 
 
 def everything(world: World) -> dict[str, list[dict[str, object]]]:
@@ -66,7 +67,9 @@ def test_events_heads_view_outcomes_and_checkpoint_are_written_together(world: W
         ("c2", "applied", 200),
         ("c4", "applied", 201),
     ]
-    assert written["checkpoints"] == [{"projection": "items", "partition": 0, "offset": 3}]
+    assert written["checkpoints"] == [
+        {"projection": "items", "partition": 0, "offset": 3, "error": None}
+    ]
 
 
 def test_a_batch_taken_twice_is_applied_once(world: World) -> None:
@@ -132,8 +135,8 @@ def test_a_failing_projection_leaves_nothing_behind(world: World) -> None:
         items.project(connection, events, items_after)
         raise RuntimeError("broken view")
 
-    with pytest.raises(RuntimeError):
-        apply(world.engine, {"items": broken}, at([LAMP]), {}, NOW)
+    with pytest.raises(ProjectionFailed):
+        apply(world.engine, {"items": broken}, at([LAMP]), Circumstances({}, NOW))
 
     assert everything(world) == before
 
@@ -195,14 +198,14 @@ def test_a_missing_position_is_recorded_as_a_gap_and_the_rest_goes_on(world: Wor
 def test_what_an_ended_epoch_gave_out_and_is_not_there_is_a_gap(world: World) -> None:
     take(world, at([LAMP]))
     ends = {1: 3, 2: 2, 9: 9}
-    applied = apply(world.engine, PROJECTIONS, at([CHEAPER], epoch=7), ends, NOW)
+    applied = apply(world.engine, PROJECTIONS, at([CHEAPER], epoch=7), Circumstances(ends, NOW))
 
     assert applied.gaps == [Gap(0, 1, 2, 3), Gap(0, 2, 1, 2)]
 
 
 def test_a_newer_epoch_right_after_the_end_of_the_old_one_is_no_gap(world: World) -> None:
     take(world, at([LAMP]))
-    applied = apply(world.engine, PROJECTIONS, at([CHEAPER], epoch=7), {1: 1}, NOW)
+    applied = apply(world.engine, PROJECTIONS, at([CHEAPER], epoch=7), Circumstances({1: 1}, NOW))
 
     assert applied.gaps == []
     assert world.rows(tables.gaps, "from_n") == []
@@ -214,11 +217,26 @@ def test_a_gap_inside_a_batch_is_noticed(world: World) -> None:
     assert take(world, batch).gaps == [Gap(0, 1, 2, 2)]
 
 
-def test_a_log_that_came_back_shorter_than_the_ledger_has_it_is_no_gap(world: World) -> None:
+def test_what_the_ledger_has_and_a_shorter_log_has_lost_is_recorded_as_kept(world: World) -> None:
     take(world, at([LAMP, CHEAPER]))
-    applied = apply(world.engine, PROJECTIONS, at([CHEAPEST], epoch=7), {1: 1}, NOW)
+    applied = apply(world.engine, PROJECTIONS, at([CHEAPEST], epoch=7), Circumstances({1: 1}, NOW))
 
-    assert applied.gaps == []
+    assert applied.gaps == [Gap(0, 1, 2, 2, "kept")]
+    assert world.rows(tables.gaps, "from_n")[0]["kind"] == "kept"
+
+
+def test_how_far_an_epoch_was_taken_is_kept_when_it_is_left_behind(world: World) -> None:
+    take(world, at([LAMP, CHEAPER]))
+    apply(world.engine, PROJECTIONS, at([CHEAPEST], epoch=7), Circumstances({1: 2}, NOW))
+
+    with world.engine.connect() as connection:
+        assert epochs.taken(connection, 0, 1) == 2
+        assert epochs.taken(connection, 0, 7) == 1
+        assert epochs.taken(connection, 0, 5) == 0
+        assert epochs.is_left(connection, Position(0, 1, 3))
+        assert epochs.is_left(connection, Position(0, 5, 1))
+        assert not epochs.is_left(connection, Position(0, 1, 2))
+        assert not epochs.is_left(connection, Position(0, 7, 9))
 
 
 def test_an_ask_moves_the_checkpoint_and_nothing_else(world: World) -> None:

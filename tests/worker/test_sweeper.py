@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from domain.commands import CreateItem, PatchItem
 from eventlog import keys
 from ledger import tables
-from tests.worker.world import NOW, World, envelope
+from tests.worker.world import NOW, PROJECTIONS, World, envelope
+from worker.catchup import CatchUp
+from worker.losses import Losses
+from worker.pause import Pause
 from worker.sweeper import Sweeper
 
 LAMP = envelope("c1", CreateItem("lamp-1", NOW, "Lamp", None, 100, "EUR"))
@@ -23,7 +27,20 @@ class Ticks:
 
 
 def sweeper(world: World, ticks: Ticks) -> Sweeper:
-    return Sweeper(world.drain(), world.reader, world.ring, lambda: 1, ticks, world.stopping)
+    pause = Pause(ticks, world.clock)
+    return Sweeper(
+        world.engine,
+        world.drain(pause=pause),
+        world.reader.lookout,
+        world.ring,
+        Losses(world.engine, world.reader.lookout, world.clock),
+        CatchUp(world.engine, PROJECTIONS),
+        lambda: 1,
+        ticks,
+        world.stopping,
+        pause,
+        lambda: None,
+    )
 
 
 def applied(world: World) -> int:
@@ -113,13 +130,12 @@ def test_a_full_redis_drains_by_itself_without_ringing(world: World) -> None:
     assert left <= 1
 
 
-def test_a_worker_that_starts_looks_at_every_partition_once(world: World) -> None:
-    """A database that was set back is behind the mark that Redis has."""
+def test_a_database_that_was_set_back_finds_its_commands_again(world: World) -> None:
+    """It is behind the mark that Redis has, and nobody rings for that."""
     world.append(LAMP)
     world.redis.set(keys.done(0), world.log()[-1].position.stream_id)
     world.redis.delete(keys.bell(0))
-    starting = sweeper(world, Ticks())
-    starting.sweep()
+    sweeper(world, Ticks()).sweep()
     world.drain().answer()
 
     assert applied(world) == 1
@@ -140,14 +156,21 @@ def test_a_lost_done_mark_is_found_again(world: World) -> None:
 
 
 def test_a_partition_that_fails_does_not_keep_the_sweeper_from_the_others(
-    two_partitions: World,
+    two_partitions: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = two_partitions
     world.append(LAMP, partition=0)
-    world.redis.xadd(keys.log(0), {"x": "no entry"})
     world.append(envelope("c2", CHEAPER.command), partition=1)
     ticks = Ticks()
     patient = sweeper(world, ticks)
+    whole = patient._drain.partition
+
+    def broken(partition: int) -> bool:
+        if partition == 0:
+            raise OperationalError("INSERT", {}, Exception("the disk is full"))
+        return whole(partition)
+
+    monkeypatch.setattr(patient._drain, "partition", broken)
     patient.sweep()
     ticks.now += 2.0
     patient.sweep()

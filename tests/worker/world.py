@@ -21,6 +21,7 @@ from readmodel.views import items
 from runtime.positions import Position
 from worker.apply import Decoded, Project
 from worker.drain import Drain
+from worker.pause import Pause
 
 NOW = 1_800_000_000_000
 PROJECTIONS: Mapping[str, Project] = {items.NAME: items.project}
@@ -53,8 +54,12 @@ class World:
             yield cls(engine, redis, LogReader(redis, partitions), Ring(redis))
         engine.dispose()
 
-    def drain(self, projections: Mapping[str, Project] = PROJECTIONS) -> Drain:
-        return Drain(self.engine, self.reader, self.ring, projections, self.clock, self.stopping)
+    def drain(
+        self, projections: Mapping[str, Project] = PROJECTIONS, pause: Pause | None = None
+    ) -> Drain:
+        return Drain(
+            self.engine, self.reader, self.ring, projections, self.clock, self.stopping, pause
+        )
 
     def append(self, *entries: Entry, partition: int = 0) -> list[Appended]:
         """Append as the API does, without ringing; `rang` says whether the API would have rung."""
@@ -72,7 +77,7 @@ class World:
 
     def log(self, partition: int = 0) -> list[Decoded]:
         found = self.reader.after(Position(partition, 0, 0), 1_000_000)
-        return [Decoded(each.position, decode(each.body)) for each in found]
+        return [Decoded(each.position, decode(each.body), each.body) for each in found]
 
     def rows(self, table: Table, *order: str) -> list[dict[str, Any]]:
         with self.engine.connect() as connection:
@@ -107,4 +112,7 @@ def ask(name: str, reply_to: str, fingerprint: str = "") -> Ask:
 
 def at(entries: Sequence[Entry], epoch: int = 1, first: int = 1) -> list[Decoded]:
     """Place entries in a log that need not exist."""
-    return [Decoded(Position(0, epoch, first + n), entry) for n, entry in enumerate(entries)]
+    return [
+        Decoded(Position(0, epoch, first + n), entry, encode(entry))
+        for n, entry in enumerate(entries)
+    ]

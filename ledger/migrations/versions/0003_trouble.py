@@ -1,4 +1,4 @@
-"""Quarantine, how far ended epochs were taken, and what kind a gap is of."""
+"""Quarantine, detached projections, how far ended epochs were taken, and what kind a gap is of."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +11,8 @@ def upgrade() -> None:
     op.add_column(
         "partitions", sa.Column("quarantined", sa.Integer, nullable=False, server_default="0")
     )
+    op.add_column("partitions", sa.Column("detached", sa.Text, nullable=False, server_default=""))
+    op.add_column("checkpoints", sa.Column("error", sa.Text))
     op.add_column("gaps", sa.Column("kind", sa.Text, nullable=False, server_default="lost"))
     op.create_table(
         "epochs",

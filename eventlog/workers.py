@@ -1,0 +1,62 @@
+"""How the worker processes are, each as it says itself."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+from redis import Redis
+
+from eventlog import keys
+
+# Seconds: how often one reports, and after how long one that did not is taken for gone.
+REPORT_EVERY = 5.0
+GONE_AFTER = 15.0
+# Seconds: a name is kept no longer, so that the dead do not pile up.
+_FORGOTTEN_AFTER = 3600.0
+
+State = Literal["working", "paused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`why` says what a paused worker waits for; times are milliseconds since 1970."""
+
+    name: str
+    state: State
+    why: str | None
+    since: int
+    seen: int
+
+
+def tell(redis: "Redis", report: Report) -> None:
+    document = {
+        "state": report.state,
+        "why": report.why,
+        "since": report.since,
+        "seen": report.seen,
+    }
+    redis.hset(keys.WORKERS, report.name, orjson.dumps(document))
+
+
+def sign_off(redis: "Redis", name: str, now: int) -> None:
+    """Take a worker out that ends, and those that never could."""
+    found: Any = redis.hgetall(keys.WORKERS)
+    gone = [each for each in read(found) if now - each.seen > _FORGOTTEN_AFTER * 1000]
+    redis.hdel(keys.WORKERS, name, *(each.name for each in gone))
+
+
+def read(found: dict[bytes, bytes]) -> list[Report]:
+    """Read the hash of all workers as Redis answers it."""
+    reports: list[Report] = []
+    for name, text in sorted(found.items()):
+        document = orjson.loads(text)
+        reports.append(
+            Report(
+                name.decode(),
+                document["state"],
+                document["why"],
+                document["since"],
+                document["seen"],
+            )
+        )
+    return reports

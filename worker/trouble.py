@@ -1,0 +1,46 @@
+"""What an error says about: the command that was worked at, or the stores."""
+
+from redis.exceptions import RedisError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+
+_LONGEST = 20_000
+
+
+class ProjectionFailed(Exception):
+    """A projection raised something that is no outage; the cause is chained."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def is_of_data(error: BaseException) -> bool:
+    """Say whether the database, or its driver, refused the very data that was to be written.
+
+    Everything else is about the stores, or a defect elsewhere: the same may work again later.
+    """
+    match error:
+        case DataError() | IntegrityError():
+            return True
+        case StatementError():
+            # A value that is no parameter; what the database itself refuses is a DBAPIError.
+            return not isinstance(error, DBAPIError)
+        case ValueError() | TypeError() | OverflowError():
+            return True
+        case _:
+            return False
+
+
+def is_outage(error: BaseException) -> bool:
+    """Say whether a store or the machine is away, full or locked."""
+    if is_of_data(error):
+        return False
+    return isinstance(error, SQLAlchemyError | RedisError | OSError | MemoryError)
+
+
+def shortened(trace: str) -> str:
+    """Cut a traceback in its middle, so that it can be kept."""
+    if len(trace) <= _LONGEST:
+        return trace
+    half = _LONGEST // 2
+    return f"{trace[:half]}\n[…]\n{trace[-half:]}"

@@ -1,0 +1,237 @@
+"""A batch while it is decided: items as they become, and what is to be written."""
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import assert_never
+
+from sqlalchemy import Connection
+
+from domain.commands import Command, CreateItem, DeleteItem, PatchItem, ReplaceItem, RestoreItem
+from domain.decide import decide
+from domain.events import Event, ItemCreated, ItemRestored
+from domain.evolve import fold
+from domain.item import Item
+from domain.outcomes import Outcome
+from domain.refusals import Refusal
+from eventlog.envelope import Ask, Entry, Envelope, Order, Unreadable, read
+from ledger import heads, outcomes
+from ledger.outcomes import KeptOutcome
+from ledger.partitions import Checkpoint
+from ledger.quarantine import Quarantined
+from ledger.recorded import Recorded
+from runtime.positions import Position
+from runtime.problems import STATUS_OF_KIND
+from worker.aside import Aside
+from worker.trouble import shortened
+
+_NO_CONTENT = 204
+
+
+class Work:
+    """What one batch of a partition comes to. Entries are taken one by one, in their order."""
+
+    def __init__(self, connection: Connection, checkpoint: Checkpoint, now: int) -> None:
+        self._connection = connection
+        self._partition = checkpoint.position.partition
+        self._now = now
+        # The wall clock may go back, the ledger's does not.
+        self.recorded_at = max(now, checkpoint.recorded_at)
+        self.offset = checkpoint.offset
+        self.changed: dict[str, Item] = {}
+        self.left: dict[str, Item] = {}
+        self.recorded: list[Recorded] = []
+        self.outcomes: dict[str, KeptOutcome] = {}
+        self.dead: dict[str, str] = {}
+        self.aside = Aside(connection, self._partition, checkpoint.quarantined)
+        self._items: dict[str, Item] = {}
+        self._known: set[str] = set()
+
+    def prepare(self, entries: Sequence[Entry | Unreadable]) -> None:
+        """Load what the batch needs, each kind of row in one statement: which commands are known,
+        what is set aside, and the heads of the items that are touched.
+        """
+        ids: list[str] = []
+        ordered: list[str] = []
+        touched: set[str] = set()
+        for entry in entries:
+            match entry:
+                case Envelope():
+                    ids.append(entry.id)
+                    touched.add(entry.command.item_id)
+                case Unreadable():
+                    if entry.id is not None:
+                        ids.append(entry.id)
+                case Order():
+                    ids.append(entry.id)
+                    ordered.append(entry.command_id)
+                case Ask():
+                    pass
+                case _:
+                    assert_never(entry)
+        self._known.update(outcomes.find(self._connection, ids))
+        self._known |= self.aside.load(ids, ordered)
+        touched |= self.aside.items()
+        if touched:
+            self._items = heads.load(self._connection, list(touched))
+
+    def take(
+        self, position: Position, entry: Entry | Unreadable, body: bytes, condemned: str | None
+    ) -> None:
+        """Take one entry: a command that is known is dropped, one whose item is blocked is parked,
+        one that is condemned, or raises, is dead.
+        """
+        match entry:
+            case Ask():
+                return
+            case Order():
+                if entry.id not in self._known:
+                    self._known.add(entry.id)
+                    self._obey(entry, position)
+                return
+            case Envelope():
+                command_id, item_id = entry.id, entry.command.item_id
+            case Unreadable():
+                command_id = entry.id or f"unreadable-{position.token}"
+                item_id = entry.item_id
+            case _:
+                assert_never(entry)
+        if command_id in self._known:
+            return
+        self._known.add(command_id)
+        came = Quarantined(command_id, position, item_id, "parked", body, None, self._now)
+        if self.aside.blocks(item_id):
+            self.aside.put(came)
+        elif condemned is not None:
+            self._bury(came, condemned)
+        else:
+            self._try(came, entry)
+
+    def _try(self, came: Quarantined, entry: Envelope | Unreadable) -> None:
+        """Decide a command; what it raises, unless it is a refusal, is a defect."""
+        match entry:
+            case Unreadable():
+                self._bury(came, entry.why)
+            case Envelope():
+                try:
+                    self._decide(came.position, entry)
+                except MemoryError:
+                    raise
+                except Exception:  # noqa: BLE001  whatever it is: it is kept, and the others go on
+                    self._bury(came, traceback.format_exc())
+            case _:
+                assert_never(entry)
+
+    def _bury(self, came: Quarantined, why: str) -> None:
+        why = shortened(why)
+        self.dead[came.command_id] = why
+        self.aside.put(replace(came, state="dead", error=why, since=self._now))
+
+    def _decide(self, position: Position, envelope: Envelope) -> None:
+        """Decide one command and evolve its item; where this raises, nothing of it is left."""
+        command = envelope.command
+        item = self._items.get(command.item_id)
+        try:
+            happened = decide(command, item, self.recorded_at)
+        except Refusal as refusal:
+            outcome = Outcome(
+                envelope.id,
+                command.item_id,
+                "rejected",
+                STATUS_OF_KIND[refusal.kind],
+                refusal.version,
+                refusal.code,
+                str(refusal),
+                envelope.fingerprint,
+            )
+        else:
+            after = fold(happened, item)
+            outcome = Outcome(
+                envelope.id,
+                command.item_id,
+                "applied" if happened else "unchanged",
+                _http_status(command, happened),
+                (0 if item is None else item.version) + len(happened),
+                fingerprint=envelope.fingerprint,
+            )
+            self._record(envelope, happened, 0 if item is None else item.version)
+            if after is not None and happened:
+                self._items[after.id] = self.changed[after.id] = after
+            if after is not None and envelope.reply_to is not None and envelope.with_item:
+                self.left[envelope.id] = after
+        self.outcomes[envelope.id] = KeptOutcome(outcome, position, self._now)
+
+    def _record(self, envelope: Envelope, happened: Sequence[Event], version: int) -> None:
+        for event in happened:
+            self.offset += 1
+            version += 1
+            self.recorded.append(
+                Recorded(
+                    self._partition,
+                    self.offset,
+                    version,
+                    event,
+                    envelope.id,
+                    envelope.actor,
+                    envelope.reason,
+                )
+            )
+
+    def _obey(self, order: Order, position: Position) -> None:
+        """Do what an operator said of a dead command, and go on with those parked behind it."""
+        found = self.aside.dead(order.command_id)
+        if found is None:
+            why = f"command {order.command_id} is not among the dead"
+            self._keep(Outcome(order.id, "", "rejected", 404, 0, "not-dead", why), position)
+            return
+        done = Outcome(order.id, found.item_id or "", "applied", _NO_CONTENT, 0)
+        self._keep(done, position)
+        queue = self.aside.parked_behind(found)
+        match order.what:
+            case "replay":
+                queue.insert(0, found)
+            case "discard":
+                self.aside.take_out(found)
+                self._keep(_discarded(found), found.position)
+            case _:
+                assert_never(order.what)
+        for each in queue:
+            if each.state == "parked" and self.aside.blocks(each.item_id):
+                return
+            self.aside.take_out(each)
+            self._try_again(each)
+
+    def _try_again(self, each: Quarantined) -> None:
+        match read(each.body):
+            case Envelope() | Unreadable() as entry:
+                self._try(replace(each, state="parked", error=None), entry)
+            case Ask() | Order():
+                raise AssertionError(f"{each.command_id} is nothing that is ever set aside")
+
+    def _keep(self, outcome: Outcome, position: Position) -> None:
+        self.outcomes[outcome.command_id] = KeptOutcome(outcome, position, self._now)
+
+
+def _discarded(found: Quarantined) -> Outcome:
+    entry = read(found.body)
+    fingerprint = entry.fingerprint if isinstance(entry, Envelope) else ""
+    last = (found.error or "no reason is known").strip().splitlines()[-1]
+    why = f"an operator gave it up after: {last}"
+    item_id = found.item_id or ""
+    return Outcome(found.command_id, item_id, "dead", 500, 0, "discarded", why, fingerprint)
+
+
+def _http_status(command: Command, happened: Sequence[Event]) -> int:
+    """Say what a synchronous API would have answered to a command that was not refused."""
+    match command:
+        case CreateItem():
+            return 201
+        case ReplaceItem():
+            brought = any(isinstance(event, ItemCreated | ItemRestored) for event in happened)
+            return 201 if brought else 200
+        case PatchItem() | RestoreItem():
+            return 200
+        case DeleteItem():
+            return 204
+        case _:
+            assert_never(command)
