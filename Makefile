@@ -1,16 +1,19 @@
 # Works on a machine with Python >= 3.11 (with pip and venv), make and a package index.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint
+.PHONY: help setup up test lint chaos chaos-planted torn
 
 # uv may choose among the Pythons that are there; it never fetches one.
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 STAMP := .venv/.set-up
 TESTS ?=
+SECONDS ?= 60
+SEED ?=
+DATABASE ?= sqlite
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## the virtual environment with all dependencies; leaves .venv/bin/itemledger
 
@@ -19,6 +22,15 @@ up: $(STAMP) ## everything from nothing, then serve until Ctrl-C; options in ARG
 
 test: $(STAMP) ## everything from nothing, then the whole test suite; a part of it with TESTS=tests/domain
 	@exec .venv/bin/python -m pytest -n 2 $(TESTS)
+
+chaos: $(STAMP) ## faults under load, checked, with a report: SECONDS=600 SEED=7 DATABASE=postgresql
+	@exec .venv/bin/python -m tests.chaos --seconds $(SECONDS) --database $(DATABASE) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+chaos-planted: $(STAMP) ## plant known bugs one by one; the checker has to find every one
+	@exec .venv/bin/python -m tests.chaos.planted $(ARGS)
+
+torn: $(STAMP) ## the log torn off at 2,200 places, the whole service at 22
+	@TORN_CUTS=2200 TORN_SERVICES=22 exec .venv/bin/python -m pytest -n 2 tests/test_torn_log.py tests/test_torn_service.py
 
 lint: $(STAMP) ## style, types and who may import whom
 	.venv/bin/ruff check

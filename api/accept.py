@@ -13,6 +13,7 @@ from eventlog.batcher import Batcher
 from eventlog.envelope import Envelope, encode
 from eventlog.notices import Notice
 from eventlog.partition import partition_of
+from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
 
 
@@ -73,10 +74,13 @@ Answer = Accepted | KeyReused | Refused | Uncertain
 class Acceptor:
     """Puts commands on the log and, where asked to, waits for what becomes of them."""
 
-    def __init__(self, batcher: Batcher, waiters: Waiters, partitions: int) -> None:
+    def __init__(
+        self, batcher: Batcher, waiters: Waiters, partitions: int, reach: Reach = nowhere
+    ) -> None:
         self._batcher = batcher
         self._waiters = waiters
         self._partitions = partitions
+        self._reach = reach
 
     async def accept(
         self, drafts: Sequence[Draft], sender: Sender, wait: float, *, with_items: bool = True
@@ -86,6 +90,13 @@ class Acceptor:
 
         Commands of one item keep their order. The answers stand in the order of the drafts.
         """
+        answers = await self._accept(drafts, sender, wait, with_items=with_items)
+        self._reach("api.before_answer")
+        return answers
+
+    async def _accept(
+        self, drafts: Sequence[Draft], sender: Sender, wait: float, *, with_items: bool
+    ) -> list[Answer]:
         if wait <= 0:
             verdicts = await self._append(drafts, sender, None, with_items=with_items)
             return list(map(_judge, drafts, verdicts))

@@ -40,7 +40,7 @@ class Answers:
                 pass
             case Accepted(notice=notice) if notice is not None:
                 document["status"] = notice.outcome.status
-                if notice.outcome.status == "rejected":
+                if notice.outcome.code is not None:
                     document["problem"] = refused(notice.outcome).document(self._command_url)
             case _:
                 document["status"] = "unknown" if isinstance(answer, Uncertain) else "rejected"
@@ -92,7 +92,7 @@ class Answers:
             "Vary": "Prefer",
             **_replayed(answer),
         }
-        if outcome.status == "rejected":
+        if outcome.code is not None:
             headers["Preference-Applied"] = applied[0]
             problem = refused(outcome)
             return Response(

@@ -8,12 +8,15 @@ from fastapi import FastAPI
 from api import openapi, problems
 from api.accept import Acceptor
 from api.answers import Answers
+from api.batch_keys import Remember
 from api.limits import BodyLimit
 from api.paths import TrailingSlash
 from api.routes import batch, health, items
 from api.routes import problems as problem_pages
 from api.waiting import Waiters
+from api.watch import Watch
 from eventlog.batcher import Batcher
+from runtime.failpoints import Reach, nowhere
 from runtime.settings import Settings
 
 
@@ -23,16 +26,18 @@ def create_app(
     batcher: Batcher,
     waiters: Waiters,
     clock: Callable[[], int],
-    remember: batch.Remember,
+    remember: Remember,
     ping: Callable[[], Awaitable[object]],
+    watch: Watch,
+    reach: Reach = nowhere,
 ) -> FastAPI:
-    """Put the application together from what it works with; it opens and closes the batcher and
-    the waiters.
+    """Put the application together from what it works with; it opens and closes the watch, the
+    batcher and the waiters.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        async with batcher, waiters:
+        async with watch, batcher, waiters:
             yield
 
     app = FastAPI(
@@ -47,12 +52,12 @@ def create_app(
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, service_url=settings.public_command_url)
     app.add_middleware(TrailingSlash)
-    acceptor = Acceptor(batcher, waiters, partitions)
+    acceptor = Acceptor(batcher, waiters, partitions, reach)
     answers = Answers(settings.public_command_url, settings.public_query_url)
     currency = settings.default_currency
     app.include_router(batch.routes(acceptor, answers, clock, currency, remember))
     app.include_router(items.routes(acceptor, answers, clock, currency))
-    app.include_router(health.routes(ping))
+    app.include_router(health.routes(ping, watch))
     app.include_router(problem_pages.routes())
     problems.install(app, settings.public_command_url)
     openapi.install(app)

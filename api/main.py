@@ -2,14 +2,15 @@
 
 import asyncio
 import sys
-from typing import Any
 
 import structlog
 from redis.exceptions import RedisError
 
 from api.app import create_app
+from api.batch_keys import remember_in
 from api.server import make_server
 from api.waiting import Waiters
+from api.watch import Demands, Watch
 from eventlog import layout
 from eventlog.batcher import Batcher
 from eventlog.clients import (
@@ -19,8 +20,10 @@ from eventlog.clients import (
     ringing_client,
     working_client,
 )
-from eventlog.keys import batch as batch_key
+from eventlog.losses import Losses
+from eventlog.replicas import Replicas
 from eventlog.ring import Ring
+from runtime.failpoints import failpoints
 from runtime.positions import PartitionMismatch
 from runtime.settings import Settings
 from runtime.telemetry import configure_logging
@@ -28,7 +31,6 @@ from runtime.times import now_ms
 
 _CANNOT_START = 1
 _UNREACHABLE = 3
-_REMEMBER_BATCH_SECONDS = 24 * 60 * 60
 
 log = structlog.get_logger()
 
@@ -89,22 +91,26 @@ class Ringer:
 
 async def _serve(settings: Settings, partitions: int) -> int:
     asking = asking_client(settings.log_url)
+    reach = failpoints(settings.failpoints)
+    losses = Losses()
+    demands = Demands(settings.least_durability, settings.wait_replicas, settings.backlog_limit)
+    watch = Watch(asking, partitions, losses, demands)
     batcher = Batcher(
-        appending_pool(settings.log_url), Ringer(Ring(ringing_client(settings.doorbell_url)))
+        appending_pool(settings.log_url),
+        Ringer(Ring(ringing_client(settings.doorbell_url))),
+        gate=watch.why,
+        losses=losses,
+        replicas=Replicas(settings.wait_replicas) if settings.wait_replicas else None,
+        reach=reach,
     )
     waiters = Waiters(listening_client(settings.log_url), batcher)
-
-    async def remember(batch_id: str, payload: str) -> str | None:
-        key = batch_key(batch_id)
-        if await asking.set(key, payload, nx=True, ex=_REMEMBER_BATCH_SECONDS):
-            return None
-        before: Any = await asking.get(key)
-        return None if before is None else before.decode()
 
     async def ping() -> None:
         await asking.ping()
 
-    app = create_app(settings, partitions, batcher, waiters, now_ms, remember, ping)
+    app = create_app(
+        settings, partitions, batcher, waiters, now_ms, remember_in(asking), ping, watch, reach
+    )
     server = make_server(app, settings)
     log.info("serving", url=settings.public_command_url, partitions=partitions)
     await server.serve()

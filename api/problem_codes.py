@@ -84,18 +84,30 @@ _OWN = (
         "Use a new key for a new command, and the same key only to repeat the very same one.",
     ),
     ProblemCode(
+        "discarded",
+        500,
+        "The command was given up",
+        "The command met a defect of the service, and an operator gave it up. It changed nothing.",
+        "Read the detail. Send it again, as a new command, where the defect is mended.",
+    ),
+    ProblemCode(
         "not-accepted",
         503,
         "Certainly not accepted",
-        "The log does not take commands at the moment. Nothing of this request was stored.",
-        "Try again after the seconds that Retry-After names.",
+        "Nothing is accepted at the moment: the log does not take commands, is not kept as safely "
+        "as is asked for, is nearly full, or too many commands wait. Nothing of this request was "
+        "stored.",
+        "Try again after the seconds that Retry-After names. `detail` says what stands in the way "
+        "and how it is mended.",
     ),
     ProblemCode(
         "not-ready",
         503,
         "Not ready",
-        "The log does not answer, so this process can not accept commands.",
-        "Look at the Redis or Valkey that keeps the log; this process goes on by itself.",
+        "This process accepts no commands: the log does not answer, is not kept as safely as is "
+        "asked for, is nearly full, or too many commands wait. `checks` has the facts.",
+        "`reason` says what stands in the way and how it is mended; this process goes on by "
+        "itself.",
     ),
     ProblemCode(
         "outcome-unknown",

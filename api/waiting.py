@@ -99,7 +99,8 @@ class Waiters:
                 self.instance,
                 each.with_item,
             )
-            by_partition[each.partition].append(Submission(ask.id, encode(ask), ""))
+            question = Submission(ask.id, encode(ask), "", promises=False)
+            by_partition[each.partition].append(question)
         await asyncio.gather(
             *(self._batcher.append(partition, asks) for partition, asks in by_partition.items())
         )

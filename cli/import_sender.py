@@ -19,6 +19,8 @@ _TIMEOUT = httpx.Timeout(10.0, read=WAIT + 15.0, write=WAIT + 15.0, pool=None)
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 _ACCEPTED_BEFORE = frozenset({"accepted", "unknown", "parked"})
+# Of a row whose command met a defect and was discarded: final, although its problem is a 500.
+_GIVEN_UP = "dead"
 
 Pause = Callable[[float], Awaitable[None]]
 
@@ -133,7 +135,7 @@ def _judge(rows: Sequence[Row], results: Sequence[Any], after: float) -> Done | 
         problem: Mapping[str, Any] = result.get("problem") or {}
         if status in counts:
             counts[status] += 1
-        elif status in _ACCEPTED_BEFORE or _is_passing(problem):
+        elif status in _ACCEPTED_BEFORE or (status != _GIVEN_UP and _is_passing(problem)):
             why = problem.get("detail") or f"it is {status}, and not final"
             return Again(f"row {row.number}: {why}", after)
         else:

@@ -209,6 +209,105 @@ def status(
 
 
 @app.command()
+def verify(
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PARTITION:OFFSET:HASH",
+            help="Hash that an event must have, as an earlier `verify` printed it. Repeatable.",
+        ),
+    ] = None,
+) -> None:
+    """Make everything again from the events, and compare: chain, heads, views, outcomes.
+
+    It only reads, at one moment of the database, and may run while the
+    service does. Of each check it tells the first difference per partition.
+
+    It prints the last hash of each partition. Note them elsewhere, and give
+    them to a later `verify` as --expect: whoever owns the database can make
+    a whole new chain, and only a hash noted outside tells the difference.
+
+    Exit code 0: no difference. 1: differences. 2: wrong usage. 3: the database
+    cannot be used.
+    """
+    with refusing():
+        settings = read_settings()
+        from cli.verify import run_verify
+        from runtime.times import now_ms
+
+        raise typer.Exit(run_verify(settings.sql_url, expect or (), now_ms()))
+
+
+dead_app = typer.Typer(
+    help="Commands that met a defect: they are set aside with those that follow on the same item, "
+    "and everything else goes on.",
+    no_args_is_help=True,
+)
+app.add_typer(dead_app, name="dead")
+
+_Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of dead commands.")]
+_All = Annotated[bool, typer.Option("--all", help="Every dead command.")]
+_Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait for a worker to do it.")]
+
+
+@dead_app.command("list")
+def dead_list(
+    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+) -> None:
+    """List the dead commands, the oldest first."""
+    with refusing():
+        settings = read_settings()
+        from cli.dead import list_dead
+
+        list_dead(settings, as_json=as_json)
+
+
+@dead_app.command("show")
+def dead_show(
+    command_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the command.")],
+) -> None:
+    """Show one with its payload and the traceback of its defect."""
+    with refusing():
+        settings = read_settings()
+        from cli.dead import show_dead
+
+        show_dead(settings, command_id)
+
+
+@dead_app.command("replay")
+def dead_replay(ids: _Ids = None, everything: _All = False, wait: _Wait = 30.0) -> None:
+    """Try dead commands again, and after each the ones parked behind it, in order.
+
+    A worker does it, before newer arrivals. Exit code 0: all went through. 1: some are dead again,
+    or no worker came to it in time.
+    """
+    with refusing():
+        settings = read_settings()
+        from cli.dead import order
+
+        raise typer.Exit(
+            order(settings, "replay", ids or (), everything=everything, sure=True, wait=wait)
+        )
+
+
+@dead_app.command("discard")
+def dead_discard(
+    ids: _Ids = None,
+    everything: _All = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    wait: _Wait = 30.0,
+) -> None:
+    """Give dead commands up for good; what is parked behind them goes on."""
+    with refusing():
+        settings = read_settings()
+        from cli.dead import order
+
+        raise typer.Exit(
+            order(settings, "discard", ids or (), everything=everything, sure=yes, wait=wait)
+        )
+
+
+@app.command()
 def alive(
     max_age: Annotated[
         float, typer.Option(min=0, help="Seconds that the last sign of life may be old.")

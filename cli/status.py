@@ -35,13 +35,36 @@ def show_status(
             case [{}, *_]:
                 console.print(_table(name, cast("Sequence[Mapping[str, Any]]", value)))
             case []:
-                pass
+                console.print(f"{name}: none")
+            case {"level": _, "required": _}:
+                _show_durability(console, cast("Mapping[str, Any]", value))
             case dict():
                 facts = cast("Mapping[str, Any]", value).items()
                 line = ", ".join(f"{key} {_shown(each)}" for key, each in facts)
                 console.print(f"{name}: {line}", markup=False)
             case _:
                 console.print(f"{name}: {_shown(value)}", markup=False)
+
+
+def _show_durability(console: Console, facts: Mapping[str, Any]) -> None:
+    """Show how safely the log is kept, and in a line of its own what it lacks."""
+    shown = {
+        "AOF": "on" if facts.get("appendonly") else "off",
+        "appendfsync": _shown(facts.get("appendfsync")),
+        "eviction": _shown(facts.get("eviction")),
+        "memory": f"{_mib(facts.get('used_memory'))} of {_mib(facts.get('maxmemory'))} MiB",
+        "replicas": _shown(facts.get("replicas")),
+    }
+    line = ", ".join(f"{name} {value}" for name, value in shown.items())
+    level, required = facts["level"], facts["required"]
+    console.print(f"durability: {level} ({required} is required), {line}", markup=False)
+    if facts.get("lack"):
+        console.print(f"not enough: {facts['lack']}", markup=False, style="bold red")
+
+
+def _mib(size: object) -> str:
+    # Redis tells 0 where there is no limit.
+    return f"{size / (1 << 20):.0f}" if isinstance(size, int) and size else "-"
 
 
 def _fetch(service: Service, transport: httpx.BaseTransport | None) -> bytes:

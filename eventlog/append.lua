@@ -1,24 +1,29 @@
 -- Accept a list of commands into one partition's log: all or none, each at most once.
 --
 -- KEYS  1 head  2 log  3 bell  4 epochs  5.. one per command: where its id is remembered
--- ARGV  1 seconds the bell stays up  then per command: body, fingerprint
+-- ARGV  1 seconds the bell stays up
+--       2 why nothing new is accepted, '' while it is
+--       3 a digit per command where 2 is not '': 1 for one that is held to it
+--       4 5 the epoch and n of the last position that the caller knows was given out
+--       then per command: body, fingerprint
 -- Reply {bell was down: 1|0, {position, 0: appended | 1: known before, fingerprint}, ...}
---       {'', 2: not appended, why} for a new one that stands beside known ones and is refused
+--       {'', 2: refused by the server, why} for a new one that stands beside known ones
+--       {'', 3: refused by the caller's own 2, why} for a new one
 --
 -- An error that begins with REFUSED was raised before the first write: nothing was accepted.
 
-local FIXED = 4
+local FIXED, FIRST = 4, 5
 local count = #KEYS - FIXED
 
 local function refused(why)
   return redis.error_reply('REFUSED ' .. why)
 end
 
-if count < 1 or #ARGV ~= 1 + 2 * count then
+if count < 1 or #ARGV ~= FIRST + 2 * count then
   return refused('the script wants a body and a fingerprint per command')
 end
 for i = 1, count do
-  if ARGV[2 * i] == '' then
+  if ARGV[FIRST + 2 * i - 1] == '' then
     return refused('command ' .. i .. ' has no body')
   end
 end
@@ -49,6 +54,8 @@ for i = 1, count do
   local first = redis.call('GET', KEYS[FIXED + i])
   if first then
     known(i, first)
+  elseif ARGV[2] ~= '' and string.sub(ARGV[3], i, i) == '1' then
+    reply[i + 1] = {'', 3, ARGV[2]}
   else
     new[#new + 1] = i
   end
@@ -71,20 +78,24 @@ if type(bell) == 'table' and bell.err then
 end
 reply[1] = bell and 0 or 1
 
-if head[1] ~= run_id then
-  -- The server restarted or another took over: it may have come back without its last entries,
-  -- so positions of the old epoch are never given out again.
+local floor, floor_n = tonumber(ARGV[4]), tonumber(ARGV[5])
+if head[1] ~= run_id or epoch < floor or (epoch == floor and n < floor_n) then
+  -- The server restarted, another took over, or its data was set back under it: it may have come
+  -- back without its last entries, so positions of the old epoch are never given out again. The
+  -- caller's knowledge counts as well, for a clock may be set back together with the data.
   if head[2] then
     redis.call('HSET', KEYS[4], head[2], head[3])
   end
   local time = redis.call('TIME')
-  epoch = math.max(epoch + 1, tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
+  local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  epoch = math.max(epoch + 1, floor + 1, now)
   n = 0
   redis.call('HSET', KEYS[1], 'run_id', run_id, 'epoch', string.format('%.0f', epoch), 'n', '0')
 end
 
 for _, i in ipairs(new) do
-  local id, body, fingerprint = KEYS[FIXED + i], ARGV[2 * i], ARGV[2 * i + 1]
+  local id = KEYS[FIXED + i]
+  local body, fingerprint = ARGV[FIRST + 2 * i - 1], ARGV[FIRST + 2 * i]
   -- Asked again: the same id may stand twice in one call.
   local first = redis.call('GET', id)
   if first then

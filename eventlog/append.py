@@ -35,18 +35,24 @@ _BEFORE_ANY_WRITE = (
 )
 # How the script says what became of a command.
 _KNOWN = 1
-_NOT_APPENDED = 2
+_REFUSED_BY_SERVER = 2
+_REFUSED_BY_US = 3
 
 _WORTH_ANOTHER_TRY = (BusyLoadingError, ClusterDownError, MasterDownError, NoScriptError)
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A command on its way to the log: its id, its encoded envelope, its payload's fingerprint."""
+    """A command on its way to the log: its id, its encoded envelope, its payload's fingerprint.
+
+    `promises` is false for what nobody is promised anything about, such as a question: it goes on
+    the log even while no command is accepted.
+    """
 
     id: str
     body: bytes
     fingerprint: str
+    promises: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +94,18 @@ def load_script() -> Script:
     return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
-def evalsha(script: Script, partition: int, submissions: Sequence[Submission]) -> tuple[Any, ...]:
-    """Make the command that appends to one partition, as the words to send."""
+def evalsha(
+    script: Script,
+    partition: int,
+    submissions: Sequence[Submission],
+    closed: str | None = None,
+    floor: Position | None = None,
+) -> tuple[Any, ...]:
+    """Make the command that appends to one partition, as the words to send.
+
+    `closed` is the reason not to accept anything new, if there is one; `floor` is the last position
+    of the partition that the caller knows was given out: nothing is put at it or before it.
+    """
     names = [
         keys.head(partition),
         keys.log(partition),
@@ -97,7 +113,9 @@ def evalsha(script: Script, partition: int, submissions: Sequence[Submission]) -
         keys.epochs(partition),
         *(keys.command(partition, each.id) for each in submissions),
     ]
-    arguments: list[Any] = [BELL_SECONDS]
+    held = "".join("1" if each.promises else "0" for each in submissions) if closed else ""
+    known = (0, 0) if floor is None else (floor.epoch, floor.n)
+    arguments: list[Any] = [BELL_SECONDS, closed or "", held, *known]
     for each in submissions:
         arguments += (each.body, each.fingerprint)
     return ("EVALSHA", script.sha, len(names), *names, *arguments)
@@ -107,8 +125,10 @@ def read_reply(partition: int, reply: Sequence[Any]) -> tuple[bool, list[Verdict
     """Return whether the bell has to be rung, and what became of each command, in their order."""
     verdicts: list[Verdict] = []
     for position, how, text in reply[1:]:
-        if how == _NOT_APPENDED:
+        if how == _REFUSED_BY_SERVER:
             verdicts.append(NotAppended(f"the log refused: {text.decode()}"))
+        elif how == _REFUSED_BY_US:
+            verdicts.append(NotAppended(text.decode()))
         else:
             where = Position.from_stream_id(partition, position.decode())
             verdicts.append(Appended(where, how == _KNOWN, text.decode()))

@@ -6,30 +6,18 @@ same command ids, until it is five seconds old.
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Self, cast
+from collections.abc import Callable, Sequence
+from typing import Self
 
 import structlog
 from redis.asyncio import ConnectionPool
-from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, RedisError, ResponseError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from eventlog.append import (
-    NotAppended,
-    Script,
-    Submission,
-    Unknown,
-    Verdict,
-    evalsha,
-    is_certain,
-    is_demoted,
-    is_passing,
-    load_script,
-    read_reply,
-)
+from eventlog.append import NotAppended, Submission, Unknown, Verdict
+from eventlog.chunks import Chunk, Turn, chunks_of
+from eventlog.losses import Losses
+from eventlog.replicas import Replicas
+from eventlog.sender import Sender
+from runtime.failpoints import Reach, nowhere
 
 GIVE_UP_AFTER = 5.0
 CHUNK = 256
@@ -38,42 +26,20 @@ _TURN = 1024
 _WAITING_LIMIT = 50_000
 _PAUSE = 0.02
 
-_LOST = (RedisConnectionError, RedisTimeoutError, OSError, asyncio.TimeoutError)
-
 log = structlog.get_logger()
 
 
-@dataclass(slots=True, eq=False)
-class _Chunk:
-    """Some commands of one request for one partition; `maybe_sent` once their fate is not ours.
-
-    `why` tells what stood in the way so far.
-    """
-
-    partition: int
-    submissions: Sequence[Submission]
-    deadline: float
-    verdicts: asyncio.Future[list[Verdict]] = field(repr=False)
-    maybe_sent: bool = False
-    why: str = "the log did not answer"
-
-    def settle(self, verdicts: list[Verdict]) -> None:
-        if not self.verdicts.done():
-            self.verdicts.set_result(verdicts)
-
-    def give_up(self, why: str) -> None:
-        verdict = Unknown(why) if self.maybe_sent else NotAppended(why)
-        self.settle([verdict] * len(self.submissions))
-
-
-_Turn = dict[int, list[_Chunk]]
+def always_open() -> None:
+    """Accept, whatever comes."""
 
 
 class Batcher:
     """The only writer to the log in an API process.
 
     `ring` is called, in the event loop, with the partitions whose bell was down. What has no
-    certain answer after `give_up_after` seconds is given up.
+    certain answer after `give_up_after` seconds is given up. `gate` gives the reason for which
+    nothing new is accepted, if there is one; `losses` remembers what was acknowledged; `replicas`,
+    where there are any to wait for, must have a command before it is.
     """
 
     def __init__(
@@ -81,17 +47,19 @@ class Batcher:
         pool: ConnectionPool,
         ring: Callable[[set[int]], None],
         give_up_after: float = GIVE_UP_AFTER,
+        *,
+        gate: Callable[[], str | None] = always_open,
+        losses: Losses | None = None,
+        replicas: Replicas | None = None,
+        reach: Reach = nowhere,
     ) -> None:
-        self._pool = pool
-        self._ring = ring
+        self._sender = Sender(pool, ring, gate, losses or Losses(), replicas, reach)
         self._give_up_after = give_up_after
-        self._script: Script = load_script()
-        self._waiting: dict[int, deque[_Chunk]] = defaultdict(deque)
+        self._waiting: dict[int, deque[Chunk]] = defaultdict(deque)
         self._waiting_commands = 0
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._connection: AbstractConnection | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -104,8 +72,7 @@ class Batcher:
             await self._idle.wait()
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self._connection is not None:
-            await self._connection.disconnect()
+        await self._sender.disconnect()
 
     async def append(self, partition: int, submissions: Sequence[Submission]) -> list[Verdict]:
         """Append in order and return a verdict for each; later ones wait for the earlier.
@@ -128,7 +95,7 @@ class Batcher:
         if self._waiting_commands > _WAITING_LIMIT:
             return [NotAppended("too many commands wait to be written")] * len(chunk)
         loop = asyncio.get_running_loop()
-        pending = _Chunk(partition, chunk, loop.time() + self._give_up_after, loop.create_future())
+        pending = Chunk(partition, chunk, loop.time() + self._give_up_after, loop.create_future())
         self._waiting[partition].append(pending)
         self._waiting_commands += len(chunk)
         self._idle.clear()
@@ -144,25 +111,25 @@ class Batcher:
             self._arrived.clear()
             while turn := self._take_turn():
                 try:
-                    await self._attempt(turn)
+                    await self._sender.attempt(turn)
                 except Exception as error:
                     # A defect of ours must not leave requests waiting for ever.
                     log.exception("append failed")
-                    for chunk in _chunks(turn):
+                    for chunk in chunks_of(turn):
                         chunk.give_up(f"{type(error).__name__}: {error}")
                     turn.clear()
-                    await self._disconnect()
+                    await self._sender.disconnect()
                 if turn:
                     self._put_back(turn)
                     await asyncio.sleep(_PAUSE)
             self._idle.set()
 
-    def _take_turn(self) -> _Turn:
+    def _take_turn(self) -> Turn:
         """Take what waits, in order, up to the limit per partition; give up what is too old."""
         now = asyncio.get_running_loop().time()
-        turn: _Turn = {}
+        turn: Turn = {}
         for partition, waiting in list(self._waiting.items()):
-            taken: list[_Chunk] = []
+            taken: list[Chunk] = []
             commands = 0
             while waiting and (not taken or commands + len(waiting[0].submissions) <= _TURN):
                 chunk = waiting.popleft()
@@ -177,115 +144,7 @@ class Batcher:
                 del self._waiting[partition]
         return turn
 
-    def _put_back(self, turn: _Turn) -> None:
+    def _put_back(self, turn: Turn) -> None:
         """Let what has no certain answer go first in its partition's next turn."""
         for partition, chunks in turn.items():
             self._waiting[partition].extendleft(reversed(chunks))
-
-    async def _attempt(self, turn: _Turn) -> None:
-        """Send a turn once, and take out of it what is settled by that."""
-        try:
-            connection = await self._connect()
-        except (*_LOST, RedisError) as error:
-            await self._disconnect()
-            for chunk in _chunks(turn):
-                chunk.why = f"the log is not to be reached: {error}"
-            return
-        try:
-            await self._send(connection, turn)
-        except _LOST as error:
-            await self._disconnect()
-            for chunk in _chunks(turn):
-                chunk.why = f"the log's answer did not come: {error}"
-
-    async def _send(self, connection: AbstractConnection, turn: _Turn) -> None:
-        """Send all partitions' appends at once and read their answers."""
-        order = list(turn)
-        calls = [
-            evalsha(
-                self._script,
-                partition,
-                [each for chunk in turn[partition] for each in chunk.submissions],
-            )
-            for partition in order
-        ]
-        sent_before = {chunk: chunk.maybe_sent for chunk in _chunks(turn)}
-        for chunk in sent_before:
-            chunk.maybe_sent = True
-        await connection.send_packed_command(connection.pack_commands(calls))
-        bells: set[int] = set()
-        errors: list[ResponseError] = []
-        try:
-            for partition in order:
-                try:
-                    reply = await _answer(connection)
-                except ResponseError as error:
-                    errors.append(error)
-                    _take_error(partition, turn, error, sent_before)
-                else:
-                    if _take_reply(partition, turn.pop(partition), reply):
-                        bells.add(partition)
-        finally:
-            if bells:
-                self._ring(bells)
-        if any(is_demoted(error) for error in errors):
-            await self._disconnect()
-        elif any(isinstance(error, NoScriptError) for error in errors):
-            await self._load_script(connection)
-
-    async def _connect(self) -> AbstractConnection:
-        if self._connection is None:
-            connection = self._pool.make_connection()
-            self._connection = connection
-            await connection.connect()
-            await self._load_script(connection)
-        return self._connection
-
-    async def _load_script(self, connection: AbstractConnection) -> None:
-        await connection.send_command("SCRIPT", "LOAD", self._script.text)
-        await connection.read_response()
-
-    async def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.disconnect(nowait=True)
-
-
-def _chunks(turn: _Turn) -> list[_Chunk]:
-    return [chunk for chunks in turn.values() for chunk in chunks]
-
-
-def _take_reply(partition: int, chunks: list[_Chunk], reply: Any) -> bool:
-    """Settle a partition's chunks, and say whether its bell was down."""
-    rings, verdicts = read_reply(partition, reply)
-    start = 0
-    for chunk in chunks:
-        end = start + len(chunk.submissions)
-        chunk.settle(verdicts[start:end])
-        start = end
-    return rings
-
-
-def _take_error(
-    partition: int, turn: _Turn, error: ResponseError, sent_before: Mapping[_Chunk, bool]
-) -> None:
-    """Settle a certain refusal; leave what is uncertain, or only passing, to be sent again."""
-    certain = is_certain(error)
-    if not certain:
-        log.error("append unanswered", partition=partition, error=str(error))
-    left: list[_Chunk] = []
-    for chunk in turn.pop(partition):
-        chunk.why = f"the log refused: {error}"
-        if certain:
-            # This time it was not written; what an earlier time may have done stays open.
-            chunk.maybe_sent = sent_before[chunk]
-        if certain and not chunk.maybe_sent and not is_passing(error):
-            chunk.give_up(chunk.why)
-        else:
-            left.append(chunk)
-    if left:
-        turn[partition] = left
-
-
-async def _answer(connection: AbstractConnection) -> Any:
-    return cast("Any", await connection.read_response())

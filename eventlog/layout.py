@@ -16,8 +16,11 @@ def claim(redis: "Redis", count: int) -> None:
 
     Raises PartitionMismatch where the log was laid out for another number.
     """
-    redis.set(keys.PARTITION_COUNT, count, nx=True)
     stored = stored_count(redis)
+    if stored is None:
+        # Not asked where it is known: a full server takes no write, and is there to be drained.
+        redis.set(keys.PARTITION_COUNT, count, nx=True)
+        stored = stored_count(redis)
     if stored != count:
         raise PartitionMismatch(
             f"the log has {stored} partitions and this process is told {count}: "

@@ -10,6 +10,10 @@ from redis import Redis
 from eventlog import keys
 from runtime.positions import Position
 
+# Beyond this part of its memory the log keeps nothing that is applied; the command API goes on
+# accepting until somewhat later.
+_SCARCE = 0.75
+
 
 @dataclass(frozen=True, slots=True)
 class Sight:
@@ -43,18 +47,24 @@ class Lookout:
     def __init__(self, redis: "Redis", partitions: int) -> None:
         self._redis = redis
         self._partitions = partitions
+        self.scarce = False
         script = Path(__file__).with_name("fence.lua").read_text("utf-8")
         self._fence = redis.register_script(script)
 
     def look(self) -> list[Sight]:
-        """Look at every partition, in two round trips at most."""
+        """Look at every partition, in two round trips at most; `scarce` then says whether the
+        server is short of memory.
+        """
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.info("server")
+            pipeline.info("memory")
             for partition in range(self._partitions):
                 pipeline.hmget(keys.head(partition), ["run_id", "epoch", "n"])
                 pipeline.get(keys.done(partition))
                 pipeline.zrange(keys.lost(partition), 0, -1, withscores=True)
-            server, *answers = pipeline.execute()
+            server, memory, *answers = pipeline.execute()
+        limit = int(memory.get("maxmemory", 0))
+        self.scarce = limit > 0 and int(memory["used_memory"]) > _SCARCE * limit
         run_id = str(server["run_id"]).encode()
         sights: list[Sight] = []
         for partition in range(self._partitions):

@@ -18,6 +18,7 @@ from runtime.positions import Position
 # our own repeats, and for a key of a client's, whose other payload has to be refused, a day.
 REMEMBER_SECONDS = 600
 REMEMBER_KEY_SECONDS = 86_400
+_REMEMBER_SCARCELY = 60
 # Log entries are kept this long behind the checkpoint: a database that was set back finds them.
 KEEP_MS = 15 * 60 * 1000
 _MARK_EVERY_MS = 1000
@@ -47,14 +48,12 @@ class LogEntry:
 @dataclass(frozen=True, slots=True)
 class Begun:
     """How many times a batch was begun, this time included; `alone` where one of its commands was
-    begun by itself and has not come to its end.
+    begun by itself and has not come to its end; `done` is how far the commits were tidied up after.
     """
 
     times: int
     alone: bool
-
-
-FIRST_TIME = Begun(1, alone=False)
+    done: Position
 
 
 class LogReader:
@@ -65,6 +64,9 @@ class LogReader:
         self._begin = redis.register_script(_script("begin.lua"))
         self._begin_alone = redis.register_script(_BEGIN_ALONE)
         self._marked_at: dict[int, int] = {}
+        self._trimmed_at: dict[int, int] = {}
+        # Set while the server is short of memory: what is applied leaves the log at once.
+        self.scarce = False
 
     def begin(self, checkpoint: Position) -> Begun:
         """Begin to read what follows the position, and say what became of that before.
@@ -72,11 +74,13 @@ class LogReader:
         From now on an append to the partition rings; so this comes before reading it.
         """
         partition = checkpoint.partition
-        names = [keys.bell, keys.head, keys.log, keys.begun, keys.alone]
+        names = [keys.bell, keys.head, keys.log, keys.begun, keys.alone, keys.done]
         answer: Any = self._begin([name(partition) for name in names], [checkpoint.stream_id])
-        times, alone = int(answer[0]), answer[1].decode()
-        unfinished = alone and Position.from_stream_id(partition, alone) > checkpoint
-        return Begun(times, alone=bool(times and unfinished))
+        times = int(answer[0])
+        alone, done = (
+            Position.from_stream_id(partition, each.decode() or "0-0") for each in answer[1:]
+        )
+        return Begun(times, times > 0 and alone > checkpoint, done)
 
     def begin_alone(self, position: Position) -> int:
         """Mark that a command is begun by itself, and say how many times it was."""
@@ -116,14 +120,17 @@ class LogReader:
 
         `remembered` says for each command id for how many seconds more it is known.
 
-        A full server takes no marks. Then what is applied leaves the log at once: room for new
-        commands matters more than the entries kept for a database that is set back.
+        A full server takes no marks. Then, and where memory is scarce, what is applied leaves the
+        log at once: room for new commands matters more than the entries kept for a database that
+        is set back.
         """
         partition = upto.partition
         with self._redis.pipeline(transaction=False) as pipeline:
             notices.publish(pipeline, told)
             for command_id, seconds in remembered.items():
-                pipeline.expire(keys.command(partition, command_id), seconds)
+                # What is forgotten here the outcome in SQL still knows.
+                kept = min(seconds, _REMEMBER_SCARCELY) if self.scarce else seconds
+                pipeline.expire(keys.command(partition, command_id), kept)
             # A clock that was set back must not keep marks from being made.
             if not 0 <= now - self._marked_at.get(partition, 0) < _MARK_EVERY_MS:
                 pipeline.zadd(keys.marks(partition), {upto.stream_id: now})
@@ -131,11 +138,24 @@ class LogReader:
             pipeline.set(keys.done(partition), upto.stream_id)
             answers = pipeline.execute(raise_on_error=False)
         errors = [each for each in answers if isinstance(each, RedisError)]
-        if any(isinstance(each, OutOfMemoryError) for each in errors):
+        full = any(isinstance(each, OutOfMemoryError) for each in errors)
+        if full:
             log.warning("redis is full: applied commands are trimmed at once", partition=partition)
-            self._redis.xtrim(keys.log(partition), minid=upto.stream_id, approximate=False)
-        elif errors:
+        if full or self.scarce:
+            self.trim_at_once(upto)
+        if errors and not full:
             raise errors[0]
+
+    def may_trim(self, partition: int, now: int) -> bool:
+        """Say whether trimming is worth a round trip: not after every batch."""
+        if 0 <= now - self._trimmed_at.get(partition, 0) < _MARK_EVERY_MS:
+            return False
+        self._trimmed_at[partition] = now
+        return True
+
+    def trim_at_once(self, upto: Position) -> None:
+        """Forget log entries up to a position that is applied and told, but not that one."""
+        self._redis.xtrim(keys.log(upto.partition), minid=upto.stream_id, approximate=False)
 
     def trim(self, partition: int, now: int) -> None:
         """Forget log entries that were applied longer ago than they are kept."""

@@ -37,6 +37,11 @@ class Ring:
         if first:
             self.enqueue(DRAIN)
 
+    def press(self) -> None:
+        """Wake a worker, unless one was woken and has not answered yet."""
+        if self._redis.set(keys.RUNG, "1", nx=True, ex=_RUNG_SECONDS):
+            self.enqueue(DRAIN)
+
     def enqueue(self, function: str) -> None:
         """Enqueue a job under a random id; it carries no data."""
         self._queue.enqueue(

@@ -46,17 +46,21 @@ def sign_off(redis: "Redis", name: str, now: int) -> None:
 
 
 def read(found: dict[bytes, bytes]) -> list[Report]:
-    """Read the hash of all workers as Redis answers it."""
-    reports: list[Report] = []
-    for name, text in sorted(found.items()):
+    """Read the hash of all workers as Redis answers it; what is no report is left out."""
+    reports = [_read(name, text) for name, text in sorted(found.items())]
+    return [each for each in reports if each is not None]
+
+
+def _read(name: bytes, text: bytes) -> Report | None:
+    try:
         document = orjson.loads(text)
-        reports.append(
-            Report(
-                name.decode(),
-                document["state"],
-                document["why"],
-                document["since"],
-                document["seen"],
-            )
+        return Report(
+            name.decode(errors="replace"),
+            document["state"],
+            document["why"],
+            int(document["since"]),
+            int(document["seen"]),
         )
-    return reports
+    except (ValueError, KeyError, TypeError):
+        # Of another release, or of somebody else.
+        return None

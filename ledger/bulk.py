@@ -3,7 +3,7 @@ over all rows on SQLite.
 """
 
 from collections.abc import Mapping, Sequence
-from operator import itemgetter
+from functools import cache
 from typing import Any
 
 import orjson
@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Select,
     Table,
     Text,
     any_,
@@ -21,42 +22,26 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql import ClauseElement
+
+from ledger.prepared import Prepared
+
+# The parameter that holds all rows on PostgreSQL.
+_DOCUMENT = "document"
 
 Row = Mapping[str, Any]
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert rows that must be new; a row that is there already is an error."""
-    if not rows:
-        return
-    if connection.dialect.name == "sqlite":
-        _run_over(connection, sqlite.insert(table), rows)
-    else:
-        names, source, document = _from_json(table, rows)
-        connection.execute(
-            postgresql.insert(table).from_select(names, source), {"document": document}
-        )
+    if rows:
+        _write(connection, _inserting(table, tuple(rows[0])), rows)
 
 
 def upsert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert rows or overwrite those with the same primary key; keys must differ among the rows."""
-    if not rows:
-        return
-    key = [column.name for column in table.primary_key]
-    if connection.dialect.name == "sqlite":
-        insert = sqlite.insert(table)
-        overwrite = {each: insert.excluded[each] for each in rows[0] if each not in key}
-        _run_over(
-            connection, insert.on_conflict_do_update(index_elements=key, set_=overwrite), rows
-        )
-    else:
-        names, source, document = _from_json(table, rows)
-        statement = postgresql.insert(table).from_select(names, source)
-        changed = {each: statement.excluded[each] for each in names if each not in key}
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=key, set_=changed),
-            {"document": document},
-        )
+    if rows:
+        _write(connection, _upserting(table, tuple(rows[0])), rows)
 
 
 def among(
@@ -69,22 +54,45 @@ def among(
     return column == any_(literal(list(values), postgresql.ARRAY(Text)))
 
 
-def _from_json(table: Table, rows: Sequence[Row]) -> tuple[list[str], Any, str]:
-    names = list(rows[0])
+def _write(connection: Connection, statement: Prepared, rows: Sequence[Row]) -> None:
+    """Write rows whose members all have the same names."""
+    if connection.dialect.name == "sqlite":
+        statement.run_over(connection, rows)
+    else:
+        statement.run(connection, {_DOCUMENT: orjson.dumps(list(rows)).decode()})
+
+
+@cache
+def _inserting(table: Table, names: tuple[str, ...]) -> Prepared:
+    def build(dialect_name: str) -> ClauseElement:
+        if dialect_name == "sqlite":
+            return sqlite.insert(table).values({name: bindparam(name) for name in names})
+        return postgresql.insert(table).from_select(names, _from_json(table, names))
+
+    return Prepared(build)
+
+
+@cache
+def _upserting(table: Table, names: tuple[str, ...]) -> Prepared:
+    key = [column.name for column in table.primary_key]
+
+    def build(dialect_name: str) -> ClauseElement:
+        if dialect_name == "sqlite":
+            insert = sqlite.insert(table)
+            overwrite = {each: insert.excluded[each] for each in names if each not in key}
+            valued = insert.values({name: bindparam(name) for name in names})
+            return valued.on_conflict_do_update(index_elements=key, set_=overwrite)
+        from_rows = postgresql.insert(table).from_select(names, _from_json(table, names))
+        changed = {each: from_rows.excluded[each] for each in names if each not in key}
+        return from_rows.on_conflict_do_update(index_elements=key, set_=changed)
+
+    return Prepared(build)
+
+
+def _from_json(table: Table, names: Sequence[str]) -> Select[Any]:
     source = (
-        func.json_to_recordset(cast(bindparam("document", type_=Text), postgresql.JSON))
+        func.json_to_recordset(cast(bindparam(_DOCUMENT, type_=Text), postgresql.JSON))
         .table_valued(*(Column(name, table.c[name].type) for name in names))
         .render_derived(name="rows", with_types=True)
     )
-    return names, select(*(source.c[name] for name in names)), orjson.dumps(list(rows)).decode()
-
-
-def _run_over(connection: Connection, insert: sqlite.Insert, rows: Sequence[Row]) -> None:
-    """Prepare once and run over all rows, whose members all have the same names in the same order.
-
-    The driver takes plain values of our columns as they are: going through SQLAlchemy's parameters
-    row by row would cost as much as the insert.
-    """
-    compiled = insert.compile(dialect=connection.dialect, column_keys=list(rows[0]))
-    values = itemgetter(*(compiled.positiontup or ()))
-    connection.exec_driver_sql(str(compiled), [values(row) for row in rows])
+    return select(*(source.c[name] for name in names))

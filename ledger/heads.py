@@ -8,8 +8,9 @@ from sqlalchemy import Connection, RowMapping, bindparam, func, select
 
 from domain.evolve import fold
 from domain.item import Item
-from ledger.bulk import among, upsert_rows
+from ledger.bulk import upsert_rows
 from ledger.codec import decode
+from ledger.prepared import Prepared, among, listed
 from ledger.tables import events, heads
 
 _last_of_each_type = (
@@ -26,10 +27,12 @@ _DECIDING = (
     .order_by(events.c.version)
 )
 
+_LOAD = Prepared(lambda dialect: select(heads).where(among(dialect, heads.c.item_id, "ids")))
+
 
 def load(connection: Connection, item_ids: Sequence[str]) -> dict[str, Item]:
     """Load the heads of those items that exist."""
-    found = connection.execute(select(heads).where(among(connection, heads.c.item_id, item_ids)))
+    found = _LOAD.run(connection, {"ids": listed(connection, item_ids)})
     return {row["item_id"]: _item(row) for row in found.mappings()}
 
 

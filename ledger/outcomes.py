@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, RowMapping, delete, select
 
 from domain.outcomes import Outcome
-from ledger.bulk import among, insert_rows
+from ledger.bulk import insert_rows
+from ledger.prepared import Prepared, among, listed
 from ledger.tables import outcomes
 from runtime.positions import Position
 
@@ -20,12 +21,15 @@ class KeptOutcome:
     completed_at: int
 
 
+_FIND = Prepared(
+    lambda dialect: select(outcomes).where(among(dialect, outcomes.c.command_id, "ids"))
+)
+
+
 def find(connection: Connection, command_ids: Sequence[str]) -> dict[str, KeptOutcome]:
     if not command_ids:
         return {}
-    found = connection.execute(
-        select(outcomes).where(among(connection, outcomes.c.command_id, command_ids))
-    )
+    found = _FIND.run(connection, {"ids": listed(connection, command_ids)})
     return {row["command_id"]: _kept(row) for row in found.mappings()}
 
 

@@ -1,15 +1,41 @@
 """A partition's row: the lock of its writer, and how far the ledger has taken it."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, select, text, update
+from sqlalchemy import Connection, Engine, RowMapping, Select, bindparam, select, text, update
 
 from ledger.bulk import insert_rows
 from ledger.chain import GENESIS
+from ledger.engines import single_reads
+from ledger.prepared import Prepared
 from ledger.tables import facts, partitions
 from runtime.positions import PartitionMismatch, Position
 
 _PARTITION_COUNT = "partitions"
+_MOVED = ("epoch", "n", "offset", "recorded_at", "hash", "quarantined", "detached")
+
+
+def _one(_: str) -> Select[Any]:
+    return select(partitions).where(partitions.c.partition == bindparam("which"))
+
+
+def _locked(dialect_name: str) -> Select[Any]:
+    statement = _one(dialect_name)
+    if dialect_name == "postgresql":
+        return statement.with_for_update(skip_locked=True)
+    return statement
+
+
+_READ = Prepared(_one)
+_LOCK = Prepared(_locked)
+_MOVE = Prepared(
+    lambda _: (
+        update(partitions)
+        .where(partitions.c.partition == bindparam("which"))
+        .values({name: bindparam(name) for name in _MOVED})
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,41 +56,35 @@ class Checkpoint:
 
 def lock(connection: Connection, partition: int) -> Checkpoint | None:
     """Take the partition for this transaction; `None` where another writer has it."""
-    statement = select(partitions).where(partitions.c.partition == partition)
-    if connection.dialect.name == "postgresql":
-        statement = statement.with_for_update(skip_locked=True)
-    row = connection.execute(statement).mappings().one_or_none()
+    row = _LOCK.run(connection, {"which": partition}).mappings().one_or_none()
     return None if row is None else _checkpoint(row)
 
 
 def read(engine: Engine, partition: int) -> Checkpoint:
-    with engine.connect() as connection:
-        statement = select(partitions).where(partitions.c.partition == partition)
-        return _checkpoint(connection.execute(statement).mappings().one())
+    with single_reads(engine).connect() as connection:
+        return _checkpoint(_READ.run(connection, {"which": partition}).mappings().one())
 
 
 def read_all(engine: Engine) -> dict[int, Checkpoint]:
-    with engine.connect() as connection:
+    with single_reads(engine).connect() as connection:
         rows = connection.execute(select(partitions)).mappings()
         return {row["partition"]: _checkpoint(row) for row in rows}
 
 
 def move(connection: Connection, checkpoint: Checkpoint) -> None:
     """Move the checkpoint forward, in the transaction that writes what it covers."""
-    connection.execute(
-        update(partitions)
-        .where(partitions.c.partition == checkpoint.position.partition)
-        .values(
-            {
-                "epoch": checkpoint.position.epoch,
-                "n": checkpoint.position.n,
-                "offset": checkpoint.offset,
-                "recorded_at": checkpoint.recorded_at,
-                "hash": checkpoint.hash,
-                "quarantined": checkpoint.quarantined,
-                "detached": ",".join(sorted(checkpoint.detached)),
-            }
-        )
+    _MOVE.run(
+        connection,
+        {
+            "which": checkpoint.position.partition,
+            "epoch": checkpoint.position.epoch,
+            "n": checkpoint.position.n,
+            "offset": checkpoint.offset,
+            "recorded_at": checkpoint.recorded_at,
+            "hash": checkpoint.hash,
+            "quarantined": checkpoint.quarantined,
+            "detached": ",".join(sorted(checkpoint.detached)),
+        },
     )
 
 

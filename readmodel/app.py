@@ -1,10 +1,13 @@
 """The Flask application of the query API: its routes, wired to what they need."""
 
+from collections.abc import Callable
+
 import structlog
 from flask import Flask, Response, request
 from sqlalchemy import Engine
 
 from eventlog.inspect import LogInspector
+from ledger.engines import single_reads
 from readmodel import params
 from readmodel.answers import Answer, answer
 from readmodel.commands import CommandRoutes
@@ -14,19 +17,29 @@ from readmodel.openapi import openapi
 from readmodel.problems import problem_page, register_problems
 from readmodel.status import StatusRoutes
 from runtime.settings import Settings
+from runtime.times import now_ms
 
 
-def create_app(settings: Settings, engine: Engine, inspector: LogInspector) -> Flask:
-    """Build the application over a reading engine and a look at the log."""
+def create_app(
+    settings: Settings,
+    engine: Engine,
+    inspector: LogInspector,
+    clock: Callable[[], int] = now_ms,
+) -> Flask:
+    """Build the application over a reading engine and a look at the log; `clock` gives
+    milliseconds.
+    """
     app = Flask("readmodel", static_folder=None, template_folder=None)
     app.response_class = Answer
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     public_url = settings.public_query_url
-    reads = _single_reads(engine)
+    reads = single_reads(engine)
     items = ItemRoutes(reads, Cursors(settings.cursor_secret), public_url)
     commands = CommandRoutes(reads, inspector, public_url, settings.public_command_url)
-    status = StatusRoutes(engine, inspector)
+    status = StatusRoutes(
+        engine, inspector, clock, settings.least_durability, settings.wait_replicas
+    )
     description = openapi(public_url)
 
     def openapi_document() -> Response:
@@ -47,10 +60,3 @@ def create_app(settings: Settings, engine: Engine, inspector: LogInspector) -> F
         app.add_url_rule(path, path, view, methods=["GET"], provide_automatic_options=False)
     register_problems(app, public_url, structlog.get_logger("readmodel"))
     return app
-
-
-def _single_reads(engine: Engine) -> Engine:
-    """Spare PostgreSQL the transaction around a single select: two round trips of three."""
-    if engine.dialect.name == "postgresql":
-        return engine.execution_options(isolation_level="AUTOCOMMIT")
-    return engine

@@ -9,12 +9,14 @@ from flask import Response, request
 from sqlalchemy import Connection, Engine, Row, bindparam, select
 
 from eventlog.inspect import LogInspector
-from ledger import heads
+from ledger import heads, quarantine
+from ledger.quarantine import Quarantined
 from ledger.tables import outcomes
 from readmodel import params
 from readmodel.answers import REVALIDATE, answer
-from readmodel.problem_codes import COMMAND_NOT_FOUND, title_of
+from readmodel.problem_codes import COMMAND_LOST, COMMAND_NOT_FOUND, title_of
 from readmodel.problems import RETRY_AFTER, Trouble, problem
+from readmodel.tokens import is_lost
 from readmodel.views import items
 from runtime.positions import MalformedToken, Position
 from runtime.problems import PROBLEM_JSON, Problem
@@ -23,6 +25,7 @@ from runtime.times import rfc3339
 # Ids are given out by the command API; nothing else has to be looked for.
 _COMMAND_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
 _CREATED, _NO_CONTENT = 201, 204
+_LOST = "the log lost this command after it was accepted, and it was never applied; send it again"
 
 _OUTCOME = select(outcomes).where(outcomes.c.command_id == bindparam("command_id"))
 
@@ -51,9 +54,54 @@ class CommandRoutes:
             return self._accepted(command_id, position)
         # Between the two looks it may have been applied and forgotten by the log.
         final = self._final(command_id)
-        if final is None:
-            raise _not_found(command_id)
-        return final
+        if final is not None:
+            return final
+        if position is not None and self._is_lost(position):
+            return self._lost(command_id, position)
+        raise _not_found(command_id)
+
+    def _is_lost(self, position: Position) -> bool:
+        with self._reads.connect() as connection:
+            if is_lost(connection, position):
+                return True
+        return self._inspector.has_lost(position)
+
+    def _lost(self, command_id: str, position: Position) -> Response:
+        lost = Problem(COMMAND_LOST.status, COMMAND_LOST.code, COMMAND_LOST.title, _LOST)
+        outcome = _answered(
+            COMMAND_LOST.status, {"Content-Type": PROBLEM_JSON}, lost.document(self._query_url)
+        )
+        link = f"{self._query_url}/commands/{command_id}?token={position.token}"
+        return answer(
+            orjson.dumps(
+                {
+                    "command_id": command_id,
+                    "status": "lost",
+                    "outcome": outcome,
+                    "token": position.token,
+                    "links": {"command": link},
+                }
+            )
+        )
+
+    def _set_aside(self, found: Quarantined) -> Response:
+        token = found.position.token
+        links = {"command": f"{self._query_url}/commands/{found.command_id}?token={token}"}
+        if found.item_id is not None:
+            links["item"] = self._item_url(found.item_id)
+        return answer(
+            orjson.dumps(
+                {
+                    "command_id": found.command_id,
+                    "item_id": found.item_id,
+                    "status": found.state,
+                    "since": rfc3339(found.since),
+                    "token": token,
+                    "links": links,
+                }
+            ),
+            {**REVALIDATE, **RETRY_AFTER},
+        )
 
     def _accepted(self, command_id: str, position: Position | None) -> Response:
         members: dict[str, Any] = {"command_id": command_id, "status": "accepted"}
@@ -68,7 +116,8 @@ class CommandRoutes:
         with self._reads.connect() as connection:
             row = connection.execute(_OUTCOME, {"command_id": command_id}).one_or_none()
             if row is None:
-                return None
+                found = quarantine.find(connection, command_id)
+                return None if found is None else self._set_aside(found)
             token = Position(row.partition, row.epoch, row.n).token
             outcome = self._outcome(connection, row, token)
         return answer(

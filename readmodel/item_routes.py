@@ -15,6 +15,7 @@ from readmodel import params
 from readmodel.answers import REVALIDATE, answer
 from readmodel.cursors import BadCursor, Cursors
 from readmodel.problems import Trouble
+from readmodel.tokens import refuse_lost
 from readmodel.views import history as history_view
 from readmodel.views import items as items_view
 from readmodel.views.items import Filter, Sort, SortField
@@ -53,6 +54,7 @@ class ItemRoutes:
         after = self._place(given.get("cursor"), *binding)
         limit: int = given.get("limit", params.DEFAULT_PAGE)
         with self._reads.connect() as connection:
+            refuse_lost(connection)
             page = items_view.page(connection, chosen, sort, limit, after)
         following = None if page.last is None else self._cursors.write(page.last, *binding)
         joined = ",".join(page.bodies)
@@ -65,6 +67,7 @@ class ItemRoutes:
         params.read(request.args, {})
         known = _known(item_id)
         with self._reads.connect() as connection:
+            refuse_lost(connection)
             found = items_view.find(connection, known)
         if found is None:
             raise _never_seen(item_id)
@@ -84,6 +87,7 @@ class ItemRoutes:
         before = self._place(given.get("cursor"), *binding)
         limit: int = given.get("limit", params.DEFAULT_PAGE)
         with self._reads.connect() as connection:
+            refuse_lost(connection)
             page = history_view.history(connection, known, limit, before)
         if page is None:
             raise _never_seen(item_id)

@@ -34,6 +34,27 @@ _EVENT = {
     "recorded_at": _AT,
     "effective_at": _AT,
 }
+_DURABILITY = {
+    "level": "fsync",
+    "required": "fsync",
+    "lack": None,
+    "appendonly": True,
+    "appendfsync": "always",
+    "eviction": "noeviction",
+    "used_memory": 10_485_760,
+    "maxmemory": 4_294_967_296,
+    "replicas": 0,
+    "wait_replicas": 0,
+}
+_WORKER = {"name": "worker-4711", "state": "working", "why": None, "since": _AT, "seen": _AT}
+_GAP = {
+    "partition": 0,
+    "epoch": 1763712000000,
+    "first": 8,
+    "last": 11,
+    "kind": "lost",
+    "noticed_at": _AT,
+}
 
 
 def _shape(
@@ -105,7 +126,8 @@ SCHEMAS: Mapping[str, Any] = {
             "item_id": _STRING,
             "status": {
                 "type": "string",
-                "description": "accepted (not yet applied), applied, unchanged or rejected",
+                "description": "accepted (not yet applied), applied, unchanged, rejected, dead (it "
+                "met a defect), parked (behind a dead one) or lost (the log came back without it)",
             },
             "outcome": _shape(
                 {
@@ -116,6 +138,7 @@ SCHEMAS: Mapping[str, Any] = {
                 {"status": 200, "headers": {"ETag": '"2"'}, "body": _ITEM},
             ),
             "completed_at": _TIME,
+            "since": _TIME,
             "token": _STRING,
             "links": {"type": "object", "additionalProperties": _STRING},
         },
@@ -128,26 +151,83 @@ SCHEMAS: Mapping[str, Any] = {
         "item_id",
         "outcome",
         "completed_at",
+        "since",
         "token",
     ),
     "Status": _shape(
         {
             "partitions": _list_of(_OBJECT),
+            "workers": _list_of(_OBJECT),
+            "durability": {
+                "type": ["object", "null"],
+                "description": "How safely the log is kept; null where its Redis does not tell",
+            },
             "projections": _list_of(_OBJECT),
+            "dead": {"type": "integer", "description": "Commands that hit a defect"},
+            "parked": {"type": "integer", "description": "Commands that wait behind a dead one"},
+            "gaps": _list_of(
+                _shape(
+                    {
+                        "partition": _INTEGER,
+                        "epoch": _INTEGER,
+                        "first": _INTEGER,
+                        "last": _INTEGER,
+                        "kind": {
+                            "enum": ["lost", "kept"],
+                            "description": "kept: only the log lost it, the ledger has it",
+                        },
+                        "noticed_at": _TIME,
+                    },
+                    _GAP,
+                )
+            ),
             "totals": _OBJECT,
         },
         {
             "partitions": [
-                {"partition": 0, "epoch": 1763798400000, "head": 17, "checkpoint": 17, "lag": 0}
+                {
+                    "partition": 0,
+                    "epoch": 1763798400000,
+                    "head": 17,
+                    "checkpoint": 17,
+                    "lag": 0,
+                    "lag_seconds": 0.0,
+                }
             ],
+            "workers": [_WORKER],
+            "durability": _DURABILITY,
             "projections": [{"projection": "items", "partition": 0, "offset": 21, "lag": 0}],
+            "dead": 0,
+            "parked": 0,
+            "gaps": [_GAP],
             "totals": {"events": 21, "outcomes": 17},
         },
     ),
     "Health": _shape(
-        {"status": _STRING, "checks": {"type": "object", "additionalProperties": _STRING}},
-        {"status": "ready", "checks": {"database": "ok", "schema": "ok", "log": "ok"}},
+        {
+            "status": _STRING,
+            "checks": {
+                "type": "object",
+                "description": "ok or what is wrong, for each; of durability the facts",
+            },
+            "degraded": {
+                "type": "array",
+                "items": _STRING,
+                "description": "Checks that are not in order and that reads do without",
+            },
+        },
+        {
+            "status": "ready",
+            "checks": {
+                "database": "ok",
+                "schema": "ok",
+                "log": "ok",
+                "durability": _DURABILITY,
+                "workers": "ok",
+            },
+        },
         "checks",
+        "degraded",
     ),
     "OpenAPI": {"type": "object"},
     "Problem": _shape(

@@ -13,6 +13,13 @@ BAD_PARAMETER = ProblemCode(
     "The members of errors name each parameter and say what it takes. A cursor only continues "
     "the list it came from: same filters, same sort.",
 )
+MALFORMED_HEADER = ProblemCode(
+    "malformed-header",
+    400,
+    "A header can not be read",
+    "A header that this request depends on is not of the form it must have.",
+    "`errors` names the header and its form. To leave it out is always allowed.",
+)
 BAD_REQUEST = ProblemCode(
     "bad-request",
     400,
@@ -40,6 +47,27 @@ COMMAND_NOT_FOUND = ProblemCode(
     "No such command",
     "No command of this id was accepted, or its outcome is older than what is kept.",
     "Ask at the Location of the 202 answer as it is, its token included.",
+)
+COMMAND_LOST = ProblemCode(
+    "command-lost",
+    409,
+    "The command was lost",
+    "The log of accepted commands came back without this one, and it had not been applied.",
+    "Send it again. The operator finds what else is missing at /status, under gaps.",
+)
+DISCARDED = ProblemCode(
+    "discarded",
+    500,
+    "The command was given up",
+    "The command met a defect of the service, and an operator gave it up. It changed nothing.",
+    "Read the detail. Send it again where the defect is mended.",
+)
+NOT_DEAD = ProblemCode(
+    "not-dead",
+    404,
+    "The command is not dead",
+    "An operator's order was about a command that is not among the dead ones.",
+    "See itemledger dead list. A parked command goes on by itself after the dead one before it.",
 )
 LOG_UNAVAILABLE = ProblemCode(
     "log-unavailable",
@@ -72,10 +100,14 @@ INTERNAL_ERROR = ProblemCode(
 
 _OWN = (
     BAD_PARAMETER,
+    MALFORMED_HEADER,
     BAD_REQUEST,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
     COMMAND_NOT_FOUND,
+    COMMAND_LOST,
+    DISCARDED,
+    NOT_DEAD,
     LOG_UNAVAILABLE,
     DATABASE_UNAVAILABLE,
     NOT_READY,

@@ -1,29 +1,46 @@
 """Health of this process and how far the ledger has taken the log."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 from flask import Response, request
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from eventlog.inspect import LogHead, LogInspector, LogUnavailable
+from eventlog.inspect import Checkup, LogHead, LogInspector, LogUnavailable, Report
 from ledger import tables
 from ledger.migrate import SchemaOutOfDate, check_schema
-from readmodel import params
+from readmodel import figures, params
 from readmodel.answers import FRESH_ONLY, answer
 from readmodel.problem_codes import NOT_READY
 from readmodel.problems import RETRY_AFTER, Trouble, problem
+from runtime.positions import Position
+from runtime.settings import Durability
+from runtime.times import rfc3339
 
 _OK = "ok"
+_DEGRADED = frozenset({"durability", "workers"})
 
 
 class StatusRoutes:
-    """Answers about the service itself; `snapshots` gives connections that read one snapshot."""
+    """Answers about the service itself; `snapshots` gives connections that read one snapshot, and
+    `clock` milliseconds. The last two say how safely the log is to be kept.
+    """
 
-    def __init__(self, snapshots: Engine, inspector: LogInspector) -> None:
+    def __init__(
+        self,
+        snapshots: Engine,
+        inspector: LogInspector,
+        clock: Callable[[], int],
+        least_durability: Durability,
+        wait_replicas: int,
+    ) -> None:
         self._snapshots = snapshots
         self._inspector = inspector
+        self._clock = clock
+        self._least_durability: Durability = least_durability
+        self._wait_replicas = wait_replicas
 
     def live(self) -> Response:
         params.read(request.args, {})
@@ -31,28 +48,64 @@ class StatusRoutes:
 
     def ready(self) -> Response:
         params.read(request.args, {})
-        checks = {**self._database(), "log": self._log()}
-        failed = [name for name, state in checks.items() if state != _OK]
+        states, told = self._log()
+        states = {**self._database(), **states}
+        checks = {**states, **told}
+        # Reads need neither a log that is safe to write to nor anybody who works at it.
+        failed = [name for name, state in states.items() if state != _OK and name not in _DEGRADED]
         if failed:
             detail = f"not in order: {', '.join(failed)}; checks says more"
             raise Trouble(
                 problem(NOT_READY, detail, extra={"checks": checks}), {**FRESH_ONLY, **RETRY_AFTER}
             )
-        return answer(orjson.dumps({"status": "ready", "checks": checks}), FRESH_ONLY)
+        document: dict[str, Any] = {"status": "ready", "checks": checks}
+        degraded = [name for name, state in states.items() if state != _OK]
+        if degraded:
+            document["degraded"] = degraded
+        return answer(orjson.dumps(document), FRESH_ONLY)
 
     def status(self) -> Response:
         params.read(request.args, {})
         # The log first: the ledger only ever moves on, so a lag is never told too large by a race.
         heads = self._inspector.heads()
+        checkup = self._inspector.checkup(self._clock())
         with self._snapshots.connect() as connection:
             ledger = {row.partition: row for row in connection.execute(select(tables.partitions))}
-            projections = _projections(connection)
-            totals = _totals(connection)
+            document = {
+                "projections": figures.projections(connection),
+                **figures.quarantined(connection),
+                "gaps": figures.gaps(connection),
+                "totals": figures.totals(connection),
+            }
         partitions = [_partition(head, ledger.get(head.partition)) for head in heads]
+        self._add_seconds(partitions, ledger)
         return answer(
-            orjson.dumps({"partitions": partitions, "projections": projections, "totals": totals}),
+            orjson.dumps(
+                {
+                    "partitions": partitions,
+                    "workers": [_worker(each) for each in checkup.workers],
+                    "durability": self._durability(checkup),
+                    **document,
+                }
+            ),
             FRESH_ONLY,
         )
+
+    def _add_seconds(self, partitions: list[dict[str, Any]], ledger: Mapping[int, Any]) -> None:
+        """Say how old the oldest waiting command is; `None` where that is not known."""
+        behind = [each["partition"] for each in partitions if each["lag"]]
+        taken = [
+            Position(each, 0, 0)
+            if (row := ledger.get(each)) is None
+            else Position(each, row.epoch, row.n)
+            for each in behind
+        ]
+        since = self._inspector.waiting_since(taken)
+        now = self._clock()
+        for each in partitions:
+            received = since.get(each["partition"])
+            seconds = None if received is None else max(0, now - received) / 1000
+            each["lag_seconds"] = seconds if each["lag"] else 0.0
 
     def _database(self) -> dict[str, str]:
         try:
@@ -63,15 +116,47 @@ class StatusRoutes:
             return {"database": "does not answer", "schema": "unknown"}
         return {"database": _OK, "schema": _OK}
 
-    def _log(self) -> str:
+    def _log(self) -> tuple[dict[str, str], dict[str, Any]]:
+        """Tell of everything on the log's Redis whether it is in order, and what more there is."""
         try:
-            self._inspector.ping()
+            checkup = self._inspector.checkup(self._clock())
         except LogUnavailable:
-            return "does not answer"
+            return {"log": "does not answer", "durability": "unknown", "workers": "unknown"}, {}
+        durability = self._durability(checkup)
+        if durability is None:
+            states = {"durability": "unknown"}
+        else:
+            states = {"durability": durability["lack"] or _OK}
+        told = {} if durability is None else {"durability": durability}
+        return {"log": _OK, **states, "workers": _at_work(checkup)}, told
+
+    def _durability(self, checkup: Checkup) -> dict[str, Any] | None:
+        if checkup.durability is None:
+            return None
+        return checkup.durability.document(self._least_durability, self._wait_replicas)
+
+
+def _at_work(checkup: Checkup) -> str:
+    if not checkup.workers:
+        return "none is running"
+    paused = [each for each in checkup.workers if each.state != "working"]
+    # One that works keeps everything going: each takes every partition.
+    if len(paused) < len(checkup.workers):
         return _OK
+    return f"paused: {paused[0].why}"
 
 
-def _partition(head: LogHead, taken: Any) -> dict[str, int]:
+def _worker(report: Report) -> dict[str, Any]:
+    return {
+        "name": report.name,
+        "state": report.state,
+        "why": report.why,
+        "since": rfc3339(report.since),
+        "seen": rfc3339(report.seen),
+    }
+
+
+def _partition(head: LogHead, taken: Any) -> dict[str, Any]:
     """Compare the log's head with the ledger's checkpoint, both in the newer one's epoch."""
     epoch = head.epoch if taken is None else max(head.epoch, taken.epoch)
     last = head.n if head.epoch == epoch else 0
@@ -83,24 +168,3 @@ def _partition(head: LogHead, taken: Any) -> dict[str, int]:
         "checkpoint": checkpoint,
         "lag": max(0, last - checkpoint),
     }
-
-
-def _projections(connection: Connection) -> list[dict[str, Any]]:
-    """List how far each projection has taken each partition of the ledger."""
-    taken, ledger = tables.checkpoints, tables.partitions
-    statement = (
-        select(taken.c.projection, taken.c.partition, taken.c.offset, ledger.c.offset)
-        .join(ledger, ledger.c.partition == taken.c.partition)
-        .order_by(taken.c.projection, taken.c.partition)
-    )
-    return [
-        {"projection": name, "partition": partition, "offset": offset, "lag": last - offset}
-        for name, partition, offset, last in connection.execute(statement)
-    ]
-
-
-def _totals(connection: Connection) -> dict[str, int]:
-    # Offsets are gapless from 1, so their sum is the number of events.
-    events = connection.execute(select(func.sum(tables.partitions.c.offset))).scalar_one()
-    outcomes = connection.execute(select(func.count()).select_from(tables.outcomes)).scalar_one()
-    return {"events": int(events or 0), "outcomes": outcomes}

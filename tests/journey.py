@@ -107,7 +107,7 @@ class Deployment:
         ports = free_ports()
         self.command_url, self.query_url = (f"http://127.0.0.1:{port}" for port in ports)
         kept = {name: value for name, value in os.environ.items() if "ITEMLEDGER" not in name}
-        self._env = kept | {
+        self.env = kept | {
             "PYTHONPATH": str(ROOT),
             "ITEMLEDGER_ENV_FILE": "",
             "ITEMLEDGER_DATA": str(folder / "data"),
@@ -122,7 +122,7 @@ class Deployment:
             process = subprocess.Popen(
                 [*ITEMLEDGER, "up"],
                 cwd=self.folder,
-                env=self._env | self._only_up,
+                env=self.env | self._only_up,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -164,7 +164,7 @@ class Deployment:
             return subprocess.Popen(
                 [*ITEMLEDGER, "import", str(file), *options],
                 cwd=self.folder,
-                env=self._env,
+                env=self.env,
                 stdin=subprocess.DEVNULL,
                 stdout=result,
                 stderr=told,

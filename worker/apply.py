@@ -17,6 +17,7 @@ from runtime.positions import Position
 from worker.trouble import ProjectionFailed, is_outage
 from worker.work import Work
 
+EpochEnds = Callable[[], Mapping[int, int]]
 Project = Callable[[Connection, Sequence[Recorded], Mapping[str, Item]], None]
 
 
@@ -53,13 +54,14 @@ class Held(Exception):
 class Circumstances:
     """What a batch is applied with.
 
-    `epoch_ends` tells how far every ended epoch of the log went, `now` is milliseconds since 1970.
+    `epoch_ends` tells how far every ended epoch of the log went; it is asked where positions do not
+    follow one another. `now` is milliseconds since 1970.
     `condemned` are commands that are not tried any more, with the reason; `detach` projections that
     are to be left behind from now on, with theirs. `locked` is called once the partition is held,
     and may condemn likewise.
     """
 
-    epoch_ends: Mapping[int, int]
+    epoch_ends: EpochEnds
     now: int
     condemned: Mapping[Position, str] = field(default_factory=dict[Position, str])
     detach: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -146,12 +148,12 @@ def _project(connection: Connection, name: str, project: Project, work: Work) ->
         raise ProjectionFailed(name) from error
 
 
-def _gaps(last: Position, fresh: Sequence[Decoded], epoch_ends: Mapping[int, int]) -> list[Gap]:
+def _gaps(last: Position, fresh: Sequence[Decoded], epoch_ends: EpochEnds) -> list[Gap]:
     """Find what the batch passes over, at its start or inside it."""
     found: list[Gap] = []
     for each in fresh:
         if each.position.epoch != last.epoch or each.position.n != last.n + 1:
-            found += gaps.between(last, each.position, epoch_ends)
+            found += gaps.between(last, each.position, epoch_ends())
         last = each.position
     return found
 

@@ -95,12 +95,12 @@ class Batches:
         condemned: Mapping[Position, str] | None = None,
     ) -> Applied:
         """Apply in one transaction; leave out projections that fail on their own."""
-        # Read after the entries: an epoch's end is written with the first entry that follows it.
-        epoch_ends = self._reader.epoch_ends(batch[0].position.partition)
+        partition = batch[0].position.partition
         detach: dict[str, str] = {}
         while True:
             given = Circumstances(
-                epoch_ends,
+                # Asked after the entries were read: an epoch's end is written with its successor.
+                lambda: self._reader.epoch_ends(partition),
                 self._clock(),
                 condemned or {},
                 detach,

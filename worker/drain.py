@@ -2,22 +2,22 @@
 
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 import structlog
 from sqlalchemy import Engine
 
 from eventlog.envelope import Entry, Envelope, Unreadable, read
 from eventlog.reader import (
-    FIRST_TIME,
     REMEMBER_KEY_SECONDS,
     REMEMBER_SECONDS,
     Begun,
     LogEntry,
     LogReader,
 )
-from eventlog.ring import DRAIN, Ring
+from eventlog.ring import Ring
 from ledger import partitions
 from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
@@ -94,7 +94,7 @@ class Drain:
                     return
                 if time.monotonic() > over:
                     if self._ring.any_ready():
-                        self._ring.enqueue(DRAIN)
+                        self._ring.press()
                     return
             aside = {partition for partition in aside if not self._tried(partition)}
         finally:
@@ -135,7 +135,7 @@ class Drain:
                     return True
                 self._batches_begun[partition] = time.monotonic()
                 position = self._apply(found, begun)
-                begun = FIRST_TIME
+                begun = replace(begun, times=1, alone=False)
                 self.worked()
             return False
 
@@ -148,6 +148,17 @@ class Drain:
                 "draining waits for its stores", partition=partition, error=first_line(error)
             )
 
+    def spare(self, scarce: bool, done: Iterable[Position]) -> None:
+        """Take note of whether Redis is short of memory. When it becomes so, what is done leaves
+        the log at once: room for new commands matters more than what is kept for a database that
+        is set back.
+        """
+        before, self._reader.scarce = self._reader.scarce, scarce
+        if scarce and not before:
+            log.warning("redis is short of memory: what is applied is not kept in the log")
+            for each in done:
+                self._reader.trim_at_once(each)
+
     def worked(self) -> None:
         """Take note that the stores do what they are for."""
         if self._pause.end():
@@ -158,19 +169,20 @@ class Drain:
 
         What a process left undone that died between its commit and its notices is done here.
         """
-        # In this order: the ledger is never behind the mark, unless it was set back.
-        done = self._reader.done(partition)
         checkpoint = partitions.read(self._engine, partition).position
         begun = self._reader.begin(checkpoint)
         self._reach("worker.after_clear")
-        if done is not None and done > checkpoint:
+        if begun.done > checkpoint:
+            # Either somebody else was faster, or the ledger is not what it was.
+            checkpoint = partitions.read(self._engine, partition).position
+        if begun.done > checkpoint:
             log.error(
                 "the database was set back: what it has forgotten is taken from the log again",
                 partition=partition,
-                was=done.stream_id,
+                was=begun.done.stream_id,
                 now=checkpoint.stream_id,
             )
-        position = Position(partition, 0, 0) if done is None else done
+        position = begun.done
         while position < checkpoint:
             found = [
                 each for each in self._reader.after(position, BATCH) if each.position <= checkpoint
@@ -215,9 +227,10 @@ class Drain:
             notices(self._engine, batch, applied),
             now,
         )
-        self._reach("trim.before")
-        self._reader.trim(applied.upto.partition, now)
-        self._reach("trim.after")
+        if self._reader.may_trim(applied.upto.partition, now):
+            self._reach("trim.before")
+            self._reader.trim(applied.upto.partition, now)
+            self._reach("trim.after")
 
 
 def first_line(error: BaseException) -> str:

@@ -137,7 +137,8 @@ def _work(settings: Settings, engine: Engine, redis: "Redis", reader: LogReader)
     reach = failpoints(settings.failpoints)
     pause = Pause(time.monotonic, now_ms)
     drain = Drain(engine, reader, ring, IN_STEP, now_ms, stopping, pause, reach)
-    reporter = Reporter(redis, _name(), pause, now_ms)
+    name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+    reporter = Reporter(redis, name, pause, now_ms)
     rq = rq_client(settings.doorbell_url)
     queue = Queue(keys.QUEUE, connection=rq)
     sweeper = Sweeper(
@@ -169,7 +170,7 @@ def _work(settings: Settings, engine: Engine, redis: "Redis", reader: LogReader)
     log.info("working", partitions=reader.partitions)
     try:
         with on_duty(Duties(drain, Housekeeping(engine, reader, now_ms))):
-            _listen(rq, stopping)
+            _listen(rq, name, stopping)
     finally:
         stopping.set()
         for thread in threads:
@@ -178,12 +179,11 @@ def _work(settings: Settings, engine: Engine, redis: "Redis", reader: LogReader)
     log.info("stopped")
 
 
-def _listen(rq: "Redis", stopping: threading.Event) -> None:
+def _listen(rq: "Redis", name: str, stopping: threading.Event) -> None:
     """Answer doorbells until told to stop. RQ's loop ends when Redis goes away in the middle of a
     job, or where somebody has damaged RQ's keys; then it is begun anew, and meanwhile the sweeper
     drains.
     """
-    name = _name()
     ended: OwnWorker | None = None
     pause, said = _RETRY_SECONDS, ""
     while not stopping.is_set():
@@ -204,10 +204,6 @@ def _listen(rq: "Redis", stopping: threading.Event) -> None:
             pause, said = _RETRY_SECONDS, ""
         stopping.wait(pause)
         pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
-
-
-def _name() -> str:
-    return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
 
 
 def _stop_on_signals(stopping: threading.Event) -> None:

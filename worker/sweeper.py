@@ -93,6 +93,7 @@ class Sweeper:
         sights = self._lookout.look()
         if self._losses.notice(sights, ledger):
             sights = self._lookout.look()
+        self._drain.spare(self._lookout.scarce, [each.done for each in sights if each.done])
         waiting = {
             each.partition: (ledger[each.partition].position, each.done)
             for each in sights

@@ -192,7 +192,7 @@ class Work:
                 queue.insert(0, found)
             case "discard":
                 self.aside.take_out(found)
-                self._keep(_discarded(found), found.position)
+                self._keep(_discarded(found, order.actor), found.position)
             case _:
                 assert_never(order.what)
         for each in queue:
@@ -212,11 +212,11 @@ class Work:
         self.outcomes[outcome.command_id] = KeptOutcome(outcome, position, self._now)
 
 
-def _discarded(found: Quarantined) -> Outcome:
+def _discarded(found: Quarantined, actor: str) -> Outcome:
     entry = read(found.body)
     fingerprint = entry.fingerprint if isinstance(entry, Envelope) else ""
     last = (found.error or "no reason is known").strip().splitlines()[-1]
-    why = f"an operator gave it up after: {last}"
+    why = f"{actor} gave it up after: {last}"
     item_id = found.item_id or ""
     return Outcome(found.command_id, item_id, "dead", 500, 0, "discarded", why, fingerprint)
 

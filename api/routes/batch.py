@@ -1,6 +1,6 @@
 """Many commands in one request; each row stands for itself."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -21,6 +21,7 @@ from api.accept import (
     Uncertain,
 )
 from api.answers import Answers
+from api.batch_keys import Remember
 from api.bodies import JSON, read_body, require_known_parameters, spots
 from api.headers import Preferences, idempotency_key, preferences, trace_of
 from api.ids import fingerprint, uuid7, uuid8
@@ -35,9 +36,6 @@ from api.problems import (
 from api.routes.items import ANONYMOUS, Clock, command_id_of
 from api.schemas import ROW, BatchBody
 from runtime.problems import Problem
-
-# Remember the fingerprint of a keyed batch; answers the one that was there before, if any.
-Remember = Callable[[str, str], Awaitable[str | None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,18 @@
-"""Is the process alive, and can it accept."""
+"""Is the process alive, and does it accept."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import orjson
 from fastapi import APIRouter, Response
 from redis.exceptions import RedisError
 
 from api.problems import ProblemRaised
+from api.watch import Watch
 from runtime.problems import Problem
 
 
-def routes(ping: Callable[[], Awaitable[object]]) -> APIRouter:
+def routes(ping: Callable[[], Awaitable[object]], watch: Watch) -> APIRouter:
     """Make the routes; `ping` raises what Redis raises where the log is not to be had."""
     router = APIRouter(tags=["health"])
 
@@ -20,18 +22,22 @@ def routes(ping: Callable[[], Awaitable[object]]) -> APIRouter:
         return Response(orjson.dumps({"status": "live"}), media_type="application/json")
 
     @router.head("/health/ready", include_in_schema=False)
-    @router.get("/health/ready", summary="The service can accept commands")
+    @router.get("/health/ready", summary="The service accepts commands")
     async def ready() -> Response:
+        log, reason = "ok", watch.why()
         try:
             await ping()
         except (RedisError, OSError) as error:
+            log, reason = "does not answer", f"the log does not answer: {error}"
+        told: dict[str, Any] = {
+            "accepting": reason is None,
+            "reason": reason,
+            "checks": {"log": log, "durability": watch.document() or "unknown"},
+        }
+        if reason is not None:
             raise ProblemRaised(
-                Problem(503, "not-ready", "Not ready", f"the log does not answer: {error}"),
-                {"Retry-After": "1"},
-            ) from error
-        return Response(
-            orjson.dumps({"status": "ready", "checks": {"log": "ok"}}),
-            media_type="application/json",
-        )
+                Problem(503, "not-ready", "Not ready", reason, extra=told), {"Retry-After": "1"}
+            )
+        return Response(orjson.dumps({"status": "ready", **told}), media_type="application/json")
 
     return router

@@ -3,18 +3,27 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import httpx
 import pytest
+from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from api.batch_keys import remember_in
 from api.waiting import Waiters
+from api.watch import PROBE_EVERY, Demands, Watch
 from eventlog.batcher import Batcher
 from eventlog.clients import appending_pool, asking_client, listening_client
-from eventlog.keys import batch as batch_key
+from eventlog.losses import Losses
+from eventlog.replicas import Replicas
+from runtime.failpoints import Reach, nowhere
 from runtime.settings import Settings
 from runtime.times import now_ms
+from tests.waiting import until
 from tests.worker.world import World
+
+ORDINARY = Demands("fsync", 0, 1_000_000)
 
 
 @dataclass(slots=True)
@@ -40,35 +49,99 @@ class Service:
         self.works.set()
 
 
-@pytest.fixture
-def service(settings: Settings, sqlite_url: str, valkey_url: str) -> Generator[Service]:
+@dataclass(slots=True)
+class Api:
+    """The command API alone."""
+
+    client: TestClient
+    watch: Watch
+    rung: list[set[int]]
+
+    def ready(self) -> httpx.Response:
+        return self.client.get("/health/ready")
+
+    def until_it_accepts(self) -> None:
+        until(lambda: self.ready().json()["accepting"], 30, "it accepts")
+
+    def until_it_refuses(self, why: str) -> None:
+        """Wait until it refuses for a reason that has these words in it."""
+        until(lambda: why in (self.ready().json()["reason"] or ""), 30, f"refused: {why}")
+
+
+@contextmanager
+def running_api(
+    settings: Settings,
+    url: str,
+    demands: Demands = ORDINARY,
+    reach: Reach = nowhere,
+    probe_every: float = PROBE_EVERY,
+) -> Generator[Api]:
+    """Run the command API, wired as its process wires it, with `rung` in place of a doorbell."""
     settings = settings.model_copy(
         update={"command_url": "http://command.test", "query_url": "http://query.test"}
     )
     rung: list[set[int]] = []
-    batcher = Batcher(appending_pool(valkey_url), rung.append)
-    waiters = Waiters(listening_client(valkey_url), batcher)
-    asking: AsyncRedis = asking_client(valkey_url)
-
-    async def remember(batch_id: str, payload: str) -> str | None:
-        if await asking.set(batch_key(batch_id), payload, nx=True, ex=60):
-            return None
-        before = await asking.get(batch_key(batch_id))
-        return None if before is None else before.decode()
+    losses = Losses()
+    asking: AsyncRedis = asking_client(url)
+    watch = Watch(asking, 1, losses, demands, probe_every)
+    batcher = Batcher(
+        appending_pool(url),
+        rung.append,
+        gate=watch.why,
+        losses=losses,
+        replicas=Replicas(demands.replicas) if demands.replicas else None,
+        reach=reach,
+    )
+    waiters = Waiters(listening_client(url), batcher)
 
     async def ping() -> None:
         await asking.ping()
 
-    app = create_app(settings, 1, batcher, waiters, now_ms, remember, ping)
-    with World.of(sqlite_url, valkey_url, 1) as world:
+    app = create_app(settings, 1, batcher, waiters, now_ms, remember_in(asking), ping, watch, reach)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield Api(client, watch, rung)
+        client.portal.call(asking.aclose)  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def service(settings: Settings, sqlite_url: str, valkey_url: str) -> Generator[Service]:
+    with (
+        World.of(sqlite_url, valkey_url, 1) as world,
+        running_api(settings, valkey_url) as api,
+    ):
         world.clock = now_ms  # type: ignore[assignment]
-        with TestClient(app, raise_server_exceptions=False) as client:
-            made = Service(client, world, threading.Event(), threading.Event())
-            made.works.set()
-            worker = threading.Thread(target=made.work)
-            worker.start()
-            yield made
-            made.ended.set()
-            made.works.set()
-            worker.join()
-            client.portal.call(asking.aclose)  # type: ignore[union-attr]
+        made = Service(api.client, world, threading.Event(), threading.Event())
+        made.works.set()
+        worker = threading.Thread(target=made.work)
+        worker.start()
+        yield made
+        made.ended.set()
+        made.works.set()
+        worker.join()
+
+
+@contextmanager
+def configured(redis: "Redis", **values: str) -> Generator[None]:
+    """Change the server's configuration, and put it back."""
+    named = {name.replace("_", "-"): value for name, value in values.items()}
+    before = {name: redis.config_get(name)[name] for name in named}
+    for name, value in named.items():
+        redis.config_set(name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            redis.config_set(name, value)
+
+
+@pytest.fixture
+def redis(valkey_url: str) -> Generator["Redis"]:
+    """The server, with a limit to its memory as the embedded one has."""
+    with Redis.from_url(valkey_url) as client, configured(client, maxmemory="1gb"):
+        yield client
+
+
+@pytest.fixture
+def api(settings: Settings, valkey_url: str, redis: "Redis") -> Generator[Api]:
+    with running_api(settings, valkey_url) as made:
+        yield made

@@ -142,4 +142,5 @@ def test_a_key_is_remembered_for_a_day_and_a_plain_command_for_minutes(service: 
     left = sorted(redis.ttl(each) for each in redis.keys(keys.command(0, "*")))
 
     assert 0 < left[0] <= 600
-    assert 86_000 < left[1] <= 86_400
+    # Between them a question may stand, of a wait that began before anybody listened.
+    assert 86_000 < left[-1] <= 86_400

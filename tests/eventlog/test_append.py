@@ -16,6 +16,7 @@ from eventlog.append import (
     load_script,
     read_reply,
 )
+from runtime.positions import Position
 from runtime.settings import Settings
 from runtime.valkey import running_valkey
 
@@ -24,10 +25,17 @@ def command(name: str, fingerprint: str = "f") -> Submission:
     return Submission(name, f"body of {name}".encode(), fingerprint)
 
 
-def append(redis: "Redis", *submissions: Submission, partition: int = 0) -> tuple[bool, list[Any]]:
+def append(
+    redis: "Redis",
+    *submissions: Submission,
+    partition: int = 0,
+    closed: str | None = None,
+    floor: Position | None = None,
+) -> tuple[bool, list[Any]]:
     script = load_script()
     redis.script_load(script.text)
-    return read_reply(partition, redis.execute_command(*evalsha(script, partition, submissions)))
+    words = evalsha(script, partition, submissions, closed, floor)
+    return read_reply(partition, redis.execute_command(*words))
 
 
 def bodies(redis: "Redis", partition: int = 0) -> list[bytes]:
@@ -146,6 +154,58 @@ def test_an_epoch_is_never_given_out_again_when_the_clock_goes_back(redis: "Redi
 
     assert (told.position.epoch, told.position.n) == (ahead + 1, 1)
     assert redis.hgetall(keys.epochs(0)) == {str(ahead).encode(): b"7"}
+
+
+def test_nothing_new_is_accepted_through_a_closed_gate_and_nothing_is_written(
+    redis: "Redis",
+) -> None:
+    rings, told = append(redis, command("a"), command("b"), closed="too late")
+
+    assert told == [NotAppended("too late"), NotAppended("too late")]
+    assert not rings
+    assert redis.keys("*") == []
+
+
+def test_what_is_known_is_answered_through_a_closed_gate(redis: "Redis") -> None:
+    _, (first,) = append(redis, command("a"))
+    _, told = append(redis, command("b"), command("a"), closed="too late")
+
+    known = Appended(first.position, known=True, fingerprint="f")
+    assert told == [NotAppended("too late"), known]
+    assert bodies(redis) == [b"body of a"]
+
+
+def test_a_question_goes_through_a_closed_gate(redis: "Redis") -> None:
+    question = Submission("q", b"what became of a", "", promises=False)
+    _, told = append(redis, command("a"), question, command("b"), closed="too late")
+
+    assert [type(each) for each in told] == [NotAppended, Appended, NotAppended]
+    assert bodies(redis) == [b"what became of a"]
+
+
+@pytest.mark.parametrize(
+    ("n", "fenced"), [(1, False), (2, False), (3, True)], ids=["behind", "even", "ahead"]
+)
+def test_a_log_that_is_behind_what_its_caller_knows_begins_a_new_epoch(
+    redis: "Redis", n: int, fenced: bool
+) -> None:
+    _, told = append(redis, command("a"), command("b"))
+    old = told[0].position.epoch
+    _, (after,) = append(redis, command("c"), floor=Position(0, old, n))
+
+    assert (after.position.epoch > old, after.position.n) == (fenced, 1 if fenced else 3)
+    ends = {str(old).encode(): b"2"} if fenced else {}
+    assert redis.hgetall(keys.epochs(0)) == ends
+
+
+def test_an_epoch_that_the_caller_knows_is_not_given_out_again(redis: "Redis") -> None:
+    ahead = 9_999_999_999_999
+    _, (first,) = append(redis, command("a"), floor=Position(0, ahead, 7))
+    redis.hset(keys.head(0), "run_id", "another")
+    _, (second,) = append(redis, command("b"), floor=Position(0, ahead + 5, 7))
+
+    assert (first.position.epoch, first.position.n) == (ahead + 1, 1)
+    assert (second.position.epoch, second.position.n) == (ahead + 6, 1)
 
 
 def test_an_error_after_the_first_write_is_not_certain(redis: "Redis") -> None:

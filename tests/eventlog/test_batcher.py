@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
+import pytest
 from redis import Redis
 
 from eventlog import keys
 from eventlog.append import Appended, NotAppended, Submission, Unknown, Verdict
 from eventlog.batcher import CHUNK, Batcher
 from eventlog.clients import appending_pool
+from runtime.failpoints import failpoints
 from runtime.settings import Settings
 from runtime.valkey import running_valkey
 
@@ -290,6 +292,84 @@ def test_the_rest_of_a_request_is_not_sent_after_a_part_that_was_not_accepted(
     assert len(told) == CHUNK + 1
     assert isinstance(told[-1], NotAppended)
     assert "earlier part" in told[-1].why
+
+
+def test_a_closed_gate_refuses_what_is_new_and_answers_what_is_known(
+    redis: "Redis", valkey_url: str
+) -> None:
+    told: list[Verdict] = []
+    closed: list[str] = []
+
+    async def main() -> None:
+        pool = appending_pool(valkey_url)
+        gate = lambda: closed[0] if closed else None  # noqa: E731
+        async with Batcher(pool, lambda _: None, gate=gate) as batcher:
+            told.extend(await batcher.append(0, commands("a")))
+            closed.append("the disk is full")
+            told.extend(await batcher.append(0, commands("b", "a")))
+            closed.clear()
+            told.extend(await batcher.append(0, commands("b")))
+
+    asyncio.run(main())
+
+    first, refused, again, later = told
+    assert isinstance(first, Appended)
+    assert refused == NotAppended("the disk is full")
+    assert again == Appended(first.position, known=True, fingerprint="f")
+    assert isinstance(later, Appended)
+    assert stored(redis) == ["a", "b"]
+
+
+def test_what_may_have_arrived_once_stays_unknown_when_the_gate_closes_later(
+    redis: "Redis", valkey_server: Settings, tmp_path: Path
+) -> None:
+    told: list[Verdict] = []
+
+    async def work() -> None:
+        proxy = Cutting(tmp_path / "cut.sock", valkey_server.valkey_socket, 1, swallow=True)
+        async with proxy.running() as url:
+            gate = lambda: None if proxy.cuts else "the disk is full"  # noqa: E731
+            async with Batcher(appending_pool(url), lambda _: None, 0.5, gate=gate) as batcher:
+                told.extend(await batcher.append(0, commands("a")))
+
+    asyncio.run(work())
+
+    assert told == [Unknown("the disk is full")]
+    assert stored(redis) == []
+
+
+@pytest.mark.parametrize(
+    ("point", "verdict", "on_the_log", "rung"),
+    [
+        ("api.before_append", NotAppended, [], []),
+        ("api.after_append", Unknown, ["a"], []),
+        ("api.before_ring", Appended, ["a"], []),
+        ("elsewhere", Appended, ["a"], [{0}]),
+    ],
+)
+def test_a_process_that_fails_at_a_point_has_done_what_comes_before_it(
+    redis: "Redis",
+    valkey_url: str,
+    tmp_path: Path,
+    point: str,
+    verdict: type[Verdict],
+    on_the_log: list[str],
+    rung: list[set[int]],
+) -> None:
+    told: list[Verdict] = []
+    rang: list[set[int]] = []
+    (tmp_path / point).write_text("raise")
+
+    async def main() -> None:
+        pool = appending_pool(valkey_url)
+        async with Batcher(pool, rang.append, reach=failpoints(tmp_path)) as batcher:
+            told.extend(await batcher.append(0, commands("a")))
+
+    asyncio.run(main())
+
+    assert [type(each) for each in told] == [verdict]
+    assert stored(redis) == on_the_log
+    assert rang == rung
 
 
 def test_a_server_that_restarts_meanwhile_is_waited_for(settings: Settings) -> None:

@@ -137,6 +137,11 @@ class Log:
         redis.hset(keys.head(partition), mapping={"run_id": "x", "epoch": EPOCH, "n": n})
         redis.close()
 
+    def end_epoch(self, epoch: int, n: int, partition: int = 0) -> None:
+        redis = fakeredis.FakeRedis(server=self.server)
+        redis.hset(keys.epochs(partition), str(epoch), n)
+        redis.close()
+
     def go_down(self) -> None:
         self.server.connected = False
 

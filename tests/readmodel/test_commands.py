@@ -7,8 +7,12 @@ from sqlalchemy import Engine
 
 from domain.events import ItemCreated, ItemDeleted, ItemRenamed, ItemRepriced
 from domain.refusals import REFUSALS
+from ledger import epochs, gaps, quarantine
+from ledger.gaps import Gap
+from ledger.quarantine import Quarantined
 from readmodel.app import create_app
 from readmodel.views.items import render
+from runtime.positions import Position
 from runtime.settings import Settings
 
 AT = 1_763_798_400_000
@@ -187,9 +191,87 @@ def test_a_command_applied_between_the_two_looks_is_found(
     ledger: Any, engine: Engine, settings: Settings
 ) -> None:
     class AppliesWhenAsked:
+        def has_lost(self, position: Any) -> bool:
+            return False
+
         def is_waiting(self, command_id: str, partition: Any = None) -> bool:
             ledger.outcome(command_id, "lamp", http_status=204)
             return False
 
     client = create_app(settings, engine, AppliesWhenAsked()).test_client()
     assert client.get("/commands/c-1").json["status"] == "applied"
+
+
+def set_aside(ledger: Any, command_id: str, state: quarantine.State, n: int) -> None:
+    row = Quarantined(
+        command_id, Position(0, EPOCH, n), "lamp", state, b"{}", "Traceback", 1_763_798_400_000
+    )
+    with ledger.engine.begin() as connection:
+        quarantine.store(connection, [row])
+
+
+@pytest.mark.parametrize("state", ["dead", "parked"])
+def test_a_command_that_is_set_aside_says_so(ledger: Any, client: FlaskClient, state: Any) -> None:
+    set_aside(ledger, "c-1", state, 4)
+    answer = client.get(f"/commands/c-1?token=0.{EPOCH}.4")
+    assert answer.status_code == 200
+    assert answer.json == {
+        "command_id": "c-1",
+        "item_id": "lamp",
+        "status": state,
+        "since": "2025-11-22T08:00:00.000Z",
+        "token": f"0.{EPOCH}.4",
+        "links": {
+            "command": f"https://read.example/commands/c-1?token=0.{EPOCH}.4",
+            "item": "https://read.example/items/lamp",
+        },
+    }
+
+
+def test_a_command_in_a_recorded_gap_is_lost(ledger: Any, client: FlaskClient) -> None:
+    with ledger.engine.begin() as connection:
+        gaps.record(connection, [Gap(0, EPOCH, 5, 7), Gap(0, EPOCH, 8, 9, "kept")], 1)
+    answer = client.get(f"/commands/c-1?token=0.{EPOCH}.6")
+    assert (answer.status_code, answer.json["status"]) == (200, "lost")
+    assert answer.json["outcome"]["status"] == 409
+    assert answer.json["outcome"]["body"]["code"] == "command-lost"
+    assert client.get(f"/commands/c-1?token=0.{EPOCH}.8").status_code == 404
+
+
+def test_a_command_beyond_what_was_taken_of_an_epoch_that_is_over_is_lost(
+    ledger: Any, client: FlaskClient
+) -> None:
+    ledger.n = 1
+    ledger.add(LAMP)
+    with ledger.engine.begin() as connection:
+        epochs.leave(connection, [Position(0, EPOCH - 9, 3)])
+    assert client.get(f"/commands/c-1?token=0.{EPOCH - 9}.4").json["status"] == "lost"
+    assert client.get(f"/commands/c-1?token=0.{EPOCH - 9}.3").status_code == 404
+    assert client.get(f"/commands/c-1?token=0.{EPOCH}.4").status_code == 404
+
+
+def test_a_command_beyond_the_end_of_an_epoch_of_the_log_is_lost_before_the_ledger_is_there(
+    ledger: Any, client: FlaskClient, log: Any
+) -> None:
+    log.put("c-9", n=3)
+    log.end_epoch(EPOCH - 9, 5)
+    assert client.get(f"/commands/c-1?token=0.{EPOCH - 9}.6").json["status"] == "lost"
+    assert client.get(f"/commands/c-1?token=0.{EPOCH - 9}.5").status_code == 404
+    assert client.get(f"/commands/c-1?token=0.{EPOCH}.4").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/items", "/items/lamp", "/items/lamp/history"])
+def test_a_read_with_the_token_of_a_lost_command_is_409(
+    ledger: Any, client: FlaskClient, path: str
+) -> None:
+    ledger.add(LAMP)
+    with ledger.engine.begin() as connection:
+        gaps.record(connection, [Gap(0, EPOCH, 5, 7)], 1)
+
+    def code(token: str) -> tuple[int, str | None]:
+        answer = client.get(path, headers={"Consistency-Token": token})
+        return answer.status_code, answer.json.get("code")
+
+    assert code(f"0.{EPOCH}.5") == (409, "command-lost")
+    assert code(f"0.{EPOCH}.4") == (200, None)
+    assert code("what") == (400, "malformed-header")

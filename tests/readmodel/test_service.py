@@ -1,4 +1,6 @@
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -6,16 +8,23 @@ import pytest
 import structlog
 from flask import Flask
 from flask.testing import FlaskClient
+from redis import Redis
 from sqlalchemy import Engine, text
 
 from domain.events import ItemCreated
 from domain.refusals import REFUSALS
+from eventlog import keys
+from eventlog.inspect import inspect_log
+from eventlog.workers import Report, State, tell
+from ledger import tables
+from ledger.bulk import insert_rows
 from ledger.engines import reading_engine, writing_engine
 from readmodel import problem_codes
 from readmodel.app import create_app
 from readmodel.problem_codes import PROBLEM_CODES, ProblemCode
 from runtime.problems import PROBLEM_JSON
 from runtime.settings import Settings
+from runtime.times import rfc3339
 
 AT = 1_763_798_400_000
 EPOCH = 1_700_000_000_000
@@ -82,20 +91,99 @@ def test_a_process_is_alive_whatever_else_is_down(client: FlaskClient, log: Any)
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_a_service_that_has_everything_is_ready(client: FlaskClient) -> None:
+@dataclass(frozen=True, slots=True)
+class Operated:
+    """The query API beside a real Valkey, at a time that stands still."""
+
+    client: FlaskClient
+    redis: "Redis"
+
+    def worker(self, name: str, state: State, why: str | None = None, seen: int = AT) -> None:
+        tell(self.redis, Report(name, state, why, AT - 60_000, seen))
+
+
+@pytest.fixture
+def operated(settings: Settings, engine: Engine, valkey_url: str) -> Iterator[Operated]:
+    inspector = inspect_log(valkey_url, 2)
+    fsync = settings.model_copy(update={"min_durability": "fsync"})
+    client = create_app(fsync, engine, inspector, lambda: AT).test_client()
+    with Redis.from_url(valkey_url) as redis:
+        redis.config_set("maxmemory", "1gb")
+        yield Operated(client, redis)
+    inspector.close()
+
+
+def test_a_service_that_has_everything_is_ready(operated: Operated) -> None:
+    operated.worker("worker-1", "working")
+    answer = operated.client.get("/health/ready")
+    assert answer.status_code == 200
+    document = answer.json
+    durability = document["checks"].pop("durability")
+    assert document == {
+        "status": "ready",
+        "checks": {"database": "ok", "schema": "ok", "log": "ok", "workers": "ok"},
+    }
+    assert (durability["level"], durability["required"], durability["lack"]) == (
+        "fsync",
+        "fsync",
+        None,
+    )
+    assert 0 < durability["used_memory"] < durability["maxmemory"]
+
+
+def test_a_log_that_is_not_kept_safely_enough_is_no_hindrance_to_reads(operated: Operated) -> None:
+    operated.worker("worker-1", "working")
+    operated.redis.config_set("appendfsync", "everysec")
+    try:
+        answer = operated.client.get("/health/ready")
+    finally:
+        operated.redis.config_set("appendfsync", "always")
+    assert answer.status_code == 200
+    assert (answer.json["status"], answer.json["degraded"]) == ("ready", ["durability"])
+    durability = answer.json["checks"]["durability"]
+    assert durability["level"] == "everysec"
+    assert "CONFIG SET appendfsync always" in durability["lack"]
+
+
+def test_workers_that_are_gone_or_paused_are_told_and_are_no_hindrance_to_reads(
+    operated: Operated,
+) -> None:
+    operated.worker("gone", "working", seen=AT - 15_001)
+    nobody = operated.client.get("/health/ready")
+    operated.worker("worker-1", "paused", "the database is locked", seen=AT - 15_000)
+    paused = operated.client.get("/health/ready")
+    operated.worker("worker-2", "working")
+    working = operated.client.get("/health/ready")
+
+    assert {each.status_code for each in (nobody, paused, working)} == {200}
+    assert nobody.json["checks"]["workers"] == "none is running"
+    assert nobody.json["degraded"] == ["workers"]
+    assert paused.json["checks"]["workers"] == "paused: the database is locked"
+    assert paused.json["degraded"] == ["workers"]
+    assert working.json["checks"]["workers"] == "ok"
+    assert "degraded" not in working.json
+
+
+def test_a_log_whose_server_does_not_tell_how_it_is_is_unknown_and_degraded(
+    client: FlaskClient,
+) -> None:
     answer = client.get("/health/ready")
     assert answer.status_code == 200
-    assert answer.json == {
-        "status": "ready",
-        "checks": {"database": "ok", "schema": "ok", "log": "ok"},
-    }
+    assert answer.json["checks"]["durability"] == "unknown"
+    assert answer.json["degraded"] == ["durability", "workers"]
 
 
 def test_a_service_without_its_log_is_not_ready(client: FlaskClient, log: Any) -> None:
     log.go_down()
     answer = client.get("/health/ready")
     assert (answer.status_code, answer.json["code"]) == (503, "not-ready")
-    assert answer.json["checks"] == {"database": "ok", "schema": "ok", "log": "does not answer"}
+    assert answer.json["checks"] == {
+        "database": "ok",
+        "schema": "ok",
+        "log": "does not answer",
+        "durability": "unknown",
+        "workers": "unknown",
+    }
     assert "log" in answer.json["detail"]
 
 
@@ -116,14 +204,82 @@ def test_status_compares_the_log_with_the_ledger(
     ledger.add(LAMP)
     log.put("c-9", n=6)
     ledger.outcome("c-1", "lamp")
+    behind = {"partition": 0, "epoch": EPOCH, "head": 6, "checkpoint": 4, "lag": 2}
+    even = {"partition": 1, "epoch": 0, "head": 0, "checkpoint": 0, "lag": 0}
     assert client.get("/status").json == {
-        "partitions": [
-            {"partition": 0, "epoch": EPOCH, "head": 6, "checkpoint": 4, "lag": 2},
-            {"partition": 1, "epoch": 0, "head": 0, "checkpoint": 0, "lag": 0},
-        ],
+        "partitions": [behind | {"lag_seconds": None}, even | {"lag_seconds": 0.0}],
+        "workers": [],
+        "durability": None,
         "projections": [{"projection": "items", "partition": 0, "offset": 1, "lag": 0}],
+        "dead": 0,
+        "parked": 0,
+        "gaps": [],
         "totals": {"events": 1, "outcomes": 1},
     }
+
+
+def test_status_tells_how_old_the_oldest_waiting_command_is(
+    ledger: Any, operated: Operated
+) -> None:
+    ledger.n = 1
+    ledger.add(LAMP)
+    for n, at in enumerate((AT - 9_000, AT - 2_500, AT), 1):
+        operated.redis.xadd(keys.log(0), {"c": f'{{"op":"x","at":{at}}}'}, id=f"{EPOCH}-{n}")
+    operated.redis.hset(keys.head(0), mapping={"run_id": "x", "epoch": EPOCH, "n": 3})
+    # One that nothing is known of: somebody else wrote it.
+    operated.redis.xadd(keys.log(1), {"other": "x"}, id=f"{EPOCH}-1")
+    operated.redis.hset(keys.head(1), mapping={"run_id": "x", "epoch": EPOCH, "n": 1})
+    partitions = operated.client.get("/status").json["partitions"]
+
+    assert [(each["lag"], each["lag_seconds"]) for each in partitions] == [(2, 2.5), (1, None)]
+
+
+def test_status_tells_who_works_what_is_set_aside_and_what_is_missing(
+    ledger: Any, operated: Operated
+) -> None:
+    operated.worker("worker-1", "paused", "the disk is full")
+    operated.worker("worker-0", "working", seen=AT - 60_000)
+    command = {"partition": 0, "epoch": EPOCH, "body": "", "since": AT}
+    aside = [
+        {**command, "command_id": f"c-{n}", "n": n, "state": "dead" if n < 2 else "parked"}
+        for n in range(1, 4)
+    ]
+    gap = {"partition": 0, "from_epoch": EPOCH, "to_epoch": EPOCH}
+    missing = [
+        {**gap, "from_n": n, "to_n": n + 1, "noticed_at": AT + n, "kind": kind}
+        for n, kind in ((1, "lost"), (5, "kept"))
+    ] + [
+        {**gap, "partition": 1, "from_n": n, "to_n": n, "noticed_at": AT - n, "kind": "lost"}
+        for n in range(1, 101)
+    ]
+    with ledger.engine.begin() as connection:
+        insert_rows(connection, tables.quarantine, aside)
+        insert_rows(connection, tables.gaps, missing)
+    status = operated.client.get("/status").json
+
+    assert status["workers"] == [
+        {
+            "name": "worker-1",
+            "state": "paused",
+            "why": "the disk is full",
+            "since": rfc3339(AT - 60_000),
+            "seen": rfc3339(AT),
+        }
+    ]
+    assert (status["dead"], status["parked"]) == (1, 2)
+    assert status["durability"]["level"] == "fsync"
+    assert len(status["gaps"]) == 100
+    assert status["gaps"][0] == {
+        "partition": 0,
+        "epoch": EPOCH,
+        "first": 5,
+        "last": 6,
+        "kind": "kept",
+        "noticed_at": rfc3339(AT + 5),
+    }
+    assert [each["noticed_at"] for each in status["gaps"]] == sorted(
+        (each["noticed_at"] for each in status["gaps"]), reverse=True
+    )
 
 
 def test_status_of_a_log_that_lost_everything_has_no_negative_lag(
@@ -132,7 +288,7 @@ def test_status_of_a_log_that_lost_everything_has_no_negative_lag(
     ledger.n = 4
     ledger.add(LAMP)
     first = client.get("/status").json["partitions"][0]
-    assert first == {"partition": 0, "epoch": EPOCH, "head": 0, "checkpoint": 4, "lag": 0}
+    assert (first["head"], first["checkpoint"], first["lag"]) == (0, 4, 0)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -19,7 +19,7 @@ from sqlalchemy import Engine, func, select
 
 from domain.commands import CreateItem
 from eventlog import keys
-from eventlog.append import Submission, Verdict, evalsha, load_script, read_reply
+from eventlog.append import Appended, Submission, evalsha, load_script, read_reply
 from eventlog.envelope import Envelope, encode
 from eventlog.reader import LogReader
 from eventlog.ring import DRAIN
@@ -72,7 +72,8 @@ def own_valkey(settings: Settings) -> Generator[OwnValkey]:
 class WorkerProcess:
     """`itemledger worker`, with a file for what it says."""
 
-    def __init__(self, folder: Path, database_url: str, redis_url: str) -> None:
+    def __init__(self, folder: Path, database_url: str, redis_url: str, partitions: int) -> None:
+        folder.mkdir(exist_ok=True)
         self._said = folder / "worker.log"
         self._beating = folder / "beat"
         self._beating.unlink(missing_ok=True)
@@ -82,7 +83,7 @@ class WorkerProcess:
                 env=clean_environment(
                     ITEMLEDGER_REDIS_URL=redis_url,
                     ITEMLEDGER_DATABASE_URL=database_url,
-                    ITEMLEDGER_PARTITIONS="1",
+                    ITEMLEDGER_PARTITIONS=str(partitions),
                     ITEMLEDGER_HEARTBEAT=str(self._beating),
                 ),
                 stdin=subprocess.DEVNULL,
@@ -109,9 +110,11 @@ class WorkerProcess:
 
 
 @contextmanager
-def running_worker(folder: Path, database_url: str, redis_url: str) -> Generator[WorkerProcess]:
+def running_worker(
+    folder: Path, database_url: str, redis_url: str, partitions: int = 1
+) -> Generator[WorkerProcess]:
     """Run a worker for the block; it is killed where it did not end before."""
-    worker = WorkerProcess(folder, database_url, redis_url)
+    worker = WorkerProcess(folder, database_url, redis_url, partitions)
     try:
         worker.await_life()
         yield worker
@@ -122,17 +125,20 @@ def running_worker(folder: Path, database_url: str, redis_url: str) -> Generator
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What an API process does and what an operator sees; partition 0 is the only one."""
+    """What an API process does and what an operator sees; of partition 0, unless said otherwise."""
 
     redis: "Redis"
     ledger: Engine
 
-    def append(self, *envelopes: Envelope) -> list[Verdict]:
-        """Append as the API does, without ringing."""
+    def append(self, *envelopes: Envelope, partition: int = 0) -> bool:
+        """Append as the API does, and say whether it would ring now."""
         script = load_script()
         self.redis.script_load(script.text)
         submissions = [Submission(each.id, encode(each), "") for each in envelopes]
-        return read_reply(0, self.redis.execute_command(*evalsha(script, 0, submissions)))[1]
+        reply = self.redis.execute_command(*evalsha(script, partition, submissions))
+        rings, verdicts = read_reply(partition, reply)
+        assert all(isinstance(each, Appended) for each in verdicts)
+        return rings
 
     def checkpoint(self) -> Position:
         return partitions.read(self.ledger, 0).position
@@ -156,8 +162,13 @@ class Outside:
     def press_the_doorbell(self) -> str:
         """Return the key of the job: only RQ's own loop takes it away, never the sweeper."""
         self.redis.sadd(keys.READY, 0)
+        self.redis.set(keys.RUNG, "1")
         queue = Queue(keys.QUEUE, connection=self.redis, serializer=JSONSerializer)
         return queue.enqueue(DRAIN, job_timeout=30, result_ttl=0).key
+
+    def is_answered(self) -> bool:
+        """Say whether a drain has begun since: this is its first act."""
+        return not self.redis.exists(keys.RUNG)
 
     def jobs(self) -> list[bytes | str]:
         """List what RQ has of jobs: waiting, popped, started or left behind."""

@@ -25,7 +25,7 @@ RUG = envelope("c4", ReplaceItem("rug-1", NOW, "Rug", "Wool.", 500, None, "EUR")
 
 
 def take(world: World, batch: Sequence[Decoded], now: int = NOW) -> Applied:
-    return apply(world.engine, PROJECTIONS, batch, Circumstances({}, now))
+    return apply(world.engine, PROJECTIONS, batch, Circumstances(dict, now))
 
 
 def everything(world: World) -> dict[str, list[dict[str, object]]]:
@@ -136,7 +136,7 @@ def test_a_failing_projection_leaves_nothing_behind(world: World) -> None:
         raise RuntimeError("broken view")
 
     with pytest.raises(ProjectionFailed):
-        apply(world.engine, {"items": broken}, at([LAMP]), Circumstances({}, NOW))
+        apply(world.engine, {"items": broken}, at([LAMP]), Circumstances(dict, NOW))
 
     assert everything(world) == before
 
@@ -198,14 +198,18 @@ def test_a_missing_position_is_recorded_as_a_gap_and_the_rest_goes_on(world: Wor
 def test_what_an_ended_epoch_gave_out_and_is_not_there_is_a_gap(world: World) -> None:
     take(world, at([LAMP]))
     ends = {1: 3, 2: 2, 9: 9}
-    applied = apply(world.engine, PROJECTIONS, at([CHEAPER], epoch=7), Circumstances(ends, NOW))
+    applied = apply(
+        world.engine, PROJECTIONS, at([CHEAPER], epoch=7), Circumstances(lambda: ends, NOW)
+    )
 
     assert applied.gaps == [Gap(0, 1, 2, 3), Gap(0, 2, 1, 2)]
 
 
 def test_a_newer_epoch_right_after_the_end_of_the_old_one_is_no_gap(world: World) -> None:
     take(world, at([LAMP]))
-    applied = apply(world.engine, PROJECTIONS, at([CHEAPER], epoch=7), Circumstances({1: 1}, NOW))
+    applied = apply(
+        world.engine, PROJECTIONS, at([CHEAPER], epoch=7), Circumstances(lambda: {1: 1}, NOW)
+    )
 
     assert applied.gaps == []
     assert world.rows(tables.gaps, "from_n") == []
@@ -219,7 +223,9 @@ def test_a_gap_inside_a_batch_is_noticed(world: World) -> None:
 
 def test_what_the_ledger_has_and_a_shorter_log_has_lost_is_recorded_as_kept(world: World) -> None:
     take(world, at([LAMP, CHEAPER]))
-    applied = apply(world.engine, PROJECTIONS, at([CHEAPEST], epoch=7), Circumstances({1: 1}, NOW))
+    applied = apply(
+        world.engine, PROJECTIONS, at([CHEAPEST], epoch=7), Circumstances(lambda: {1: 1}, NOW)
+    )
 
     assert applied.gaps == [Gap(0, 1, 2, 2, "kept")]
     assert world.rows(tables.gaps, "from_n")[0]["kind"] == "kept"
@@ -227,7 +233,7 @@ def test_what_the_ledger_has_and_a_shorter_log_has_lost_is_recorded_as_kept(worl
 
 def test_how_far_an_epoch_was_taken_is_kept_when_it_is_left_behind(world: World) -> None:
     take(world, at([LAMP, CHEAPER]))
-    apply(world.engine, PROJECTIONS, at([CHEAPEST], epoch=7), Circumstances({1: 2}, NOW))
+    apply(world.engine, PROJECTIONS, at([CHEAPEST], epoch=7), Circumstances(lambda: {1: 2}, NOW))
 
     with world.engine.connect() as connection:
         assert epochs.taken(connection, 0, 1) == 2

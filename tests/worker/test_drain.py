@@ -291,7 +291,7 @@ def test_what_a_death_after_the_commit_left_undone_is_done_by_the_next_drain(
     world: World,
 ) -> None:
     world.append(envelope("c1", LAMP.command, "api-1"), *patches(2))
-    apply(world.engine, PROJECTIONS, world.log(), Circumstances({}, NOW))
+    apply(world.engine, PROJECTIONS, world.log(), Circumstances(dict, NOW))
     pubsub = world.heard("api-1")
     world.drain().partition(0)
     message = pubsub.get_message(timeout=5)

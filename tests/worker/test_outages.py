@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import ResponseError
 
-from eventlog import keys, layout
+from eventlog import layout
 from eventlog.append import is_certain
 from runtime.settings import Settings
 from tests.waiting import until
@@ -94,7 +94,7 @@ def test_a_worker_that_loses_redis_in_the_middle_of_a_job_comes_back_by_itself(
         other.execute("BEGIN IMMEDIATE")
         outside.append(*creations(0, 10))
         outside.press_the_doorbell()
-        until(lambda: not outside.redis.exists(keys.bell(0)), PATIENCE, "the partition in hand")
+        until(outside.is_answered, PATIENCE, "the job in hand")
         valkey.kill()
         time.sleep(1)  # the outage lasts so long
         if back == "before the commit":

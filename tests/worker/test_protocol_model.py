@@ -112,6 +112,8 @@ def worked(  # noqa: C901  one branch per step
             yield go(Step.ANSWERED, jobs=state.jobs - 1, rung=state.rung and not early)
         case Step.ANSWERED if state.ready:
             yield go(Step.POPPED, ready=False)
+            # Its time is over: another job is to go on, unless one is on its way.
+            yield go(Step.IDLE, rung=True, jobs=state.jobs + (0 if state.rung else 1))
         case Step.ANSWERED:
             yield go(Step.IDLE, rung=state.rung and not late)
         case Step.POPPED | Step.ASIDE if state.lock is None:

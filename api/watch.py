@@ -1,0 +1,201 @@
+"""A look at the log every second, and the reason not to accept that follows from it.
+
+The reason is handed to the script that appends, so that it is judged where it is atomic. A Redis
+that does not answer changes nothing here: then nothing can be appended anyway.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from eventlog import backlog, durability
+from eventlog.durability import LogDurability
+from eventlog.losses import Losses
+from runtime.settings import PREFIX, Durability
+
+# Seconds between two looks, and between two that ask how safely the log is kept.
+_TICK = 1.0
+PROBE_EVERY = 30.0
+# Percent of maxmemory: beyond it Redis is close to refusing what the workers need.
+_MEMORY_LIMIT = 85
+
+_NOT_YET = (
+    "it is not known yet how safely the log is kept, for it has not answered since this process "
+    "started: see to the Redis or Valkey that keeps it"
+)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What the log has to be like for commands to be accepted."""
+
+    durability: Durability
+    replicas: int
+    backlog: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    run_id: str
+    facts: LogDurability
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """`marks` are those of `backlog`; `facts` only where all was asked."""
+
+    run_id: str
+    memory: Mapping[str, Any]
+    marks: list[Any]
+    facts: LogDurability | None
+
+
+class Watch:
+    """What was last seen of the log, and what follows from it; it also has `losses` reported."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        partitions: int,
+        losses: Losses,
+        demands: Demands,
+        probe_every: float = PROBE_EVERY,
+    ) -> None:
+        self._redis = redis
+        self._partitions = partitions
+        self._losses = losses
+        self._demands = demands
+        self._probe_every = probe_every
+        self._seen: _Seen | None = None
+        self._probed_at = 0.0
+        self._why: str | None = _NOT_YET
+        self._troubled = False
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        # Before the first request, so that one that finds everything in order is not refused.
+        await self._try_to_look()
+        self._task = asyncio.create_task(self._run(), name="watch")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def why(self) -> str | None:
+        """Tell why nothing new is accepted, in a sentence that says how to mend it."""
+        return self._why
+
+    def document(self) -> dict[str, Any] | None:
+        """Write out how safely the log is kept; `None` where that is not known yet."""
+        if self._seen is None:
+            return None
+        return self._seen.facts.document(self._demands.durability, self._demands.replicas)
+
+    async def look(self) -> None:
+        """Look once. Raises what Redis raises; the reason is then what it was."""
+        whole = self._is_due()
+        while (facts := self._facts(answers := await self._ask(whole=whole))) is None:
+            whole = True
+        extents = backlog.read(answers.marks)
+        seen = _Seen(answers.run_id, facts, await backlog.count(self._redis, extents))
+        self._seen = seen
+        self._judge(_reason(seen, self._demands))
+        heads = [each.head for each in extents if each.head is not None]
+        for head in heads:
+            self._losses.seen(head)
+        await self._losses.report(self._redis, heads)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK)  # the rhythm of looking
+            await self._try_to_look()
+
+    async def _try_to_look(self) -> None:
+        try:
+            await self.look()
+        except (RedisError, OSError) as error:
+            if not self._troubled:
+                log.warning("the log can not be looked at", error=str(error))
+            self._troubled = True
+        except Exception:
+            # A defect of ours must not end the looking.
+            log.exception("looking at the log failed")
+        else:
+            self._troubled = False
+
+    def _is_due(self) -> bool:
+        """Say whether it is to be asked again how safely the log is kept: always while it is not
+        safe enough, so that it is noticed when it is mended, and where replicas come and go.
+        """
+        if self._seen is None or self._demands.replicas or _lack(self._seen, self._demands):
+            return True
+        return asyncio.get_running_loop().time() - self._probed_at >= self._probe_every
+
+    async def _ask(self, *, whole: bool) -> _Answers:
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.info("server")
+            pipeline.info("memory")
+            fixed = 2 + backlog.ask(pipeline, self._partitions)
+            if whole:
+                durability.ask(pipeline)
+            answers: list[Any] = await pipeline.execute(raise_on_error=False)
+        for answer in answers[:fixed]:
+            if isinstance(answer, RedisError):
+                raise answer
+        run_id, memory = str(answers[0]["run_id"]), answers[1]
+        if not whole:
+            return _Answers(run_id, memory, answers[2:fixed], None)
+        self._probed_at = asyncio.get_running_loop().time()
+        return _Answers(run_id, memory, answers[2:fixed], durability.read(answers[fixed:]))
+
+    def _facts(self, answers: _Answers) -> LogDurability | None:
+        """Tell how safely the log is kept; `None` where another server answers than was asked."""
+        if answers.facts is not None:
+            return answers.facts
+        if self._seen is None or self._seen.run_id != answers.run_id:
+            return None
+        return durability.with_memory(self._seen.facts, answers.memory)
+
+    def _judge(self, why: str | None) -> None:
+        if why is not None and self._why in {None, _NOT_YET}:
+            log.error("nothing is accepted", why=why)
+        elif why is None and self._why is not None:
+            log.info("commands are accepted")
+        self._why = why
+
+
+def _reason(seen: _Seen, demands: Demands) -> str | None:
+    return _lack(seen, demands) or _memory(seen) or _backlog(seen, demands)
+
+
+def _lack(seen: _Seen, demands: Demands) -> str | None:
+    return seen.facts.lack(demands.durability, demands.replicas)
+
+
+def _memory(seen: _Seen) -> str | None:
+    used, limit = seen.facts.used_memory, seen.facts.maxmemory
+    if not limit or used * 100 <= limit * _MEMORY_LIMIT:
+        return None
+    return (
+        f"the log's Redis has used {used * 100 // limit} % of its maxmemory, and {_MEMORY_LIMIT} % "
+        "is the limit: it frees memory as commands are applied; or CONFIG SET maxmemory to more"
+    )
+
+
+def _backlog(seen: _Seen, demands: Demands) -> str | None:
+    if seen.waiting < demands.backlog:
+        return None
+    return (
+        f"{seen.waiting} commands wait to be applied and {demands.backlog} is the limit: "
+        f"see to the workers, or raise {PREFIX}BACKLOG_LIMIT"
+    )

@@ -1,0 +1,138 @@
+"""`itemledger verify`: make everything again from the events, and tell what is different."""
+
+import re
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal, database_refusal
+from ledger.migrate import DatabaseUnusable, SchemaOutOfDate
+from ledger.verify.difference import Difference, Noted, Verified
+from ledger.verify.run import verify_database
+from readmodel.verify import VIEWS
+
+_NOTED = re.compile(r"([0-9]{1,9}):([0-9]{1,18}):([0-9a-fA-F]{64})")
+_LONGEST = 80
+# Of a long value, what stands before the first character that differs.
+_BEFORE = 20
+
+
+def run_verify(url: str, expect: Iterable[str], now: int) -> int:
+    """Verify the database and return the exit code.
+
+    Raises Refusal where the database is not to be had or what is expected can not be read.
+    """
+    noted = [_noted(each) for each in expect]
+    try:
+        with _progress() as advance:
+            report = verify_database(url, VIEWS, noted, now, advance)
+    except SchemaOutOfDate as error:
+        raise Refusal(str(error), UNREACHABLE) from None
+    except (DatabaseUnusable, ModuleNotFoundError) as error:
+        raise database_refusal(url, error) from None
+    for each in report.partitions:
+        typer.echo(_line(each))
+    for each in report.differences:
+        typer.echo(_told(each))
+    if not report.differences:
+        total = sum(each.offset for each in report.partitions)
+        typer.echo(f"{total} events verified, no difference.")
+        return 0
+    typer.echo(f"Differences: {len(report.differences)}; what follows the first is not looked for.")
+    return FAILED
+
+
+def _noted(text: str) -> Noted:
+    match = _NOTED.fullmatch(text)
+    if match is None:
+        raise Refusal(
+            f"--expect takes PARTITION:OFFSET:HASH as `itemledger verify` prints it, not {text!r}",
+            WRONG_USAGE,
+        )
+    partition, offset, hash_ = match.groups()
+    return Noted(int(partition), int(offset), hash_.lower())
+
+
+@contextmanager
+def _progress() -> Generator[Callable[[int, int], None]]:
+    """Show a bar on a terminal, and nothing elsewhere."""
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.percentage:>3.0f} %"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("events"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    ) as bar:
+        task = bar.add_task("", total=None)
+
+        def advance(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield advance
+
+
+def _line(verified: Verified) -> str:
+    """Say what a partition came to; what follows `--expect` is what a later look can compare."""
+    line = f"Partition {verified.partition}: {_events(verified.offset)}"
+    if verified.differences:
+        first = verified.differences[0]
+        stopped = first.what.startswith("events.")
+        line += f", not right at offset {first.offset}" if stopped else ", differences"
+    if verified.offset:
+        line += f"; --expect {verified.partition}:{verified.offset}:{verified.hash}"
+    for name in verified.behind:
+        line += f"; the view {name} is behind the ledger and was not compared"
+    return line
+
+
+def _events(count: int) -> str:
+    return "1 event" if count == 1 else f"{count} events"
+
+
+def _told(difference: Difference) -> str:
+    place = [
+        f"{name} {value}"
+        for name, value in (
+            ("partition", difference.partition),
+            ("offset", difference.offset),
+            ("item", difference.item_id),
+        )
+        if value is not None
+    ]
+    expected, found = _cut([_shown(difference.expected), _shown(difference.found)])
+    where = ", ".join([*place, difference.what])
+    return f"Difference: {where}: expected {expected}, found {found}"
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else ascii(value) if isinstance(value, str) else repr(value)
+
+
+def _cut(values: Sequence[str]) -> list[str]:
+    """Cut long values to where they begin to differ."""
+    if all(len(each) <= _LONGEST for each in values):
+        return list(values)
+    alike = next(
+        (at for at, (one, other) in enumerate(zip(*values, strict=False)) if one != other),
+        min(map(len, values)),
+    )
+    begin = max(0, alike - _BEFORE)
+    return [
+        ("…" if begin else "")
+        + each[begin : begin + _LONGEST]
+        + ("…" if len(each) > begin + _LONGEST else "")
+        for each in values
+    ]

@@ -1,0 +1,248 @@
+"""Verify a whole database, as it is at one moment."""
+
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+from sqlalchemy import Connection, Engine, RowMapping, and_, case, func, or_, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from domain.item import Item
+from ledger.engines import reading_engine
+from ledger.migrate import DatabaseUnusable, check_schema
+from ledger.tables import checkpoints, events, facts, heads, outcomes, partitions, quarantine
+from ledger.verify.difference import Difference, Noted, Report, Verified
+from ledger.verify.replay import Replay
+from ledger.verify.rows import View, first_difference
+
+# How long an outcome is promised to be found; after that it may be forgotten.
+OUTCOMES_KEPT_MS = 30 * 24 * 60 * 60 * 1000
+
+# Hears how many events are taken, and of how many.
+Advance = Callable[[int, int], None]
+
+_HEAD_MEMBERS = [each.name for each in heads.columns if each.name not in {"item_id", "partition"}]
+
+
+def verify_database(
+    url: str, views: Mapping[str, View], noted: Collection[Noted], now: int, advance: Advance
+) -> Report:
+    """Open the database for reading and verify it.
+
+    Raises SchemaOutOfDate, or DatabaseUnusable where it is not to be had; a driver that is not
+    installed raises ModuleNotFoundError.
+    """
+    engine = reading_engine(url, connections=1)
+    try:
+        check_schema(engine)
+        return verify(engine, views, noted, now, advance)
+    except (SQLAlchemyError, OSError) as error:
+        reason = getattr(error, "orig", None) or error
+        raise DatabaseUnusable(str(reason).strip().splitlines()[0]) from error
+    finally:
+        engine.dispose()
+
+
+def verify(
+    engine: Engine,
+    views: Mapping[str, View],
+    noted: Collection[Noted],
+    now: int,
+    advance: Advance,
+) -> Report:
+    """Make heads, views, chain and outcomes again from the events, and compare.
+
+    `views` are those to compare, by the names of their checkpoints.
+    """
+    with _one_moment(engine) as connection:
+        stored = _Stored.read(connection)
+        tables = {"heads": View(heads, _head), **views}
+        elsewhere = [*stored.differences(), *_strays(connection, stored, tables)]
+        elsewhere += [
+            Difference(each.partition, "noted hash", each.hash, None, each.offset)
+            for each in noted
+            if each.partition not in stored.names
+        ]
+        taken = 0
+
+        def further(count: int) -> None:
+            nonlocal taken
+            taken += count
+            advance(taken, stored.events)
+
+        verified: list[Verified] = []
+        for partition in stored.names:
+            notes = {each.offset: each.hash for each in noted if each.partition == partition}
+            replay = Replay(partition, notes, now - OUTCOMES_KEPT_MS)
+            replay.run(connection, further)
+            verified.append(_verified(connection, replay, notes, stored, tables))
+    return Report(tuple(verified), tuple(elsewhere))
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the database says of its partitions as a whole."""
+
+    rows: Mapping[int, RowMapping]
+    names: tuple[int, ...]
+    fact: str | None
+    events: int
+    tops: Mapping[int, tuple[int, int]]
+    applied: Mapping[int, int]
+    set_aside: Mapping[int, int]
+    taken: Mapping[tuple[str, int], int]
+
+    @classmethod
+    def read(cls, connection: Connection) -> "_Stored":
+        found = connection.execute(select(partitions)).mappings().all()
+        # In a SQLite file that somebody edited, a number may be anything.
+        rows = {row["partition"]: row for row in found if isinstance(row["partition"], int)}
+        # For showing how far it is: what is really there comes out in the end.
+        total = sum(row["offset"] for row in rows.values() if isinstance(row["offset"], int))
+        # Orders of an operator are applied too; they happen to no item and have no version.
+        happened = and_(outcomes.c.status == "applied", outcomes.c.version > 0)
+        count = func.sum(case((happened, 1), else_=0))
+        tops: dict[int, tuple[int, int]] = {}
+        applied: dict[int, int] = {}
+        for partition, epoch, n, of_epoch in connection.execute(
+            select(outcomes.c.partition, outcomes.c.epoch, func.max(outcomes.c.n), count)
+            .group_by(outcomes.c.partition, outcomes.c.epoch)
+            .order_by(outcomes.c.epoch)
+        ):
+            if isinstance(n, int):
+                tops[partition] = (epoch, n)
+            applied[partition] = applied.get(partition, 0) + of_epoch
+        aside = select(quarantine.c.partition, func.count()).group_by(quarantine.c.partition)
+        return cls(
+            rows,
+            tuple(sorted({*range(len(found)), *rows})),
+            connection.scalar(select(facts.c.value).where(facts.c.name == "partitions")),
+            total,
+            tops,
+            applied,
+            {each[0]: each[1] for each in connection.execute(aside)},
+            {
+                (row["projection"], row["partition"]): row["offset"]
+                for row in connection.execute(select(checkpoints)).mappings()
+                if isinstance(row["offset"], int)
+            },
+        )
+
+    def differences(self) -> list[Difference]:
+        if self.fact == (str(len(self.rows)) if self.rows else None):
+            return []
+        return [Difference(None, "facts.partitions", len(self.rows), self.fact)]
+
+
+def _verified(
+    connection: Connection,
+    replay: Replay,
+    notes: Mapping[int, str],
+    stored: _Stored,
+    tables: Mapping[str, View],
+) -> Verified:
+    """Compare what is stored of a partition with what its events came to."""
+    partition = replay.partition
+    behind = tuple(
+        name
+        for name in tables
+        if name != "heads" and stored.taken.get((name, partition), 0) < replay.offset
+    )
+    found = [replay.broken, replay.outcome]
+    if replay.broken is None:
+        # Past an event that is not right there is nothing to compare with.
+        found += [
+            Difference(partition, "noted hash", hash_, "no such event", offset)
+            for offset, hash_ in notes.items()
+            if not 1 <= offset <= replay.offset
+        ]
+        found.append(_of_partition(replay, stored))
+        found += [
+            first_difference(connection, view, partition, replay.items)
+            for name, view in tables.items()
+            if name not in behind
+        ]
+        found += [
+            Difference(partition, f"checkpoints of {name}", replay.offset, offset)
+            for (name, of), offset in stored.taken.items()
+            if of == partition and offset > replay.offset
+        ]
+        if replay.answered != stored.applied.get(partition, 0):
+            found.append(
+                Difference(
+                    partition,
+                    "outcomes that say applied",
+                    replay.answered,
+                    stored.applied.get(partition, 0),
+                )
+            )
+    different = tuple(each for each in found if each is not None)
+    return Verified(partition, replay.offset, replay.hash, behind, different)
+
+
+def _of_partition(replay: Replay, stored: _Stored) -> Difference | None:
+    """Compare the partition's row with its last event."""
+    differs = partial(Difference, replay.partition, offset=replay.offset)
+    row = stored.rows.get(replay.partition)
+    if row is None:
+        return differs("partitions", "a row", None)
+    for what, expected in (
+        ("offset", replay.offset),
+        ("hash", replay.hash),
+        ("quarantined", stored.set_aside.get(replay.partition, 0)),
+    ):
+        if row[what] != expected:
+            return differs(f"partitions.{what}", expected, row[what])
+    for what in ("epoch", "n", "recorded_at"):
+        if not isinstance(row[what], int):
+            return differs(f"partitions.{what}", "a whole number", row[what])
+    # A command that changes nothing moves these as well.
+    if row["recorded_at"] < replay.recorded_at:
+        return differs(
+            "partitions.recorded_at", f"not before {replay.recorded_at}", row["recorded_at"]
+        )
+    top, position = stored.tops.get(replay.partition, (0, 0)), (row["epoch"], row["n"])
+    if position < top:
+        return differs("partitions.epoch and n", f"not before {top}", position)
+    return None
+
+
+def _strays(
+    connection: Connection, stored: _Stored, tables: Mapping[str, View]
+) -> list[Difference]:
+    """Find rows of partitions that there are not."""
+    found: list[Difference] = []
+    for table in (events, outcomes, *(view.table for view in tables.values())):
+        column = table.c.partition
+        stray = connection.scalar(
+            select(column).where(or_(column < 0, column >= len(stored.names))).limit(1)
+        )
+        if stray is not None:
+            found.append(Difference(stray, table.name, "no such partition", "a row"))
+    return found
+
+
+def _head(item: Item, partition: int) -> Mapping[str, Any]:
+    members = {name: getattr(item, name) for name in _HEAD_MEMBERS}
+    return {"item_id": item.id, "partition": partition, **members}
+
+
+@contextmanager
+def _one_moment(engine: Engine) -> Generator[Connection]:
+    """Read in one transaction, which on both databases sees one moment."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            # A ledger may take longer to read than a page of the query API may.
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            yield connection
+            return
+        # An edited file may hold what is no UTF-8: that is something to report, not to stop at.
+        driver = cast("Any", connection.connection.dbapi_connection)
+        before = driver.text_factory
+        driver.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
+        try:
+            yield connection
+        finally:
+            driver.text_factory = before
