@@ -46,7 +46,7 @@ class Again:
 class Lookout:
     def __init__(self, redis: "Redis", partitions: int) -> None:
         self._redis = redis
-        self._partitions = partitions
+        self.partitions = partitions
         self.scarce = False
         script = Path(__file__).with_name("fence.lua").read_text("utf-8")
         self._fence = redis.register_script(script)
@@ -58,7 +58,7 @@ class Lookout:
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.info("server")
             pipeline.info("memory")
-            for partition in range(self._partitions):
+            for partition in range(self.partitions):
                 pipeline.hmget(keys.head(partition), ["run_id", "epoch", "n"])
                 pipeline.get(keys.done(partition))
                 pipeline.zrange(keys.lost(partition), 0, -1, withscores=True)
@@ -67,7 +67,7 @@ class Lookout:
         self.scarce = limit > 0 and int(memory["used_memory"]) > _SCARCE * limit
         run_id = str(server["run_id"]).encode()
         sights: list[Sight] = []
-        for partition in range(self._partitions):
+        for partition in range(self.partitions):
             (of, epoch, n), done, lost = answers[3 * partition : 3 * partition + 3]
             head = None if epoch is None else Position(partition, int(epoch), int(n))
             sights.append(

@@ -1,5 +1,6 @@
 """The worker's side of the log: read after a position, and tidy up behind what is applied."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Any
 
 import structlog
 from redis import Redis
-from redis.exceptions import OutOfMemoryError, RedisError
+from redis.client import Pipeline
+from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
 
 from eventlog import keys, notices
 from eventlog.lookout import Lookout
@@ -35,10 +37,6 @@ return times
 """
 
 
-def _script(name: str) -> str:
-    return Path(__file__).with_name(name).read_text("utf-8")
-
-
 @dataclass(frozen=True, slots=True)
 class LogEntry:
     position: Position
@@ -56,31 +54,55 @@ class Begun:
     done: Position
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A partition is applied up to here; `remembered` says for each of its command ids for how many
+    seconds more it is known.
+    """
+
+    upto: Position
+    remembered: Mapping[str, int]
+
+
 class LogReader:
     def __init__(self, redis: "Redis", partitions: int) -> None:
         self._redis = redis
         self.partitions = partitions
         self.lookout = Lookout(redis, partitions)
-        self._begin = redis.register_script(_script("begin.lua"))
+        self._begin = Path(__file__).with_name("begin.lua").read_text("utf-8")
+        self._begin_sha = hashlib.sha1(self._begin.encode(), usedforsecurity=False).hexdigest()
         self._begin_alone = redis.register_script(_BEGIN_ALONE)
         self._marked_at: dict[int, int] = {}
         self._trimmed_at: dict[int, int] = {}
         # Set while the server is short of memory: what is applied leaves the log at once.
         self.scarce = False
 
-    def begin(self, checkpoint: Position) -> Begun:
-        """Begin to read what follows the position, and say what became of that before.
+    def begin(self, checkpoints: Sequence[Position]) -> list[Begun]:
+        """Begin to read what follows each of the positions, and say what became of that before.
 
-        From now on an append to the partition rings; so this comes before reading it.
+        From now on an append to one of the partitions rings; so this comes before reading them.
         """
-        partition = checkpoint.partition
+        try:
+            answers = self._begun(checkpoints)
+        except NoScriptError:
+            self._redis.script_load(self._begin)
+            answers = self._begun(checkpoints)
+        begun: list[Begun] = []
+        for checkpoint, (times, *places) in zip(checkpoints, answers, strict=True):
+            alone, done = (
+                Position.from_stream_id(checkpoint.partition, each.decode() or "0-0")
+                for each in places
+            )
+            begun.append(Begun(int(times), int(times) > 0 and alone > checkpoint, done))
+        return begun
+
+    def _begun(self, checkpoints: Sequence[Position]) -> list[Any]:
         names = [keys.bell, keys.head, keys.log, keys.begun, keys.alone, keys.done]
-        answer: Any = self._begin([name(partition) for name in names], [checkpoint.stream_id])
-        times = int(answer[0])
-        alone, done = (
-            Position.from_stream_id(partition, each.decode() or "0-0") for each in answer[1:]
-        )
-        return Begun(times, times > 0 and alone > checkpoint, done)
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for each in checkpoints:
+                of_partition = [name(each.partition) for name in names]
+                pipeline.evalsha(self._begin_sha, len(names), *of_partition, each.stream_id)
+            return pipeline.execute()
 
     def begin_alone(self, position: Position) -> int:
         """Mark that a command is begun by itself, and say how many times it was."""
@@ -93,15 +115,25 @@ class LogReader:
 
     def after(self, position: Position, count: int) -> list[LogEntry]:
         """Read up to `count` entries that follow the position."""
-        found: Any = self._redis.xrange(
-            keys.log(position.partition), min=f"({position.stream_id}", count=count
-        )
-        entries: list[LogEntry] = []
-        for entry_id, fields in found:
-            at = Position.from_stream_id(position.partition, entry_id.decode())
-            # An entry without our field is none of ours: it comes out unreadable.
-            entries.append(LogEntry(at, fields.get(b"c", b"") if fields else b""))
-        return entries
+        return self.after_each([position], count)[0]
+
+    def after_each(self, positions: Sequence[Position], count: int) -> list[list[LogEntry]]:
+        """Read up to `count` entries that follow each of the positions."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for each in positions:
+                pipeline.xrange(keys.log(each.partition), min=f"({each.stream_id}", count=count)
+            answers: list[Any] = pipeline.execute()
+        return [
+            [
+                # An entry without our field is none of ours: it comes out unreadable.
+                LogEntry(
+                    Position.from_stream_id(position.partition, entry_id.decode()),
+                    fields.get(b"c", b"") if fields else b"",
+                )
+                for entry_id, fields in found
+            ]
+            for position, found in zip(positions, answers, strict=True)
+        ]
 
     def epoch_ends(self, partition: int) -> Mapping[int, int]:
         """Tell how far every ended epoch went."""
@@ -113,38 +145,39 @@ class LogReader:
         mark: Any = self._redis.get(keys.done(partition))
         return None if mark is None else Position.from_stream_id(partition, mark.decode())
 
-    def tidy(
-        self, upto: Position, remembered: Mapping[str, int], told: Sequence[Notice], now: int
-    ) -> None:
-        """After a commit: tell who waits, let ids be forgotten, mark the position done.
-
-        `remembered` says for each command id for how many seconds more it is known.
+    def tidy(self, settled: Sequence[Settled], told: Sequence[Notice], now: int) -> None:
+        """After a commit: tell who waits, let ids be forgotten, mark the positions done.
 
         A full server takes no marks. Then, and where memory is scarce, what is applied leaves the
         log at once: room for new commands matters more than the entries kept for a database that
         is set back.
         """
-        partition = upto.partition
         with self._redis.pipeline(transaction=False) as pipeline:
             notices.publish(pipeline, told)
-            for command_id, seconds in remembered.items():
-                # What is forgotten here the outcome in SQL still knows.
-                kept = min(seconds, _REMEMBER_SCARCELY) if self.scarce else seconds
-                pipeline.expire(keys.command(partition, command_id), kept)
-            # A clock that was set back must not keep marks from being made.
-            if not 0 <= now - self._marked_at.get(partition, 0) < _MARK_EVERY_MS:
-                pipeline.zadd(keys.marks(partition), {upto.stream_id: now})
-                self._marked_at[partition] = now
-            pipeline.set(keys.done(partition), upto.stream_id)
+            for each in settled:
+                self._settle(pipeline, each, now)
             answers = pipeline.execute(raise_on_error=False)
         errors = [each for each in answers if isinstance(each, RedisError)]
         full = any(isinstance(each, OutOfMemoryError) for each in errors)
         if full:
-            log.warning("redis is full: applied commands are trimmed at once", partition=partition)
+            log.warning("redis is full: applied commands are trimmed at once")
         if full or self.scarce:
-            self.trim_at_once(upto)
+            for each in settled:
+                self.trim_at_once(each.upto)
         if errors and not full:
             raise errors[0]
+
+    def _settle(self, pipeline: "Pipeline", settled: Settled, now: int) -> None:
+        partition = settled.upto.partition
+        for command_id, seconds in settled.remembered.items():
+            # What is forgotten here the outcome in SQL still knows.
+            kept = min(seconds, _REMEMBER_SCARCELY) if self.scarce else seconds
+            pipeline.expire(keys.command(partition, command_id), kept)
+        # A clock that was set back must not keep marks from being made.
+        if not 0 <= now - self._marked_at.get(partition, 0) < _MARK_EVERY_MS:
+            pipeline.zadd(keys.marks(partition), {settled.upto.stream_id: now})
+            self._marked_at[partition] = now
+        pipeline.set(keys.done(partition), settled.upto.stream_id)
 
     def may_trim(self, partition: int, now: int) -> bool:
         """Say whether trimming is worth a round trip: not after every batch."""

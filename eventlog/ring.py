@@ -60,10 +60,10 @@ class Ring:
         """The worker's first act, before it reads: from now on an append rings again."""
         self._redis.delete(keys.RUNG)
 
-    def next_ready(self) -> int | None:
-        """Take one partition that is ready, `None` when there is none."""
-        partition: Any = self._redis.spop(keys.READY)
-        return None if partition is None else int(partition)
+    def next_ready(self, most: int) -> list[int]:
+        """Take partitions that are ready, at most so many; none when there are none."""
+        taken: Any = self._redis.spop(keys.READY, most)
+        return [int(each) for each in taken]
 
     def any_ready(self) -> bool:
         return bool(self._redis.exists(keys.READY))

@@ -1,6 +1,7 @@
 """How far projections have taken the ledger."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
@@ -8,14 +9,28 @@ from ledger.bulk import upsert_rows
 from ledger.tables import checkpoints
 
 
-def move(connection: Connection, projections: Iterable[str], partition: int, offset: int) -> None:
-    """Move the checkpoints of these projections, in the transaction that writes their rows."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A projection has taken a partition up to this offset of the ledger."""
+
+    projection: str
+    partition: int
+    offset: int
+
+
+def move(connection: Connection, moved: Iterable[Taken]) -> None:
+    """Move the checkpoints of projections, in the transaction that writes their rows."""
     upsert_rows(
         connection,
         checkpoints,
         [
-            {"projection": projection, "partition": partition, "offset": offset, "error": None}
-            for projection in projections
+            {
+                "projection": each.projection,
+                "partition": each.partition,
+                "offset": each.offset,
+                "error": None,
+            }
+            for each in moved
         ],
     )
 

@@ -6,15 +6,15 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from ledger import chain
-from ledger.bulk import insert_rows
+from ledger.bulk import Row, insert_rows
 from ledger.codec import decode, encode
 from ledger.recorded import Recorded
 from ledger.tables import events
 
 
-def append(connection: Connection, recorded: Sequence[Recorded], previous_hash: str) -> str:
-    """Append one partition's events in order and return the hash of the last one."""
-    rows: list[dict[str, Any]] = []
+def chained(recorded: Sequence[Recorded], previous_hash: str) -> tuple[list[Row], str]:
+    """Make the rows of one partition's events, in order, and return them with the last hash."""
+    rows: list[Row] = []
     for each in recorded:
         type_name, data = encode(each.event)
         row: dict[str, Any] = {
@@ -32,8 +32,12 @@ def append(connection: Connection, recorded: Sequence[Recorded], previous_hash: 
         }
         previous_hash = row["hash"] = chain.link(previous_hash, row)
         rows.append(row)
+    return rows, previous_hash
+
+
+def append(connection: Connection, rows: Sequence[Row]) -> None:
+    """Append events as `chained` makes them."""
     insert_rows(connection, events, rows)
-    return previous_hash
 
 
 def after(connection: Connection, partition: int, offset: int, count: int) -> list[Recorded]:

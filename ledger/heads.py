@@ -36,8 +36,9 @@ def load(connection: Connection, item_ids: Sequence[str]) -> dict[str, Item]:
     return {row["item_id"]: _item(row) for row in found.mappings()}
 
 
-def store(connection: Connection, items: Iterable[Item], partition: int) -> None:
-    upsert_rows(connection, heads, [_row(item, partition) for item in items])
+def store(connection: Connection, items: Iterable[tuple[Item, int]]) -> None:
+    """Insert or overwrite the heads of these items, each with its partition."""
+    upsert_rows(connection, heads, [_row(item, partition) for item, partition in items])
 
 
 def at_version(connection: Connection, item_id: str, version: int) -> Item | None:

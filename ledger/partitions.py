@@ -1,41 +1,35 @@
 """A partition's row: the lock of its writer, and how far the ledger has taken it."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, bindparam, select, text, update
+from sqlalchemy import Connection, Engine, RowMapping, Select, select, text
 
-from ledger.bulk import insert_rows
+from ledger.bulk import insert_rows, upsert_rows
 from ledger.chain import GENESIS
 from ledger.engines import single_reads
-from ledger.prepared import Prepared
+from ledger.prepared import Prepared, among, listed
 from ledger.tables import facts, partitions
 from runtime.positions import PartitionMismatch, Position
 
 _PARTITION_COUNT = "partitions"
-_MOVED = ("epoch", "n", "offset", "recorded_at", "hash", "quarantined", "detached")
 
 
-def _one(_: str) -> Select[Any]:
-    return select(partitions).where(partitions.c.partition == bindparam("which"))
+def _wanted(dialect_name: str) -> Select[Any]:
+    return select(partitions).where(among(dialect_name, partitions.c.partition, "wanted"))
 
 
 def _locked(dialect_name: str) -> Select[Any]:
-    statement = _one(dialect_name)
+    statement = _wanted(dialect_name)
     if dialect_name == "postgresql":
+        # Nobody waits for a lock here, so the order in which they are taken can not matter.
         return statement.with_for_update(skip_locked=True)
     return statement
 
 
-_READ = Prepared(_one)
+_READ = Prepared(_wanted)
 _LOCK = Prepared(_locked)
-_MOVE = Prepared(
-    lambda _: (
-        update(partitions)
-        .where(partitions.c.partition == bindparam("which"))
-        .values({name: bindparam(name) for name in _MOVED})
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,43 +48,43 @@ class Checkpoint:
     detached: frozenset[str] = frozenset()
 
 
-def lock(connection: Connection, partition: int) -> Checkpoint | None:
-    """Take the partition for this transaction; `None` where another writer has it."""
-    row = _LOCK.run(connection, {"which": partition}).mappings().one_or_none()
-    return None if row is None else _checkpoint(row)
+def lock(connection: Connection, wanted: Sequence[int]) -> dict[int, Checkpoint]:
+    """Take partitions for this transaction; those that another writer has are left out."""
+    rows = _LOCK.run(connection, {"wanted": listed(connection, wanted)}).mappings()
+    return {row["partition"]: _checkpoint(row) for row in rows}
 
 
-def read(engine: Engine, partition: int) -> Checkpoint:
+def read(engine: Engine, wanted: Sequence[int]) -> dict[int, Checkpoint]:
+    """Read how far these partitions are taken."""
     with single_reads(engine).connect() as connection:
-        return _checkpoint(_READ.run(connection, {"which": partition}).mappings().one())
-
-
-def read_all(engine: Engine) -> dict[int, Checkpoint]:
-    with single_reads(engine).connect() as connection:
-        rows = connection.execute(select(partitions)).mappings()
+        rows = _READ.run(connection, {"wanted": listed(connection, wanted)}).mappings()
         return {row["partition"]: _checkpoint(row) for row in rows}
 
 
-def move(connection: Connection, checkpoint: Checkpoint) -> None:
-    """Move the checkpoint forward, in the transaction that writes what it covers."""
-    _MOVE.run(
+def move(connection: Connection, moved: Iterable[Checkpoint]) -> None:
+    """Move checkpoints forward, in the transaction that writes what they cover."""
+    upsert_rows(
         connection,
-        {
-            "which": checkpoint.position.partition,
-            "epoch": checkpoint.position.epoch,
-            "n": checkpoint.position.n,
-            "offset": checkpoint.offset,
-            "recorded_at": checkpoint.recorded_at,
-            "hash": checkpoint.hash,
-            "quarantined": checkpoint.quarantined,
-            "detached": ",".join(sorted(checkpoint.detached)),
-        },
+        partitions,
+        [
+            {
+                "partition": each.position.partition,
+                "epoch": each.position.epoch,
+                "n": each.position.n,
+                "offset": each.offset,
+                "recorded_at": each.recorded_at,
+                "hash": each.hash,
+                "quarantined": each.quarantined,
+                "detached": ",".join(sorted(each.detached)),
+            }
+            for each in moved
+        ],
     )
 
 
 def attach(connection: Connection, checkpoint: Checkpoint, projection: str) -> None:
     """Let a projection that was detached be in step again."""
-    move(connection, replace(checkpoint, detached=checkpoint.detached - {projection}))
+    move(connection, [replace(checkpoint, detached=checkpoint.detached - {projection})])
 
 
 def stored_count(engine: Engine) -> int | None:

@@ -60,15 +60,15 @@ class Prepared:
         return found
 
 
-def among(dialect_name: str, column: Column[str], parameter: str) -> ColumnElement[bool]:
+def among(dialect_name: str, column: Column[Any], parameter: str) -> ColumnElement[bool]:
     """Say `column IN parameter`, the parameter being a list as `listed` makes it."""
     if dialect_name == "sqlite":
         each = func.json_each(bindparam(parameter, type_=Text)).table_valued("value")
         return column.in_(select(each.c.value))
-    return column == any_(bindparam(parameter, type_=postgresql.ARRAY(Text)))
+    return column == any_(bindparam(parameter, type_=postgresql.ARRAY(column.type)))
 
 
-def listed(connection: Connection, values: Sequence[str]) -> Any:
+def listed(connection: Connection, values: Sequence[str] | Sequence[int]) -> Any:
     """Make the one parameter that holds all these values."""
     if connection.dialect.name == "sqlite":
         return orjson.dumps(list(values)).decode()

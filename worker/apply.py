@@ -1,4 +1,4 @@
-"""One batch of the log, one SQL transaction."""
+"""A batch of the log, one SQL transaction; batches of several partitions may share it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +8,8 @@ from sqlalchemy import Connection, Engine
 from domain.item import Item
 from eventlog.envelope import Entry, Unreadable
 from ledger import checkpoints, epochs, events, gaps, heads, outcomes, partitions
+from ledger.bulk import Row
+from ledger.checkpoints import Taken
 from ledger.gaps import Gap
 from ledger.outcomes import KeptOutcome
 from ledger.partitions import Checkpoint
@@ -17,7 +19,7 @@ from runtime.positions import Position
 from worker.trouble import ProjectionFailed, is_outage
 from worker.work import Work
 
-EpochEnds = Callable[[], Mapping[int, int]]
+EpochEnds = Callable[[int], Mapping[int, int]]
 Project = Callable[[Connection, Sequence[Recorded], Mapping[str, Item]], None]
 
 
@@ -54,8 +56,8 @@ class Held(Exception):
 class Circumstances:
     """What a batch is applied with.
 
-    `epoch_ends` tells how far every ended epoch of the log went; it is asked where positions do not
-    follow one another. `now` is milliseconds since 1970.
+    `epoch_ends` tells how far every ended epoch of a partition went; it is asked where positions do
+    not follow one another. `now` is milliseconds since 1970.
     `condemned` are commands that are not tried any more, with the reason; `detach` projections that
     are to be left behind from now on, with theirs. `locked` is called once the partition is held,
     and may condemn likewise.
@@ -72,76 +74,139 @@ class Circumstances:
 def apply(
     engine: Engine,
     projections: Mapping[str, Project],
+    batches: Mapping[int, Sequence[Decoded]],
+    given: Circumstances,
+) -> dict[int, Applied]:
+    """Apply a batch of each of these partitions, all or nothing, and say what they came to. A
+    partition that another writer has is left out.
+
+    Raises ProjectionFailed, and SQLAlchemy's errors; whatever it raises, nothing has changed.
+    """
+    applied: dict[int, Applied] = {}
+    with engine.begin() as connection:
+        checkpoints_of = partitions.lock(connection, list(batches))
+        given.reach("tx.after_lock")
+        condemned = {**given.condemned, **given.locked()} if checkpoints_of else {}
+        jobs: list[_Job] = []
+        for partition, checkpoint in checkpoints_of.items():
+            fresh = [each for each in batches[partition] if each.position > checkpoint.position]
+            if fresh:
+                jobs.append(_begin(connection, checkpoint, fresh, given))
+            else:
+                applied[partition] = Applied(checkpoint.position, {}, {}, 0, (), {})
+        if jobs:
+            _decide(connection, jobs, condemned)
+            _write(connection, projections, jobs, given)
+            given.reach("tx.before_commit")
+    given.reach("tx.after_commit")
+    return applied | {job.upto.partition: job.applied() for job in jobs}
+
+
+def apply_one(
+    engine: Engine,
+    projections: Mapping[str, Project],
     batch: Sequence[Decoded],
     given: Circumstances,
 ) -> Applied:
-    """Apply a batch of one partition, all or nothing.
-
-    Raises Held, ProjectionFailed, and SQLAlchemy's errors; whatever it raises, nothing has changed.
-    """
+    """Apply a batch of one partition. Raises Held, and what `apply` raises."""
     partition = batch[0].position.partition
-    with engine.begin() as connection:
-        checkpoint = partitions.lock(connection, partition)
-        if checkpoint is None:
-            raise Held(partition)
-        given.reach("tx.after_lock")
-        fresh = [each for each in batch if each.position > checkpoint.position]
-        if not fresh:
-            return Applied(checkpoint.position, {}, {}, 0, (), {})
-        condemned = {**given.condemned, **given.locked()}
-        found = _gaps(checkpoint.position, fresh, given.epoch_ends)
-        if found:
-            gaps.record(connection, found, given.now)
-        _leave_epochs(connection, checkpoint.position, fresh)
-        work = Work(connection, checkpoint, given.now)
-        work.prepare([each.entry for each in fresh])
-        for each in fresh:
-            work.take(each.position, each.entry, each.body, condemned.get(each.position))
-        _write(connection, projections, checkpoint, work, fresh[-1].position, given)
-        given.reach("tx.before_commit")
-    given.reach("tx.after_commit")
-    return Applied(
-        fresh[-1].position, work.outcomes, work.left, len(work.recorded), found, work.dead
-    )
+    applied = apply(engine, projections, {partition: batch}, given)
+    if partition not in applied:
+        raise Held(partition)
+    return applied[partition]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """The batch of one partition while it is applied."""
+
+    checkpoint: Checkpoint
+    fresh: Sequence[Decoded]
+    gaps: Sequence[Gap]
+    work: Work
+
+    @property
+    def upto(self) -> Position:
+        return self.fresh[-1].position
+
+    def applied(self) -> Applied:
+        work = self.work
+        return Applied(
+            self.upto, work.outcomes, work.left, len(work.recorded), self.gaps, work.dead
+        )
+
+
+def _begin(
+    connection: Connection,
+    checkpoint: Checkpoint,
+    fresh: Sequence[Decoded],
+    given: Circumstances,
+) -> _Job:
+    found = _gaps(checkpoint.position, fresh, given.epoch_ends)
+    if found:
+        gaps.record(connection, found, given.now)
+    _leave_epochs(connection, checkpoint.position, fresh)
+    work = Work(connection, checkpoint, given.now)
+    work.prepare([each.entry for each in fresh])
+    return _Job(checkpoint, fresh, found, work)
+
+
+def _decide(
+    connection: Connection, jobs: Sequence[_Job], condemned: Mapping[Position, str]
+) -> None:
+    """Load what is needed, each kind of row in one statement, and decide in order."""
+    known = outcomes.find(connection, [each for job in jobs for each in job.work.ids])
+    touched = [each for job in jobs for each in job.work.touched]
+    items = heads.load(connection, touched) if touched else {}
+    for job in jobs:
+        job.work.learn(known, items)
+        for each in job.fresh:
+            job.work.take(each.position, each.entry, each.body, condemned.get(each.position))
 
 
 def _write(
     connection: Connection,
     projections: Mapping[str, Project],
-    checkpoint: Checkpoint,
-    work: Work,
-    upto: Position,
+    jobs: Sequence[_Job],
     given: Circumstances,
 ) -> None:
-    """Write everything the batch came to, each kind of row in one statement."""
-    partition = upto.partition
-    last_hash = events.append(connection, work.recorded, checkpoint.hash)
+    """Write everything the batches came to, each kind of row in one statement."""
+    rows: list[Row] = []
+    moved: list[Checkpoint] = []
+    for job in jobs:
+        work = job.work
+        chained, last_hash = events.chained(work.recorded, job.checkpoint.hash)
+        rows += chained
+        detached = job.checkpoint.detached | given.detach.keys()
+        quarantined = job.checkpoint.quarantined + work.aside.growth
+        moved.append(
+            Checkpoint(job.upto, work.offset, work.recorded_at, last_hash, quarantined, detached)
+        )
+        checkpoints.detach(connection, given.detach, job.upto.partition, job.checkpoint.offset)
+        work.aside.write()
+    events.append(connection, rows)
     given.reach("tx.after_events")
-    heads.store(connection, work.changed.values(), partition)
-    detached = checkpoint.detached | given.detach.keys()
-    in_step = [name for name in projections if name not in detached]
-    for name in in_step:
-        _project(connection, name, projections[name], work)
-    checkpoints.move(connection, in_step, partition, work.offset)
-    checkpoints.detach(connection, given.detach, partition, checkpoint.offset)
-    outcomes.keep(connection, work.outcomes.values())
-    work.aside.write()
-    partitions.move(
+    heads.store(
         connection,
-        Checkpoint(
-            upto,
-            work.offset,
-            work.recorded_at,
-            last_hash,
-            checkpoint.quarantined + work.aside.growth,
-            detached,
-        ),
+        [(item, job.upto.partition) for job in jobs for item in job.work.changed.values()],
     )
+    for name, project in projections.items():
+        in_step = [
+            job for job, after in zip(jobs, moved, strict=True) if name not in after.detached
+        ]
+        _project(connection, name, project, [job.work for job in in_step])
+        checkpoints.move(
+            connection, [Taken(name, job.upto.partition, job.work.offset) for job in in_step]
+        )
+    outcomes.keep(connection, [each for job in jobs for each in job.work.outcomes.values()])
+    partitions.move(connection, moved)
 
 
-def _project(connection: Connection, name: str, project: Project, work: Work) -> None:
+def _project(connection: Connection, name: str, project: Project, works: Sequence[Work]) -> None:
+    recorded = [each for work in works for each in work.recorded]
+    changed = {item_id: item for work in works for item_id, item in work.changed.items()}
     try:
-        project(connection, work.recorded, work.changed)
+        project(connection, recorded, changed)
     except Exception as error:
         if is_outage(error):
             raise
@@ -153,7 +218,7 @@ def _gaps(last: Position, fresh: Sequence[Decoded], epoch_ends: EpochEnds) -> li
     found: list[Gap] = []
     for each in fresh:
         if each.position.epoch != last.epoch or each.position.n != last.n + 1:
-            found += gaps.between(last, each.position, epoch_ends())
+            found += gaps.between(last, each.position, epoch_ends(last.partition))
         last = each.position
     return found
 

@@ -1,4 +1,4 @@
-"""Take one batch of a partition through to its end, whatever is in it.
+"""Take batches through to their end, whatever is in them.
 
 What the stores are to blame for is raised, and the same batch comes again. What a command is to
 blame for is found by taking the commands one by one.
@@ -7,6 +7,7 @@ blame for is found by taking the commands one by one.
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import structlog
 from sqlalchemy import Engine
@@ -14,7 +15,7 @@ from sqlalchemy import Engine
 from eventlog.reader import Begun, LogReader
 from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
-from worker.apply import Applied, Circumstances, Decoded, Held, Project, apply
+from worker.apply import Applied, Circumstances, Decoded, Project, apply
 from worker.trouble import ProjectionFailed, is_of_data, shortened
 
 # How many times a batch, and then a command alone, may be begun and end with its process.
@@ -42,73 +43,91 @@ class Batches:
         self._stopping = stopping
         self._reach = reach
 
-    def take(self, batch: Sequence[Decoded], begun: Begun) -> Applied:
-        """Apply a batch, with regard to how it was begun before.
+    def take(
+        self, batches: Mapping[int, Sequence[Decoded]], begun: Mapping[int, Begun]
+    ) -> dict[int, Applied]:
+        """Apply a batch of each of these partitions, with regard to how it was begun before. Those
+        that another writer has are left out.
 
-        Raises Held, and what the stores raise: then nothing counts against a command.
+        Raises what the stores raise: then nothing counts against a command.
         """
+        suspect = [each for each in batches if begun[each].alone or begun[each].times > _CHANCES]
+        sound = {each: batch for each, batch in batches.items() if each not in suspect}
         try:
-            if begun.alone or begun.times > _CHANCES:
+            applied = self._together(sound) if sound else {}
+            for partition in suspect:
                 log.warning(
                     "a batch did not end, it is taken one by one",
-                    partition=batch[0].position.partition,
-                    begun=begun.times,
+                    partition=partition,
+                    begun=begun[partition].times,
                 )
-                return self._one_by_one(batch, marked=True)
-            try:
-                return self._apply(batch)
-            except Exception as error:
-                if not is_of_data(error):
-                    raise
-                log.warning(
-                    "the database refused a batch, it is taken one by one",
-                    partition=batch[0].position.partition,
-                    error=str(error).partition("\n")[0],
-                )
-                return self._one_by_one(batch, marked=False)
-        except Held:
-            raise
+                applied |= self._one_by_one(batches[partition], marked=True)
         except Exception:
             # The process lives: what failed did not kill it.
-            self._reader.ended_alive(batch[0].position.partition)
+            for partition in batches:
+                self._reader.ended_alive(partition)
             raise
+        return applied
 
-    def _one_by_one(self, batch: Sequence[Decoded], *, marked: bool) -> Applied:
-        applied: list[Applied] = []
+    def _together(self, batches: Mapping[int, Sequence[Decoded]]) -> dict[int, Applied]:
+        try:
+            return self._apply(batches)
+        except Exception as error:
+            if not is_of_data(error):
+                raise
+            log.warning(
+                "the database refused a batch, it is taken apart",
+                partitions=list(batches),
+                error=str(error).partition("\n")[0],
+            )
+        if len(batches) == 1:
+            return self._one_by_one(next(iter(batches.values())), marked=False)
+        applied: dict[int, Applied] = {}
+        for partition, batch in batches.items():
+            applied |= self._together({partition: batch})
+        return applied
+
+    def _one_by_one(self, batch: Sequence[Decoded], *, marked: bool) -> dict[int, Applied]:
+        """Apply the commands of one partition each for itself."""
+        partition = batch[0].position.partition
+        done: list[Applied] = []
         for each in batch:
+            alone = {partition: [each]}
             try:
-                applied.append(self._apply([each], marked=marked))
+                applied = self._apply(alone, marked=each if marked else None)
             except Exception as error:
                 if not is_of_data(error):
                     raise
                 why = shortened(traceback.format_exc())
-                applied.append(self._apply([each], condemned={each.position: why}))
+                applied = self._apply(alone, condemned={each.position: why})
+            if partition not in applied:
+                break
+            done.append(applied[partition])
             if self._stopping.is_set():
                 break
-        return _together(applied)
+        return {partition: _summed(done)} if done else {}
 
     def _apply(
         self,
-        batch: Sequence[Decoded],
+        batches: Mapping[int, Sequence[Decoded]],
         *,
-        marked: bool = False,
+        marked: Decoded | None = None,
         condemned: Mapping[Position, str] | None = None,
-    ) -> Applied:
+    ) -> dict[int, Applied]:
         """Apply in one transaction; leave out projections that fail on their own."""
-        partition = batch[0].position.partition
         detach: dict[str, str] = {}
         while True:
             given = Circumstances(
                 # Asked after the entries were read: an epoch's end is written with its successor.
-                lambda: self._reader.epoch_ends(partition),
+                self._reader.epoch_ends,
                 self._clock(),
                 condemned or {},
                 detach,
-                (lambda: self._mark(batch[0])) if marked else dict,
+                dict if marked is None else partial(self._mark, marked),
                 self._reach,
             )
             try:
-                applied = apply(self._engine, self._projections, batch, given)
+                applied = apply(self._engine, self._projections, batches, given)
             except ProjectionFailed as failed:
                 if failed.name in detach:
                     raise
@@ -117,7 +136,8 @@ class Batches:
                     "".join(traceback.format_exception(failed.__cause__ or failed))
                 )
             else:
-                _tell(applied)
+                for each in applied.values():
+                    _tell(each)
                 return applied
 
     def _mark(self, alone: Decoded) -> Mapping[Position, str]:
@@ -130,7 +150,7 @@ class Batches:
         return {alone.position: why}
 
 
-def _together(applied: Sequence[Applied]) -> Applied:
+def _summed(applied: Sequence[Applied]) -> Applied:
     return Applied(
         applied[-1].upto,
         {key: value for each in applied for key, value in each.outcomes.items()},

@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from ledger import checkpoints, events, heads, partitions
+from ledger.checkpoints import Taken
 from ledger.partitions import Checkpoint
 from worker.apply import Project
 from worker.trouble import is_outage, shortened
@@ -42,7 +43,7 @@ class CatchUp:
     def _step(self, name: str, partition: int) -> bool:
         """Take some events in one transaction; say whether there is nothing left to do here."""
         with self._engine.begin() as connection:
-            checkpoint = partitions.lock(connection, partition)
+            checkpoint = partitions.lock(connection, [partition]).get(partition)
             if checkpoint is None or name not in checkpoint.detached:
                 return True
             taken = checkpoints.read(connection, name, partition) or 0
@@ -58,9 +59,9 @@ class CatchUp:
                 log.warning("a projection still fails", projection=name, partition=partition)
                 return True
             if upto < checkpoint.offset:
-                checkpoints.move(connection, [name], partition, upto)
+                checkpoints.move(connection, [Taken(name, partition, upto)])
                 return False
-            checkpoints.move(connection, [name], partition, checkpoint.offset)
+            checkpoints.move(connection, [Taken(name, partition, checkpoint.offset)])
             partitions.attach(connection, checkpoint, name)
             log.info("a projection is in step again", projection=name, partition=partition)
             return True

@@ -2,34 +2,29 @@
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 
 import structlog
 from sqlalchemy import Engine
 
-from eventlog.envelope import Entry, Envelope, Unreadable, read
-from eventlog.reader import (
-    REMEMBER_KEY_SECONDS,
-    REMEMBER_SECONDS,
-    Begun,
-    LogEntry,
-    LogReader,
-)
+from eventlog.reader import Begun, LogReader
 from eventlog.ring import Ring
-from ledger import partitions
 from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
 from worker.apply import Applied, Decoded, Held, Project
 from worker.batches import Batches
+from worker.intake import Intake
 from worker.pause import Pause
-from worker.strays import Strays
-from worker.tell import notices
 from worker.trouble import is_outage
 
+# Commands that share a transaction, about, and the least that is read of each partition.
 BATCH = 1000
-# Seconds: how long one partition is drained while others wait, and how long one job lasts.
+_LEAST = 50
+# Partitions that share one: what a transaction costs is then paid once for all of them.
+_AT_ONCE = 32
+# Seconds: how long some partitions are drained while others wait, and how long one job lasts.
 _SLICE = 1.0
 _JOB = 10.0
 
@@ -53,15 +48,13 @@ class Drain:
         pause: Pause | None = None,
         reach: Reach = nowhere,
     ) -> None:
-        self._engine = engine
         self._reader = reader
         self._ring = ring
-        self._clock = clock
         self._stopping = stopping
         self._pause = pause or Pause(time.monotonic, clock)
         self._reach = reach
         self._batches = Batches(engine, reader, projections, clock, stopping, reach)
-        self._strays = Strays(engine, reader.lookout)
+        self._intake = Intake(engine, reader, clock, reach)
         self._locks = [threading.Lock() for _ in range(reader.partitions)]
         self._batches_begun: dict[int, float] = {}
 
@@ -86,58 +79,104 @@ class Drain:
         # Set aside, so that they do not come up again before the others.
         aside: set[int] = set()
         try:
-            while not self._pause.left and (partition := self._ring.next_ready()) is not None:
+            while not self._pause.left and (ready := self._ring.next_ready(_AT_ONCE)):
+                aside |= set(ready)
                 self._reach("worker.after_pop")
-                if not self._tried(partition):
-                    aside.add(partition)
+                aside -= self._tried(ready)
                 if self._stopping.is_set():
                     return
                 if time.monotonic() > over:
                     if self._ring.any_ready():
                         self._ring.press()
                     return
-            aside = {partition for partition in aside if not self._tried(partition)}
+            if aside and not self._pause.left:
+                aside -= self._tried(list(aside))
         finally:
             # Whoever has them reads until they are empty, or the sweeper does.
             if aside:
                 self._ring.put_back(aside)
 
-    def _tried(self, partition: int) -> bool:
-        """Drain a partition, and say whether that could be done; what is left is ready again.
+    def _tried(self, ready: Collection[int]) -> set[int]:
+        """Drain partitions, and say with which that could be done; what is left is ready again.
 
-        It could not be done where somebody else has it, or where it fails: that is no reason to
+        It could not be done where somebody else has one, or where it fails: that is no reason to
         leave the others.
         """
         try:
-            empty = self.partition(partition)
-        except Held:
-            return False
+            held, left = self._drain(ready)
         except Exception as error:  # noqa: BLE001  it is said, and the others go on
-            self.failed(error, partition)
-            return False
-        if not empty:
-            self._ring.put_back([partition])
-        return True
+            if len(ready) == 1 or is_outage(error):
+                self.failed(error, next(iter(ready)) if len(ready) == 1 else None)
+                return set()
+            return {each for each in ready if self._tried([each])}
+        if left:
+            self._ring.put_back(left)
+        return set(ready) - held
 
     def partition(self, partition: int) -> bool:
         """Drain one partition for a slice of time and say whether it is empty.
 
         Raises Held where another thread or process has it.
         """
-        with self._held(partition):
-            position, begun = self._begin(partition)
+        held, left = self._drain([partition])
+        if held:
+            raise Held(partition)
+        return not left
+
+    def _drain(self, wanted: Collection[int]) -> tuple[set[int], set[int]]:
+        """Drain partitions together for a slice of time; tell which of them somebody else has, and
+        which are not empty.
+        """
+        with ExitStack() as locks:
+            mine = [each for each in wanted if self._lock(each, locks)]
+            held = set(wanted) - set(mine)
+            starts = self._intake.begin(mine) if mine else {}
+            begun = {each: start.begun for each, start in starts.items()}
+            positions = {each: start.position for each, start in starts.items()}
             until = time.monotonic() + _SLICE
-            while time.monotonic() < until and not self._stopping.is_set():
-                found = self._reader.after(position, BATCH)
-                self._reach("worker.after_read")
-                if not found:
-                    self.worked()
-                    return True
-                self._batches_begun[partition] = time.monotonic()
-                position = self._apply(found, begun)
-                begun = replace(begun, times=1, alone=False)
+            while positions:
+                if self._stopping.is_set() or time.monotonic() > until:
+                    return held, set(positions)
+                count = max(_LEAST, BATCH // len(positions))
+                found = self._intake.read(positions, count)
+                batches = {each: batch for each, batch in found.items() if batch}
+                applied = self._apply(batches, begun) if batches else {}
                 self.worked()
+                held |= batches.keys() - applied.keys()
+                begun = {each: replace(begun[each], times=1, alone=False) for each in applied}
+                # A read that was not full has read it all: what was appended since rings.
+                positions = {
+                    each: taken.upto
+                    for each, taken in applied.items()
+                    if len(batches[each]) >= count or taken.upto < batches[each][-1].position
+                }
+            return held, set()
+
+    def _lock(self, partition: int, locks: ExitStack) -> bool:
+        if not self._locks[partition].acquire(blocking=False):
             return False
+        locks.callback(self._release, partition)
+        return True
+
+    def _release(self, partition: int) -> None:
+        self._batches_begun.pop(partition, None)
+        self._locks[partition].release()
+
+    def _apply(
+        self, batches: Mapping[int, Sequence[Decoded]], begun: Mapping[int, Begun]
+    ) -> dict[int, Applied]:
+        started = time.monotonic()
+        self._batches_begun.update(dict.fromkeys(batches, started))
+        applied = self._batches.take(batches, begun)
+        self._intake.tidy(batches, applied)
+        log.debug(
+            "applied",
+            partitions=list(applied),
+            commands=sum(len(each.outcomes) for each in applied.values()),
+            events=sum(each.events for each in applied.values()),
+            ms=round((time.monotonic() - started) * 1000, 1),
+        )
+        return applied
 
     def failed(self, error: Exception, partition: int | None) -> None:
         """Say why a drain did not come to its end; where a store is to blame, pause."""
@@ -164,86 +203,6 @@ class Drain:
         if self._pause.end():
             log.info("draining goes on")
 
-    def _begin(self, partition: int) -> tuple[Position, Begun]:
-        """Find where to read on, and say how that was begun before.
-
-        What a process left undone that died between its commit and its notices is done here.
-        """
-        checkpoint = partitions.read(self._engine, partition).position
-        begun = self._reader.begin(checkpoint)
-        self._reach("worker.after_clear")
-        if begun.done > checkpoint:
-            # Either somebody else was faster, or the ledger is not what it was.
-            checkpoint = partitions.read(self._engine, partition).position
-        if begun.done > checkpoint:
-            log.error(
-                "the database was set back: what it has forgotten is taken from the log again",
-                partition=partition,
-                was=begun.done.stream_id,
-                now=checkpoint.stream_id,
-            )
-        position = begun.done
-        while position < checkpoint:
-            found = [
-                each for each in self._reader.after(position, BATCH) if each.position <= checkpoint
-            ]
-            batch = _decoded(found)
-            self._strays.append_again(checkpoint, batch)
-            position = batch[-1].position if batch else checkpoint
-            self._tidy(batch, Applied(position, {}, {}, 0, (), {}))
-        return checkpoint, begun
-
-    @contextmanager
-    def _held(self, partition: int) -> Generator[None]:
-        if not self._locks[partition].acquire(blocking=False):
-            raise Held(partition)
-        try:
-            yield
-        finally:
-            self._batches_begun.pop(partition, None)
-            self._locks[partition].release()
-
-    def _apply(self, found: list[LogEntry], begun: Begun) -> Position:
-        batch = _decoded(found)
-        started = time.perf_counter()
-        applied = self._batches.take(batch, begun)
-        self._tidy([each for each in batch if each.position <= applied.upto], applied)
-        log.debug(
-            "applied",
-            partition=applied.upto.partition,
-            commands=len(applied.outcomes),
-            events=applied.events,
-            position=applied.upto.stream_id,
-            ms=round((time.perf_counter() - started) * 1000, 1),
-        )
-        return applied.upto
-
-    def _tidy(self, batch: list[Decoded], applied: Applied) -> None:
-        now = self._clock()
-        self._reach("tidy.before")
-        self._reader.tidy(
-            applied.upto,
-            {each.entry.id: _remembered(each.entry) for each in batch if each.entry.id is not None},
-            notices(self._engine, batch, applied),
-            now,
-        )
-        if self._reader.may_trim(applied.upto.partition, now):
-            self._reach("trim.before")
-            self._reader.trim(applied.upto.partition, now)
-            self._reach("trim.after")
-
 
 def first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
-
-
-def _decoded(found: list[LogEntry]) -> list[Decoded]:
-    return [Decoded(each.position, read(each.body), each.body) for each in found]
-
-
-def _remembered(entry: Entry | Unreadable) -> int:
-    """Say for how many seconds an applied entry's id is remembered. A batch is known by the key of
-    its own, so its rows need not be.
-    """
-    keyed = isinstance(entry, Envelope) and entry.fingerprint != "" and entry.with_item
-    return REMEMBER_KEY_SECONDS if keyed else REMEMBER_SECONDS

@@ -62,6 +62,7 @@ class Sweeper:
         self._engine = engine
         self._drain = drain
         self._lookout = lookout
+        self._all = range(lookout.partitions)
         self._ring = ring
         self._losses = losses
         self._catch_up = catch_up
@@ -89,7 +90,7 @@ class Sweeper:
         """Look once at every partition. Raises what the stores raise."""
         paused = self._pause.state[0] is not None
         # In this order: what the ledger has is never ahead of a log that is whole.
-        ledger = partitions.read_all(self._engine)
+        ledger = partitions.read(self._engine, self._all)
         sights = self._lookout.look()
         if self._losses.notice(sights, ledger):
             sights = self._lookout.look()

@@ -2,18 +2,20 @@
 were known already.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
 from sqlalchemy import Engine
 
+from domain.item import Item
 from domain.outcomes import Outcome
 from eventlog.envelope import Ask, Envelope, Order, Unreadable
 from eventlog.notices import Notice
 from ledger import heads, outcomes
+from ledger.outcomes import KeptOutcome
 from readmodel.views.items import render
-from worker.apply import Applied, Decoded
+from worker.apply import Decoded
 
 _NO_CONTENT = 204
 
@@ -28,31 +30,42 @@ class _Waiting:
     with_item: bool
 
 
-def notices(engine: Engine, batch: Sequence[Decoded], applied: Applied) -> list[Notice]:
-    """Make a notice for every entry of the batch whose sender waits."""
+def notices(
+    engine: Engine,
+    batch: Iterable[Decoded],
+    kept: Mapping[str, KeptOutcome],
+    items: Mapping[str, Item],
+) -> list[Notice]:
+    """Make a notice for every entry of the batch whose sender waits.
+
+    `kept` are the outcomes just made, `items` what those commands left behind that may be asked
+    for; what is older is looked up.
+    """
     waiting = list(_waiting(batch))
     if not waiting:
         return []
-    elsewhere = [each.command_id for each in waiting if each.command_id not in applied.outcomes]
-    with engine.connect() as connection:
-        kept = {**applied.outcomes, **outcomes.find(connection, elsewhere)}
-        told: list[Notice] = []
-        for each in waiting:
-            found = kept.get(each.command_id)
-            if found is None:
-                continue
-            outcome = found.outcome
-            reused = each.fingerprint != outcome.fingerprint
-            item = None
-            if each.with_item and _has_item(outcome) and not reused:
-                item = applied.items.get(each.command_id) or heads.at_version(
-                    connection, outcome.item_id, outcome.version
-                )
-            body = None if item is None else render(item)
-            told.append(
-                Notice(each.reply_to, each.fingerprint, outcome, found.position, body, reused)
-            )
+    elsewhere = [each.command_id for each in waiting if each.command_id not in kept]
+    if elsewhere:
+        with engine.connect() as connection:
+            kept = {**kept, **outcomes.find(connection, elsewhere)}
+    told: list[Notice] = []
+    for each in waiting:
+        found = kept.get(each.command_id)
+        if found is None:
+            continue
+        outcome = found.outcome
+        reused = each.fingerprint != outcome.fingerprint
+        item = None
+        if each.with_item and _has_item(outcome) and not reused:
+            item = items.get(each.command_id) or _at_version(engine, outcome)
+        body = None if item is None else render(item)
+        told.append(Notice(each.reply_to, each.fingerprint, outcome, found.position, body, reused))
     return told
+
+
+def _at_version(engine: Engine, outcome: Outcome) -> Item | None:
+    with engine.connect() as connection:
+        return heads.at_version(connection, outcome.item_id, outcome.version)
 
 
 def _waiting(batch: Iterable[Decoded]) -> Iterable[_Waiting]:

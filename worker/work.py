@@ -1,7 +1,7 @@
 """A batch while it is decided: items as they become, and what is to be written."""
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -15,7 +15,6 @@ from domain.item import Item
 from domain.outcomes import Outcome
 from domain.refusals import Refusal
 from eventlog.envelope import Ask, Entry, Envelope, Order, Unreadable, read
-from ledger import heads, outcomes
 from ledger.outcomes import KeptOutcome
 from ledger.partitions import Checkpoint
 from ledger.quarantine import Quarantined
@@ -32,7 +31,6 @@ class Work:
     """What one batch of a partition comes to. Entries are taken one by one, in their order."""
 
     def __init__(self, connection: Connection, checkpoint: Checkpoint, now: int) -> None:
-        self._connection = connection
         self._partition = checkpoint.position.partition
         self._now = now
         # The wall clock may go back, the ledger's does not.
@@ -46,34 +44,36 @@ class Work:
         self.aside = Aside(connection, self._partition, checkpoint.quarantined)
         self._items: dict[str, Item] = {}
         self._known: set[str] = set()
+        self.ids: list[str] = []
+        self.touched: set[str] = set()
 
     def prepare(self, entries: Sequence[Entry | Unreadable]) -> None:
-        """Load what the batch needs, each kind of row in one statement: which commands are known,
-        what is set aside, and the heads of the items that are touched.
+        """Find what the entries need, and load what is set aside of it: `ids` are the commands that
+        may be known, `touched` the items whose heads are wanted.
         """
-        ids: list[str] = []
         ordered: list[str] = []
-        touched: set[str] = set()
         for entry in entries:
             match entry:
                 case Envelope():
-                    ids.append(entry.id)
-                    touched.add(entry.command.item_id)
+                    self.ids.append(entry.id)
+                    self.touched.add(entry.command.item_id)
                 case Unreadable():
                     if entry.id is not None:
-                        ids.append(entry.id)
+                        self.ids.append(entry.id)
                 case Order():
-                    ids.append(entry.id)
+                    self.ids.append(entry.id)
                     ordered.append(entry.command_id)
                 case Ask():
                     pass
                 case _:
                     assert_never(entry)
-        self._known.update(outcomes.find(self._connection, ids))
-        self._known |= self.aside.load(ids, ordered)
-        touched |= self.aside.items()
-        if touched:
-            self._items = heads.load(self._connection, list(touched))
+        self._known = self.aside.load(self.ids, ordered)
+        self.touched |= self.aside.items()
+
+    def learn(self, known: Iterable[str], items: Mapping[str, Item]) -> None:
+        """Take in which commands have an outcome, and the items as they stand."""
+        self._known.update(known)
+        self._items = {item_id: items[item_id] for item_id in self.touched & items.keys()}
 
     def take(
         self, position: Position, entry: Entry | Unreadable, body: bytes, condemned: str | None

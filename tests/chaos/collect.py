@@ -92,7 +92,9 @@ def collect(world: World, report: Path) -> Final:
         log = read_log(redis, partitions)
         heads = [_head(redis, partition) for partition in range(partitions)]
         leftovers = _leftovers(redis)
-    quarantined = world.database.rows("SELECT count(*) FROM quarantine")[0][0]
+    quarantined = world.database.rows(
+        "SELECT command_id, state, error FROM quarantine ORDER BY state, since"
+    )
     checkpoints = world.database.rows('SELECT projection, "partition", "offset" FROM checkpoints')
     return Final(
         events=_rows(world, "events", EventRow),
@@ -102,7 +104,7 @@ def collect(world: World, report: Path) -> Final:
         partitions=_rows(world, "partitions", PartitionRow),
         checkpoints=[(each[0], each[1], each[2]) for each in checkpoints],
         gaps=gaps(world),
-        quarantined=quarantined,
+        quarantined=[f"{each[0]}, {each[1]}: {each[2]}" for each in quarantined],
         log=log,
         log_heads=heads,
         pages=_pages(world),
@@ -123,8 +125,6 @@ def _leftovers(redis: "Redis") -> list[str]:
     jobs = sum(1 for _ in redis.scan_iter("rq:job:*", count=1000))
     if jobs > _FEW_JOBS:
         found.append(f"{jobs} job hashes of RQ are left")
-    if redis.exists("itemledger:ready"):
-        found.append("partitions are left in the set of ready ones")
     return found
 
 

@@ -132,7 +132,7 @@ class Final:
     partitions: list[PartitionRow]
     checkpoints: list[tuple[str, int, int]]
     gaps: list[GapRow]
-    quarantined: int
+    quarantined: list[str]
     log: list[Entry]
     log_heads: list[LogHead]
     pages: Mapping[str, Mapping[str, Any]] | None = None

@@ -131,27 +131,22 @@ PLANTS: tuple[Plant, ...] = (
         (
             (
                 "worker/apply.py",
-                "    partitions.move(\n        connection,\n        Checkpoint(",
-                "    return (\n        Checkpoint(",
+                "    partitions.move(connection, moved)\n",
+                "    return moved\n",
             ),
             (
                 "worker/apply.py",
-                (
-                    "        _write(connection, projections, checkpoint, work, fresh[-1].position, "
-                    "given)\n"
-                ),
-                (
-                    "        moved = _write(connection, projections, checkpoint, work, "
-                    "fresh[-1].position, given)\n"
-                ),
+                "            _write(connection, projections, jobs, given)\n",
+                "            moved = _write(connection, projections, jobs, given)\n",
             ),
             (
                 "worker/apply.py",
                 '    given.reach("tx.after_commit")\n',
                 (
                     '    given.reach("tx.after_commit")\n'
-                    "    with engine.begin() as connection:\n"
-                    "        partitions.move(connection, moved)\n"
+                    "    if jobs:\n"
+                    "        with engine.begin() as connection:\n"
+                    "            partitions.move(connection, moved)\n"
                 ),
             ),
         ),
@@ -163,12 +158,14 @@ PLANTS: tuple[Plant, ...] = (
         (
             (
                 "worker/drain.py",
-                "        applied = self._batches.take(batch, begun)\n",
+                "        applied = self._batches.take(batches, begun)\n",
                 (
-                    "        last = found[-1].position\n"
-                    "        self._reader._redis.xtrim(f'itemledger:{{{last.partition}}}:log', "
-                    "minid=f'{last.epoch}-{last.n + 1}', approximate=False)\n"
-                    "        applied = self._batches.take(batch, begun)\n"
+                    "        for each in batches.values():\n"
+                    "            last = each[-1].position\n"
+                    "            self._reader._redis.xtrim(\n"
+                    "                f'itemledger:{{{last.partition}}}:log',\n"
+                    "                minid=f'{last.epoch}-{last.n + 1}', approximate=False)\n"
+                    "        applied = self._batches.take(batches, begun)\n"
                 ),
             ),
         ),
@@ -219,10 +216,7 @@ PLANTS: tuple[Plant, ...] = (
         (
             (
                 "worker/apply.py",
-                (
-                    "    for name in in_step:\n"
-                    "        _project(connection, name, projections[name], work)\n"
-                ),
+                "        _project(connection, name, project, [job.work for job in in_step])\n",
                 "",
             ),
             (
@@ -232,8 +226,9 @@ PLANTS: tuple[Plant, ...] = (
                     '    given.reach("tx.after_commit")\n'
                     "    def late():\n"
                     "        with engine.begin() as connection:\n"
-                    "            for name in projections:\n"
-                    "                _project(connection, name, projections[name], work)\n"
+                    "            for name, project in projections.items():\n"
+                    "                works = [job.work for job in jobs]\n"
+                    "                _project(connection, name, project, works)\n"
                     "    import threading\n"
                     "    threading.Timer(0.2, late).start()\n"
                 ),
@@ -295,10 +290,10 @@ PLANTS: tuple[Plant, ...] = (
         (
             (
                 "worker/apply.py",
-                "    heads.store(connection, work.changed.values(), partition)\n",
+                "for job in jobs for item in job.work.changed.values()],\n",
                 (
-                    "    if work.offset % 7:\n"
-                    "        heads.store(connection, work.changed.values(), partition)\n"
+                    "for job in jobs for item in job.work.changed.values()\n"
+                    "         if job.work.offset % 7],\n"
                 ),
             ),
         ),
@@ -357,9 +352,9 @@ PLANTS: tuple[Plant, ...] = (
         "what the ledger knows is not looked up",
         (
             (
-                "worker/work.py",
-                "        self._known.update(outcomes.find(self._connection, ids))\n",
-                "",
+                "worker/apply.py",
+                "    known = outcomes.find(connection, [",
+                "    known = {} if jobs else outcomes.find(connection, [",
             ),
         ),
         ("redis-set-back",),

@@ -229,7 +229,7 @@ class Story:
             partitions=partitions,
             checkpoints=[("items", each.partition, each.offset) for each in partitions],
             gaps=[],
-            quarantined=0,
+            quarantined=[],
             log=list(self.log),
             log_heads=heads,
             pages={item: document(item, state) for item, state in self.states.items()},

@@ -1,8 +1,10 @@
 """A short run of the checker against the whole service, on each database, with a fresh seed."""
 
+import os
 import secrets
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +29,8 @@ def test_nothing_acknowledged_is_lost_doubled_or_out_of_order_whatever_happens(
         seconds=45,
         seed=seed,
         database=database,
+        root=Path(os.environ.get("CHAOS_ROOT", ROOT)),
+        faults=("default", "setback"),
         storm=10,
         calm=4,
         # Deadlines, not figures: the machine has other tests to run.
@@ -34,7 +38,7 @@ def test_nothing_acknowledged_is_lost_doubled_or_out_of_order_whatever_happens(
         quiet_limit=120,
         volume=2,
     )
-    result = run(options, lambda line: sys.stdout.write(line + "\n") and None)
+    result = run(options, lambda line: print(line))  # noqa: T201  shown where it fails
 
     assert not result.violations, "\n".join(map(str, result.violations))
     assert sum(result.happened.values()) >= _FAULTS, result

@@ -168,7 +168,7 @@ _ENDINGS: dict[str, tuple[str, Callable[[Final], Final]]] = {
     ),
     "a command without a defect is in quarantine": (
         "I13",
-        lambda final: replace(final, quarantined=1),
+        lambda final: replace(final, quarantined=["id-1:1 is dead"]),
     ),
     "an outcome stands beyond the checkpoint": (
         "I13",
@@ -332,6 +332,14 @@ def _story_of_a_loss() -> Story:
     row = {"st": "accepted", "cmd": "id-5:1", "item": _ITEM, "token": token}
     story.end(number, "ok", row, proc=5)
     return story
+
+
+def test_a_loss_that_is_recorded_of_what_was_applied_is_told() -> None:
+    story = _tale()
+    story.fault("redis-set-back")
+    first = story.outcomes[0]
+    gap = GapRow(first.partition, EPOCH, first.n, EPOCH, first.n, "lost")
+    assert _broken(story, replace(story.final(), gaps=[gap])) == {"I13"}
 
 
 def test_a_loss_is_excused_only_where_the_log_was_set_back_and_its_position_is_recorded() -> None:

@@ -14,7 +14,8 @@ from ledger.verify.run import verify
 from readmodel.verify import VIEWS
 from readmodel.views import items
 from runtime.positions import Position
-from worker.apply import Circumstances, Decoded, apply
+from tests.worker.world import no_ends
+from worker.apply import Circumstances, Decoded, apply_one
 
 NOW = 1_800_000_000_000
 
@@ -30,7 +31,8 @@ def fill(engine: Engine, count: int = 2, commands: int = 100, seed: int = 7) -> 
         ]
         for begin in range(0, len(log), 10):
             batch = log[begin : begin + 10]
-            apply(engine, {items.NAME: items.project}, batch, Circumstances(dict, NOW + begin))
+            given = Circumstances(no_ends, NOW + begin)
+            apply_one(engine, {items.NAME: items.project}, batch, given)
 
 
 def _commands(chance: random.Random, partition: int, count: int) -> Iterator[Envelope]:

@@ -138,7 +138,7 @@ def test_the_number_of_partitions_is_fixed_at_the_first_start(engine: Engine) ->
     partitions.lay_out(engine, 3)
 
     assert partitions.stored_count(engine) == 3
-    assert partitions.read(engine, 2).position == Position(2, 0, 0)
+    assert partitions.read(engine, [2])[2].position == Position(2, 0, 0)
     with pytest.raises(PartitionMismatch, match="ITEMLEDGER_PARTITIONS=3"):
         partitions.lay_out(engine, 4)
 
@@ -155,7 +155,7 @@ def test_workers_that_start_together_lay_out_once(postgresql_url: str) -> None:
         for started in [pool.submit(start, each) for each in engines]:
             started.result()
 
-    assert partitions.read(engines[0], 7).position == Position(7, 0, 0)
+    assert partitions.read(engines[0], [7])[7].position == Position(7, 0, 0)
     for each in engines:
         each.dispose()
 

@@ -15,8 +15,8 @@ from readmodel.verify import VIEWS
 from readmodel.views import items
 from runtime.positions import Position
 from tests.ledger.ledgers import NOW, chain_anew, edit, look
-from tests.worker.world import envelope
-from worker.apply import Circumstances, Decoded, apply
+from tests.worker.world import envelope, no_ends
+from worker.apply import Circumstances, Decoded, apply_one
 
 _KEYS = {"partition", "offset", "item_id"}
 
@@ -31,7 +31,7 @@ def test_what_the_worker_made_has_no_difference(writer: Engine, reader: Engine) 
 
     assert report.differences == ()
     for each in report.partitions:
-        checkpoint = partitions.read(writer, each.partition)
+        checkpoint = partitions.read(writer, [each.partition])[each.partition]
         assert each.offset == checkpoint.offset > 50
         assert each.hash == checkpoint.hash
         assert each.behind == ()
@@ -140,7 +140,7 @@ def test_an_event_before_the_first_is_found(writer: Engine, reader: Engine) -> N
 
 
 def test_what_is_dead_parked_and_replayed_is_no_difference(writer: Engine, reader: Engine) -> None:
-    last = partitions.read(writer, 0).position
+    last = partitions.read(writer, [0])[0].position
     log = [
         Decoded(Position(0, last.epoch, last.n + n), entry, encode(entry))
         for n, entry in enumerate(
@@ -155,12 +155,12 @@ def test_what_is_dead_parked_and_replayed_is_no_difference(writer: Engine, reade
     ]
     views = {items.NAME: items.project}
     condemned = {log[0].position: "a defect"}
-    apply(writer, views, log[:3], Circumstances(dict, NOW, condemned))
-    assert partitions.read(writer, 0).quarantined == 2
+    apply_one(writer, views, log[:3], Circumstances(no_ends, NOW, condemned))
+    assert partitions.read(writer, [0])[0].quarantined == 2
     assert look(reader).differences == ()
 
-    apply(writer, views, log[3:], Circumstances(dict, NOW))
-    assert partitions.read(writer, 0).quarantined == 0
+    apply_one(writer, views, log[3:], Circumstances(no_ends, NOW))
+    assert partitions.read(writer, [0])[0].quarantined == 0
     assert look(reader).differences == ()
 
 

@@ -141,7 +141,7 @@ class Outside:
         return rings
 
     def checkpoint(self) -> Position:
-        return partitions.read(self.ledger, 0).position
+        return partitions.read(self.ledger, [0])[0].position
 
     def outcomes(self) -> int:
         with self.ledger.connect() as connection:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import Connection, text
@@ -14,8 +15,8 @@ from ledger.gaps import Gap
 from ledger.recorded import Recorded
 from readmodel.views import items
 from runtime.positions import Position
-from tests.worker.world import NOW, PROJECTIONS, World, ask, at, envelope
-from worker.apply import Applied, Circumstances, Decoded, Held, apply
+from tests.worker.world import NOW, PROJECTIONS, World, ask, at, envelope, no_ends
+from worker.apply import Applied, Circumstances, Decoded, Held, apply, apply_one
 from worker.trouble import ProjectionFailed
 
 LAMP = envelope("c1", CreateItem("lamp-1", NOW, "Lamp", None, 100, "EUR"))
@@ -25,7 +26,7 @@ RUG = envelope("c4", ReplaceItem("rug-1", NOW, "Rug", "Wool.", 500, None, "EUR")
 
 
 def take(world: World, batch: Sequence[Decoded], now: int = NOW) -> Applied:
-    return apply(world.engine, PROJECTIONS, batch, Circumstances(dict, now))
+    return apply_one(world.engine, PROJECTIONS, batch, Circumstances(no_ends, now))
 
 
 def everything(world: World) -> dict[str, list[dict[str, object]]]:
@@ -136,7 +137,7 @@ def test_a_failing_projection_leaves_nothing_behind(world: World) -> None:
         raise RuntimeError("broken view")
 
     with pytest.raises(ProjectionFailed):
-        apply(world.engine, {"items": broken}, at([LAMP]), Circumstances(dict, NOW))
+        apply_one(world.engine, {"items": broken}, at([LAMP]), Circumstances(no_ends, NOW))
 
     assert everything(world) == before
 
@@ -149,6 +150,39 @@ def test_a_partition_that_another_writer_has_is_left_alone(
 
         with pytest.raises(Held):
             take(world, at([LAMP]))
+
+
+def test_batches_of_several_partitions_share_a_transaction(two_partitions: World) -> None:
+    world = two_partitions
+    rug = [replace(each, position=Position(1, 1, 1)) for each in at([RUG])]
+    batches = {0: at([LAMP, CHEAPER]), 1: rug}
+    applied = apply(world.engine, PROJECTIONS, batches, Circumstances(no_ends, NOW))
+
+    assert {each: what.upto for each, what in applied.items()} == {
+        0: Position(0, 1, 2),
+        1: Position(1, 1, 1),
+    }
+    told = world.rows(tables.events, "partition", "offset")
+    assert [(row["partition"], row["offset"], row["command_id"]) for row in told] == [
+        (0, 1, "c1"),
+        (0, 2, "c2"),
+        (1, 1, "c4"),
+    ]
+    assert [row["offset"] for row in world.rows(tables.checkpoints, "partition")] == [2, 1]
+    assert world.checkpoint(1) == Position(1, 1, 1)
+
+
+def test_of_several_partitions_the_one_that_another_writer_has_is_left_out(
+    postgresql_url: str, valkey_url: str
+) -> None:
+    with World.of(postgresql_url, valkey_url, 2) as world, world.engine.begin() as connection:
+        connection.execute(text("SELECT 1 FROM partitions WHERE partition = 0 FOR UPDATE"))
+        rug = [replace(each, position=Position(1, 1, 1)) for each in at([RUG])]
+        batches = {0: at([LAMP]), 1: rug}
+        applied = apply(world.engine, PROJECTIONS, batches, Circumstances(no_ends, NOW))
+
+        assert list(applied) == [1]
+        assert world.checkpoint(0).n == 0
 
 
 def test_many_writers_on_one_partition_apply_every_command_once(
@@ -198,18 +232,16 @@ def test_a_missing_position_is_recorded_as_a_gap_and_the_rest_goes_on(world: Wor
 def test_what_an_ended_epoch_gave_out_and_is_not_there_is_a_gap(world: World) -> None:
     take(world, at([LAMP]))
     ends = {1: 3, 2: 2, 9: 9}
-    applied = apply(
-        world.engine, PROJECTIONS, at([CHEAPER], epoch=7), Circumstances(lambda: ends, NOW)
-    )
+    given = Circumstances(lambda _: ends, NOW)
+    applied = apply_one(world.engine, PROJECTIONS, at([CHEAPER], epoch=7), given)
 
     assert applied.gaps == [Gap(0, 1, 2, 3), Gap(0, 2, 1, 2)]
 
 
 def test_a_newer_epoch_right_after_the_end_of_the_old_one_is_no_gap(world: World) -> None:
     take(world, at([LAMP]))
-    applied = apply(
-        world.engine, PROJECTIONS, at([CHEAPER], epoch=7), Circumstances(lambda: {1: 1}, NOW)
-    )
+    given = Circumstances(lambda _: {1: 1}, NOW)
+    applied = apply_one(world.engine, PROJECTIONS, at([CHEAPER], epoch=7), given)
 
     assert applied.gaps == []
     assert world.rows(tables.gaps, "from_n") == []
@@ -223,9 +255,8 @@ def test_a_gap_inside_a_batch_is_noticed(world: World) -> None:
 
 def test_what_the_ledger_has_and_a_shorter_log_has_lost_is_recorded_as_kept(world: World) -> None:
     take(world, at([LAMP, CHEAPER]))
-    applied = apply(
-        world.engine, PROJECTIONS, at([CHEAPEST], epoch=7), Circumstances(lambda: {1: 1}, NOW)
-    )
+    given = Circumstances(lambda _: {1: 1}, NOW)
+    applied = apply_one(world.engine, PROJECTIONS, at([CHEAPEST], epoch=7), given)
 
     assert applied.gaps == [Gap(0, 1, 2, 2, "kept")]
     assert world.rows(tables.gaps, "from_n")[0]["kind"] == "kept"
@@ -233,7 +264,9 @@ def test_what_the_ledger_has_and_a_shorter_log_has_lost_is_recorded_as_kept(worl
 
 def test_how_far_an_epoch_was_taken_is_kept_when_it_is_left_behind(world: World) -> None:
     take(world, at([LAMP, CHEAPER]))
-    apply(world.engine, PROJECTIONS, at([CHEAPEST], epoch=7), Circumstances(lambda: {1: 2}, NOW))
+    apply_one(
+        world.engine, PROJECTIONS, at([CHEAPEST], epoch=7), Circumstances(lambda _: {1: 2}, NOW)
+    )
 
     with world.engine.connect() as connection:
         assert epochs.taken(connection, 0, 1) == 2

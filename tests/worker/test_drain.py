@@ -18,8 +18,9 @@ from ledger import tables
 from ledger.recorded import Recorded
 from readmodel.views import items
 from runtime.positions import Position
-from tests.worker.world import NOW, PROJECTIONS, World, ask, envelope
-from worker.apply import Circumstances, Held, apply
+from tests.worker.world import NOW, PROJECTIONS, World, ask, envelope, no_ends
+from worker.apply import Circumstances, Held, apply_one
+from worker.intake import Start
 
 RUG = CreateItem("rug-1", NOW, "Rug", None, 1, "EUR")
 LAMP = envelope("c1", CreateItem("lamp-1", NOW, "Lamp", None, 100, "EUR"))
@@ -90,13 +91,13 @@ class _Racing(Ring):
         self._world = world
         self.raced = False
 
-    def next_ready(self) -> int | None:
-        partition = super().next_ready()
-        if partition is None and not self.raced:
+    def next_ready(self, most: int) -> list[int]:
+        ready = super().next_ready(most)
+        if not ready and not self.raced:
             self.raced = True
             self._world.append(*patches(1))
             self.ring([0])
-        return partition
+        return ready
 
 
 def test_an_append_at_the_very_end_of_a_drain_is_not_stranded(world: World) -> None:
@@ -147,10 +148,10 @@ def test_a_partition_that_is_held_does_not_keep_the_others_waiting(
     for _ in range(8):
         # The set is popped at random: eight times is enough to meet both orders.
         world.ring.ring([0, 1])
-        with drain._held(0):
+        with drain._locks[0]:
             drain.answer()
         assert applied(world) == ["c2"]
-        assert world.ring.next_ready() == 0
+        assert world.ring.next_ready(2) == [0]
 
 
 def test_a_partition_that_fails_does_not_stop_the_others(
@@ -161,14 +162,14 @@ def test_a_partition_that_fails_does_not_stop_the_others(
     rug = envelope("c2", CreateItem("rug-1", NOW, "Rug", None, 1, "EUR"))
     world.append(rug, partition=1)
     drain = world.drain()
-    whole = drain.partition
+    whole = drain._intake.begin
 
-    def broken(partition: int) -> bool:
-        if partition == 0:
+    def broken(wanted: Sequence[int]) -> dict[int, Start]:
+        if 0 in wanted:
             raise RuntimeError("broken")
-        return whole(partition)
+        return whole(wanted)
 
-    monkeypatch.setattr(drain, "partition", broken)
+    monkeypatch.setattr(drain._intake, "begin", broken)
     for _ in range(8):
         # The set is popped at random, so both orders are met.
         world.ring.ring([0, 1])
@@ -182,6 +183,7 @@ def test_a_job_whose_time_is_over_rings_for_what_is_left(
     two_partitions: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.drain._JOB", -1.0)
+    monkeypatch.setattr("worker.drain._AT_ONCE", 1)
     world = two_partitions
     world.append(LAMP, partition=0)
     world.append(envelope("c2", RUG, "x"), partition=1)
@@ -291,7 +293,7 @@ def test_what_a_death_after_the_commit_left_undone_is_done_by_the_next_drain(
     world: World,
 ) -> None:
     world.append(envelope("c1", LAMP.command, "api-1"), *patches(2))
-    apply(world.engine, PROJECTIONS, world.log(), Circumstances(dict, NOW))
+    apply_one(world.engine, PROJECTIONS, world.log(), Circumstances(no_ends, NOW))
     pubsub = world.heard("api-1")
     world.drain().partition(0)
     message = pubsub.get_message(timeout=5)

@@ -126,10 +126,9 @@ def worked(  # noqa: C901  one branch per step
             yield go(Step.IDLE, ready=state.ready or protocol.put_back)
         case Step.LOCKED:
             yield go(Step.READING, bell=state.bell and not early)
-        case Step.READING if state.applied < state.log:
-            yield go(Step.READING, applied=state.log)
         case Step.READING:
-            yield go(Step.EMPTY)
+            # Read once and left: what is appended from here on rings.
+            yield go(Step.EMPTY, applied=state.log)
         case Step.EMPTY:
             yield go(Step.ANSWERED, lock=None, bell=state.bell and not late)
         case _:

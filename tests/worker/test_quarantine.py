@@ -265,6 +265,29 @@ def test_what_the_database_refuses_of_one_command_does_not_keep_the_others(
     assert "IntegrityError" in row["error"]
 
 
+def test_what_the_database_refuses_of_one_partition_does_not_keep_the_others_it_came_with(
+    two_partitions: World,
+) -> None:
+    world = two_partitions
+    world.append(LAMP)
+    world.append(RUG, partition=1)
+    world.ring.ring([0, 1])
+    world.drain().answer()
+    with world.engine.begin() as connection:
+        connection.execute(text("UPDATE heads SET version = 0 WHERE item_id = 'lamp-1'"))
+    world.append(lamp("bad", 7))
+    world.append(rug("r2", 2), partition=1)
+    world.ring.ring([0, 1])
+    world.drain().answer()
+
+    assert states(world) == {"bad": "dead"}
+    assert [row["command_id"] for row in world.rows(tables.events, "partition", "offset")] == [
+        "c1",
+        "r1",
+        "r2",
+    ]
+
+
 @pytest.mark.parametrize(
     "error",
     [OperationalError("x", {}, Exception("disk full")), MemoryError(), OSError(28, "no space")],
@@ -335,11 +358,11 @@ def test_kills_that_have_nothing_to_do_with_a_command_do_not_count_against_it(
         world.append(LAMP, lamp("c2", 1), lamp("c3", 2))
         position = world.log()[0].position
         for _ in range(20):
-            world.reader.begin(world.checkpoint())
+            world.reader.begin([world.checkpoint()])
             assert world.reader.begin_alone(position) == 1
             world.reader.ended_alive(0)
         for _ in range(20):
-            world.reader.begin(world.checkpoint())
+            world.reader.begin([world.checkpoint()])
         world.drain().partition(0)
 
         assert applied(world) == ["c1", "c2", "c3"]

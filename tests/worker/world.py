@@ -85,7 +85,7 @@ class World:
             return [dict(row) for row in connection.execute(statement).mappings()]
 
     def checkpoint(self, partition: int = 0) -> Position:
-        return partitions.read(self.engine, partition).position
+        return partitions.read(self.engine, [partition])[partition].position
 
     def heard(self, instance: str) -> Any:
         """Listen as an API process of this name, from now on."""
@@ -98,6 +98,11 @@ class World:
 def lay_out(engine: Engine, redis: "Redis", count: int) -> None:
     partitions.lay_out(engine, count)
     layout.claim(redis, count)
+
+
+def no_ends(_: int) -> Mapping[int, int]:
+    """Say that no epoch has ended."""
+    return {}
 
 
 def envelope(

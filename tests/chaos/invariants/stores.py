@@ -87,7 +87,11 @@ def across(case: Case) -> Iterator[Violation]:
     if case.lost and not case.losable:
         yield Violation("I13", f"a loss is recorded where there was none: {case.lost[:5]}")
     if final.quarantined:
-        yield Violation("I13", f"{final.quarantined} commands are in quarantine without a defect")
+        yield Violation(
+            "I13",
+            f"{len(final.quarantined)} commands are in quarantine without a defect, such as "
+            f"{final.quarantined[0]}",
+        )
     yield from _left_in_the_log(case)
 
 
@@ -104,12 +108,14 @@ def _left_in_the_log(case: Case) -> Iterator[Violation]:
 
 
 def outcomes_in_order(case: Case) -> Iterator[Violation]:
-    """I13: no outcome stands beyond what the ledger has taken."""
+    """I13: no outcome stands beyond what the ledger has taken, or where a loss is recorded."""
     last: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
     last |= {row.partition: (row.epoch, row.n) for row in case.final.partitions}
     for outcome in case.final.outcomes:
         if (outcome.epoch, outcome.n) > last[outcome.partition]:
             yield Violation("I13", f"{outcome.position} has an outcome and is not taken yet")
+        if any(outcome.position.inside(gap) for gap in case.lost):
+            yield Violation("I13", f"{outcome.position} has an outcome and is recorded as lost")
 
 
 def tidy(case: Case) -> Iterator[Violation]:

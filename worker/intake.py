@@ -1,0 +1,136 @@
+"""The log's side of a drain: where to read on, what there is, and tidying up after a commit."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import Engine
+
+from eventlog.envelope import Entry, Envelope, Unreadable, read
+from eventlog.reader import (
+    REMEMBER_KEY_SECONDS,
+    REMEMBER_SECONDS,
+    Begun,
+    LogEntry,
+    LogReader,
+    Settled,
+)
+from ledger import partitions
+from ledger.outcomes import KeptOutcome
+from runtime.failpoints import Reach, nowhere
+from runtime.positions import Position
+from worker.apply import Applied, Decoded
+from worker.strays import Strays
+from worker.tell import notices
+
+_CATCH_UP = 1000
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where to read a partition on, and how that was begun before."""
+
+    position: Position
+    begun: Begun
+
+
+class Intake:
+    """`clock` returns milliseconds since 1970."""
+
+    def __init__(
+        self, engine: Engine, reader: LogReader, clock: Callable[[], int], reach: Reach = nowhere
+    ) -> None:
+        self._engine = engine
+        self._reader = reader
+        self._clock = clock
+        self._reach = reach
+        self._strays = Strays(engine, reader.lookout)
+
+    def begin(self, wanted: Sequence[int]) -> dict[int, Start]:
+        """Find where to read these partitions on.
+
+        What a process left undone that died between its commit and its notices is done here.
+        """
+        ledger = partitions.read(self._engine, wanted)
+        checkpoints = [ledger[each].position for each in wanted]
+        begun = self._reader.begin(checkpoints)
+        self._reach("worker.after_clear")
+        return {
+            checkpoint.partition: Start(self._caught_up(checkpoint, each), each)
+            for checkpoint, each in zip(checkpoints, begun, strict=True)
+        }
+
+    def _caught_up(self, checkpoint: Position, begun: Begun) -> Position:
+        partition = checkpoint.partition
+        if begun.done > checkpoint:
+            # Either somebody else was faster, or the ledger is not what it was.
+            checkpoint = partitions.read(self._engine, [partition])[partition].position
+        if begun.done > checkpoint:
+            log.error(
+                "the database was set back: what it has forgotten is taken from the log again",
+                partition=partition,
+                was=begun.done.stream_id,
+                now=checkpoint.stream_id,
+            )
+        position = begun.done
+        while position < checkpoint:
+            found = [
+                each
+                for each in self._reader.after(position, _CATCH_UP)
+                if each.position <= checkpoint
+            ]
+            batch = _decoded(found)
+            self._strays.append_again(checkpoint, batch)
+            position = batch[-1].position if batch else checkpoint
+            self.tidy({partition: batch}, {partition: Applied(position, {}, {}, 0, (), {})})
+        return checkpoint
+
+    def read(self, positions: Mapping[int, Position], count: int) -> dict[int, list[Decoded]]:
+        """Read up to `count` entries that follow each of the positions."""
+        found = self._reader.after_each(list(positions.values()), count)
+        self._reach("worker.after_read")
+        return {
+            partition: _decoded(entries)
+            for partition, entries in zip(positions, found, strict=True)
+        }
+
+    def tidy(
+        self, batches: Mapping[int, Sequence[Decoded]], applied: Mapping[int, Applied]
+    ) -> None:
+        """Tell who waits, and let the log forget what is applied."""
+        now = self._clock()
+        self._reach("tidy.before")
+        settled: list[Settled] = []
+        heard: list[Decoded] = []
+        for partition, each in applied.items():
+            taken = [entry for entry in batches[partition] if entry.position <= each.upto]
+            heard += taken
+            settled.append(Settled(each.upto, _remembered(taken)))
+        kept: dict[str, KeptOutcome] = {}
+        for each in applied.values():
+            kept |= each.outcomes
+        items = {key: item for each in applied.values() for key, item in each.items.items()}
+        self._reader.tidy(settled, notices(self._engine, heard, kept, items), now)
+        for partition in applied:
+            if self._reader.may_trim(partition, now):
+                self._reach("trim.before")
+                self._reader.trim(partition, now)
+                self._reach("trim.after")
+
+
+def _decoded(found: Sequence[LogEntry]) -> list[Decoded]:
+    return [Decoded(each.position, read(each.body), each.body) for each in found]
+
+
+def _remembered(batch: Sequence[Decoded]) -> dict[str, int]:
+    return {each.entry.id: _seconds(each.entry) for each in batch if each.entry.id is not None}
+
+
+def _seconds(entry: Entry | Unreadable) -> int:
+    """Say for how many seconds an applied entry's id is remembered. A batch is known by the key of
+    its own, so its rows need not be.
+    """
+    keyed = isinstance(entry, Envelope) and entry.fingerprint != "" and entry.with_item
+    return REMEMBER_KEY_SECONDS if keyed else REMEMBER_SECONDS
