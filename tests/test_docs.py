@@ -73,6 +73,18 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+def test_every_fault_is_linked_to_a_test_that_is_there() -> None:
+    page = (ROOT / "docs" / "faults.md").read_text("utf-8")
+    faults = re.findall(r"^\| (\d+)\. .*", page, flags=re.MULTILINE)
+    assert faults == [str(number) for number in range(1, len(faults) + 1)]
+    assert len(faults) >= 20
+    for line in re.findall(r"^\| \d+\. .*", page, flags=re.MULTILINE):
+        shown_by = re.findall(r"\[`([^`]+)`\]\(\.\./(tests/[^)]+)\)", line)
+        assert shown_by or "make chaos" in line, line
+        for name, file in shown_by:
+            assert name == file or f"def {name}(" in (ROOT / file).read_text("utf-8"), name
+
+
 def _links(text: str) -> Iterator[str]:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
         if "://" not in target:

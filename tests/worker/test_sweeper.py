@@ -1,6 +1,7 @@
 """The sweeper finds what waits, whoever failed to ring."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -128,6 +129,29 @@ def test_a_full_redis_drains_by_itself_without_ringing(world: World) -> None:
 
     assert outcomes == 2501
     assert left <= 1
+
+
+def test_where_memory_is_scarce_what_is_applied_leaves_the_log_at_once(world: World) -> None:
+    world.append(LAMP, *(envelope(f"n{number}", CHEAPER.command) for number in range(500)))
+    world.drain().partition(0)
+    assert world.redis.xlen(keys.log(0)) == 501
+    used: Any = world.redis.info("memory")
+    world.redis.config_set("maxmemory", str(int(used["used_memory"] * 1.25)))
+    try:
+        awake = sweeper(world, Ticks())
+        awake.sweep()
+        assert world.redis.xlen(keys.log(0)) == 1
+        world.append(envelope("last", CHEAPER.command))
+        awake._drain.partition(0)
+        assert world.redis.xlen(keys.log(0)) == 1
+        assert 0 < world.redis.ttl(keys.command(0, "last")) <= 60
+    finally:
+        world.redis.config_set("maxmemory", "0")
+    awake.sweep()
+    world.append(envelope("after", CHEAPER.command))
+    awake._drain.partition(0)
+
+    assert world.redis.xlen(keys.log(0)) == 2
 
 
 def test_a_database_that_was_set_back_finds_its_commands_again(world: World) -> None:
