@@ -1,18 +1,18 @@
 """The worker's side of the log: read after a position, and tidy up behind what is applied."""
 
-import hashlib
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import structlog
 from redis import Redis
 from redis.client import Pipeline
-from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 
 from eventlog import keys, notices
 from eventlog.lookout import Lookout
+from eventlog.marks import Marks
 from eventlog.notices import Notice
 from runtime.positions import Position
 
@@ -28,15 +28,6 @@ _MARK_EVERY_MS = 1000
 log = structlog.get_logger()
 
 
-_BEGIN_ALONE = """
-local times = 1
-local seen = redis.call('HMGET', KEYS[1], 'at', 'times')
-if seen[1] == ARGV[1] then times = tonumber(seen[2]) + 1 end
-redis.call('HSET', KEYS[1], 'at', ARGV[1], 'times', times)
-return times
-"""
-
-
 @dataclass(frozen=True, slots=True)
 class LogEntry:
     position: Position
@@ -44,24 +35,15 @@ class LogEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """How many times a batch was begun, this time included; `alone` where one of its commands was
-    begun by itself and has not come to its end; `done` is how far the commits were tidied up after.
-    """
-
-    times: int
-    alone: bool
-    done: Position
-
-
-@dataclass(frozen=True, slots=True)
 class Settled:
     """A partition is applied up to here; `remembered` says for each of its command ids for how many
-    seconds more it is known.
+    seconds more it is known; `corrected` where and with which fingerprint it was accepted first,
+    for those that came again with another one.
     """
 
     upto: Position
     remembered: Mapping[str, int]
+    corrected: Mapping[str, tuple[Position, str]]
 
 
 class LogReader:
@@ -69,49 +51,26 @@ class LogReader:
         self._redis = redis
         self.partitions = partitions
         self.lookout = Lookout(redis, partitions)
-        self._begin = Path(__file__).with_name("begin.lua").read_text("utf-8")
-        self._begin_sha = hashlib.sha1(self._begin.encode(), usedforsecurity=False).hexdigest()
-        self._begin_alone = redis.register_script(_BEGIN_ALONE)
+        self.marks = Marks(redis, uuid.uuid4().hex)
         self._marked_at: dict[int, int] = {}
         self._trimmed_at: dict[int, int] = {}
         # Set while the server is short of memory: what is applied leaves the log at once.
         self.scarce = False
 
-    def begin(self, checkpoints: Sequence[Position]) -> list[Begun]:
-        """Begin to read what follows each of the positions, and say what became of that before.
+    def begin(self, partitions: Sequence[int]) -> list[Position]:
+        """Begin to read partitions, and tell up to where each was tidied up after its commits.
 
-        From now on an append to one of the partitions rings; so this comes before reading them.
+        From now on an append to one of them rings; so this comes before reading them.
         """
-        try:
-            answers = self._begun(checkpoints)
-        except NoScriptError:
-            self._redis.script_load(self._begin)
-            answers = self._begun(checkpoints)
-        begun: list[Begun] = []
-        for checkpoint, (times, *places) in zip(checkpoints, answers, strict=True):
-            alone, done = (
-                Position.from_stream_id(checkpoint.partition, each.decode() or "0-0")
-                for each in places
-            )
-            begun.append(Begun(int(times), int(times) > 0 and alone > checkpoint, done))
-        return begun
-
-    def _begun(self, checkpoints: Sequence[Position]) -> list[Any]:
-        names = [keys.bell, keys.head, keys.log, keys.begun, keys.alone, keys.done]
         with self._redis.pipeline(transaction=False) as pipeline:
-            for each in checkpoints:
-                of_partition = [name(each.partition) for name in names]
-                pipeline.evalsha(self._begin_sha, len(names), *of_partition, each.stream_id)
-            return pipeline.execute()
-
-    def begin_alone(self, position: Position) -> int:
-        """Mark that a command is begun by itself, and say how many times it was."""
-        times: Any = self._begin_alone([keys.alone(position.partition)], [position.stream_id])
-        return int(times)
-
-    def ended_alive(self, partition: int) -> None:
-        """Take back the marks of a batch that failed without taking its process with it."""
-        self._redis.delete(keys.begun(partition), keys.alone(partition))
+            for each in partitions:
+                pipeline.delete(keys.bell(each))
+                pipeline.get(keys.done(each))
+            answers: list[Any] = pipeline.execute()
+        return [
+            Position.from_stream_id(partition, (done or b"0-0").decode())
+            for partition, done in zip(partitions, answers[1::2], strict=True)
+        ]
 
     def after(self, position: Position, count: int) -> list[LogEntry]:
         """Read up to `count` entries that follow the position."""
@@ -172,7 +131,12 @@ class LogReader:
         for command_id, seconds in settled.remembered.items():
             # What is forgotten here the outcome in SQL still knows.
             kept = min(seconds, _REMEMBER_SCARCELY) if self.scarce else seconds
-            pipeline.expire(keys.command(partition, command_id), kept)
+            key = keys.command(partition, command_id)
+            if command_id in settled.corrected:
+                first, fingerprint = settled.corrected[command_id]
+                pipeline.set(key, f"{first.stream_id} {fingerprint}", ex=kept, xx=True)
+            else:
+                pipeline.expire(key, kept)
         # A clock that was set back must not keep marks from being made.
         if not 0 <= now - self._marked_at.get(partition, 0) < _MARK_EVERY_MS:
             pipeline.zadd(keys.marks(partition), {settled.upto.stream_id: now})

@@ -37,7 +37,8 @@ class Applied:
     """What a batch came to: where the ledger now is, and what became of every command in it.
 
     `items` holds, by command, the item as the command left it, where somebody waits to be told;
-    `dead` the commands that hit a defect, with its traceback.
+    `dead` the commands that hit a defect, with its traceback; `corrected` where and with which
+    fingerprint commands were accepted first that came again with another.
     """
 
     upto: Position
@@ -46,10 +47,16 @@ class Applied:
     events: int
     gaps: Sequence[Gap]
     dead: Mapping[str, str]
+    corrected: Mapping[str, tuple[Position, str]]
 
 
 class Held(Exception):
     """Another writer has the partition."""
+
+
+def condemn_nothing(_held: Mapping[int, Checkpoint]) -> Mapping[Position, str]:
+    """Try every command."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +66,15 @@ class Circumstances:
     `epoch_ends` tells how far every ended epoch of a partition went; it is asked where positions do
     not follow one another. `now` is milliseconds since 1970.
     `condemned` are commands that are not tried any more, with the reason; `detach` projections that
-    are to be left behind from now on, with theirs. `locked` is called once the partition is held,
-    and may condemn likewise.
+    are to be left behind from now on, with theirs. `locked` is called once partitions are held,
+    with how far they are, and may condemn likewise, or raise.
     """
 
     epoch_ends: EpochEnds
     now: int
     condemned: Mapping[Position, str] = field(default_factory=dict[Position, str])
     detach: Mapping[str, str] = field(default_factory=dict[str, str])
-    locked: Callable[[], Mapping[Position, str]] = dict
+    locked: Callable[[Mapping[int, Checkpoint]], Mapping[Position, str]] = condemn_nothing
     reach: Reach = nowhere
 
 
@@ -86,16 +93,16 @@ def apply(
     with engine.begin() as connection:
         checkpoints_of = partitions.lock(connection, list(batches))
         given.reach("tx.after_lock")
-        condemned = {**given.condemned, **given.locked()} if checkpoints_of else {}
         jobs: list[_Job] = []
         for partition, checkpoint in checkpoints_of.items():
             fresh = [each for each in batches[partition] if each.position > checkpoint.position]
             if fresh:
                 jobs.append(_begin(connection, checkpoint, fresh, given))
             else:
-                applied[partition] = Applied(checkpoint.position, {}, {}, 0, (), {})
+                applied[partition] = Applied(checkpoint.position, {}, {}, 0, (), {}, {})
         if jobs:
-            _decide(connection, jobs, condemned)
+            condemned = given.locked({each.upto.partition: each.checkpoint for each in jobs})
+            _decide(connection, jobs, {**given.condemned, **condemned})
             _write(connection, projections, jobs, given)
             given.reach("tx.before_commit")
     given.reach("tx.after_commit")
@@ -132,7 +139,13 @@ class _Job:
     def applied(self) -> Applied:
         work = self.work
         return Applied(
-            self.upto, work.outcomes, work.left, len(work.recorded), self.gaps, work.dead
+            self.upto,
+            work.outcomes,
+            work.left,
+            len(work.recorded),
+            self.gaps,
+            work.dead,
+            work.corrected,
         )
 
 

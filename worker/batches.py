@@ -12,10 +12,18 @@ from functools import partial
 import structlog
 from sqlalchemy import Engine
 
-from eventlog.reader import Begun, LogReader
+from eventlog.reader import LogReader
+from ledger.partitions import Checkpoint
 from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
-from worker.apply import Applied, Circumstances, Decoded, Project, apply
+from worker.apply import (
+    Applied,
+    Circumstances,
+    Decoded,
+    Project,
+    apply,
+    condemn_nothing,
+)
 from worker.trouble import ProjectionFailed, is_of_data, shortened
 
 # How many times a batch, and then a command alone, may be begun and end with its process.
@@ -38,40 +46,34 @@ class Batches:
     ) -> None:
         self._engine = engine
         self._reader = reader
+        self._marks = reader.marks
         self._projections = projections
         self._clock = clock
         self._stopping = stopping
         self._reach = reach
 
-    def take(
-        self, batches: Mapping[int, Sequence[Decoded]], begun: Mapping[int, Begun]
-    ) -> dict[int, Applied]:
-        """Apply a batch of each of these partitions, with regard to how it was begun before. Those
-        that another writer has are left out.
+    def take(self, batches: Mapping[int, Sequence[Decoded]]) -> dict[int, Applied]:
+        """Apply a batch of each of these partitions. Those that another writer has are left out.
 
         Raises what the stores raise: then nothing counts against a command.
         """
-        suspect = [each for each in batches if begun[each].alone or begun[each].times > _CHANCES]
-        sound = {each: batch for each, batch in batches.items() if each not in suspect}
         try:
-            applied = self._together(sound) if sound else {}
-            for partition in suspect:
-                log.warning(
-                    "a batch did not end, it is taken one by one",
-                    partition=partition,
-                    begun=begun[partition].times,
-                )
-                applied |= self._one_by_one(batches[partition], marked=True)
+            return self._together(batches)
         except Exception:
             # The process lives: what failed did not kill it.
-            for partition in batches:
-                self._reader.ended_alive(partition)
+            self._marks.ended_alive(list(batches))
             raise
-        return applied
 
     def _together(self, batches: Mapping[int, Sequence[Decoded]]) -> dict[int, Applied]:
         try:
-            return self._apply(batches)
+            return self._apply(batches, self._mark)
+        except _Suspected as suspected:
+            sound = {each: batches[each] for each in batches if each not in suspected.partitions}
+            applied = self._together(sound) if sound else {}
+            for partition in suspected.partitions:
+                log.warning("a batch did not end, it is taken one by one", partition=partition)
+                applied |= self._one_by_one(batches[partition], marked=True)
+            return applied
         except Exception as error:
             if not is_of_data(error):
                 raise
@@ -94,12 +96,13 @@ class Batches:
         for each in batch:
             alone = {partition: [each]}
             try:
-                applied = self._apply(alone, marked=each if marked else None)
+                mark = partial(self._mark_alone, each) if marked else condemn_nothing
+                applied = self._apply(alone, mark)
             except Exception as error:
                 if not is_of_data(error):
                     raise
                 why = shortened(traceback.format_exc())
-                applied = self._apply(alone, condemned={each.position: why})
+                applied = self._apply(alone, condemn_nothing, {each.position: why})
             if partition not in applied:
                 break
             done.append(applied[partition])
@@ -110,8 +113,7 @@ class Batches:
     def _apply(
         self,
         batches: Mapping[int, Sequence[Decoded]],
-        *,
-        marked: Decoded | None = None,
+        locked: Callable[[Mapping[int, Checkpoint]], Mapping[Position, str]],
         condemned: Mapping[Position, str] | None = None,
     ) -> dict[int, Applied]:
         """Apply in one transaction; leave out projections that fail on their own."""
@@ -123,7 +125,7 @@ class Batches:
                 self._clock(),
                 condemned or {},
                 detach,
-                dict if marked is None else partial(self._mark, marked),
+                locked,
                 self._reach,
             )
             try:
@@ -140,14 +142,32 @@ class Batches:
                     _tell(each)
                 return applied
 
-    def _mark(self, alone: Decoded) -> Mapping[Position, str]:
+    def _mark(self, held: Mapping[int, Checkpoint]) -> Mapping[Position, str]:
+        """Mark, under the lock, that batches are begun; stop where one did not end too often."""
+        begun = self._marks.begin([each.position for each in held.values()])
+        suspected = [each for each, times in begun.items() if times > _CHANCES or times < 0]
+        if suspected:
+            raise _Suspected(suspected)
+        return {}
+
+    def _mark_alone(
+        self, alone: Decoded, _held: Mapping[int, Checkpoint]
+    ) -> Mapping[Position, str]:
         """Mark, under the lock, that a command is begun alone; condemn it where that ended its
         process too often.
         """
-        if self._reader.begin_alone(alone.position) <= _CHANCES:
+        if self._marks.begin_alone(alone.position) <= _CHANCES:
             return {}
         why = f"begun alone {_CHANCES} times, it ended the worker's process each time"
         return {alone.position: why}
+
+
+class _Suspected(Exception):
+    """Batches of these partitions were begun too often without coming to their end."""
+
+    def __init__(self, partitions: Sequence[int]) -> None:
+        super().__init__(str(partitions))
+        self.partitions = partitions
 
 
 def _summed(applied: Sequence[Applied]) -> Applied:
@@ -158,6 +178,7 @@ def _summed(applied: Sequence[Applied]) -> Applied:
         sum(each.events for each in applied),
         [gap for each in applied for gap in each.gaps],
         {key: value for each in applied for key, value in each.dead.items()},
+        {key: value for each in applied for key, value in each.corrected.items()},
     )
 
 

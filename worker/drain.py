@@ -4,12 +4,11 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 
 import structlog
 from sqlalchemy import Engine
 
-from eventlog.reader import Begun, LogReader
+from eventlog.reader import LogReader
 from eventlog.ring import Ring
 from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
@@ -130,9 +129,7 @@ class Drain:
         with ExitStack() as locks:
             mine = [each for each in wanted if self._lock(each, locks)]
             held = set(wanted) - set(mine)
-            starts = self._intake.begin(mine) if mine else {}
-            begun = {each: start.begun for each, start in starts.items()}
-            positions = {each: start.position for each, start in starts.items()}
+            positions = self._intake.begin(mine) if mine else {}
             until = time.monotonic() + _SLICE
             while positions:
                 if self._stopping.is_set() or time.monotonic() > until:
@@ -140,10 +137,9 @@ class Drain:
                 count = max(_LEAST, BATCH // len(positions))
                 found = self._intake.read(positions, count)
                 batches = {each: batch for each, batch in found.items() if batch}
-                applied = self._apply(batches, begun) if batches else {}
+                applied = self._apply(batches) if batches else {}
                 self.worked()
                 held |= batches.keys() - applied.keys()
-                begun = {each: replace(begun[each], times=1, alone=False) for each in applied}
                 # A read that was not full has read it all: what was appended since rings.
                 positions = {
                     each: taken.upto
@@ -162,12 +158,10 @@ class Drain:
         self._batches_begun.pop(partition, None)
         self._locks[partition].release()
 
-    def _apply(
-        self, batches: Mapping[int, Sequence[Decoded]], begun: Mapping[int, Begun]
-    ) -> dict[int, Applied]:
+    def _apply(self, batches: Mapping[int, Sequence[Decoded]]) -> dict[int, Applied]:
         started = time.monotonic()
         self._batches_begun.update(dict.fromkeys(batches, started))
-        applied = self._batches.take(batches, begun)
+        applied = self._batches.take(batches)
         self._intake.tidy(batches, applied)
         log.debug(
             "applied",

@@ -1,7 +1,6 @@
 """The log's side of a drain: where to read on, what there is, and tidying up after a commit."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import Engine
@@ -10,7 +9,6 @@ from eventlog.envelope import Entry, Envelope, Unreadable, read
 from eventlog.reader import (
     REMEMBER_KEY_SECONDS,
     REMEMBER_SECONDS,
-    Begun,
     LogEntry,
     LogReader,
     Settled,
@@ -28,14 +26,6 @@ _CATCH_UP = 1000
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Where to read a partition on, and how that was begun before."""
-
-    position: Position
-    begun: Begun
-
-
 class Intake:
     """`clock` returns milliseconds since 1970."""
 
@@ -48,33 +38,32 @@ class Intake:
         self._reach = reach
         self._strays = Strays(engine, reader.lookout)
 
-    def begin(self, wanted: Sequence[int]) -> dict[int, Start]:
-        """Find where to read these partitions on.
+    def begin(self, wanted: Sequence[int]) -> dict[int, Position]:
+        """Find the positions after which these partitions are to be read.
 
         What a process left undone that died between its commit and its notices is done here.
         """
         ledger = partitions.read(self._engine, wanted)
-        checkpoints = [ledger[each].position for each in wanted]
-        begun = self._reader.begin(checkpoints)
+        marks = self._reader.begin(wanted)
         self._reach("worker.after_clear")
         return {
-            checkpoint.partition: Start(self._caught_up(checkpoint, each), each)
-            for checkpoint, each in zip(checkpoints, begun, strict=True)
+            each: self._caught_up(ledger[each].position, done)
+            for each, done in zip(wanted, marks, strict=True)
         }
 
-    def _caught_up(self, checkpoint: Position, begun: Begun) -> Position:
+    def _caught_up(self, checkpoint: Position, done: Position) -> Position:
         partition = checkpoint.partition
-        if begun.done > checkpoint:
+        if done > checkpoint:
             # Either somebody else was faster, or the ledger is not what it was.
             checkpoint = partitions.read(self._engine, [partition])[partition].position
-        if begun.done > checkpoint:
+        if done > checkpoint:
             log.error(
                 "the database was set back: what it has forgotten is taken from the log again",
                 partition=partition,
-                was=begun.done.stream_id,
+                was=done.stream_id,
                 now=checkpoint.stream_id,
             )
-        position = begun.done
+        position = done
         while position < checkpoint:
             found = [
                 each
@@ -84,7 +73,7 @@ class Intake:
             batch = _decoded(found)
             self._strays.append_again(checkpoint, batch)
             position = batch[-1].position if batch else checkpoint
-            self.tidy({partition: batch}, {partition: Applied(position, {}, {}, 0, (), {})})
+            self.tidy({partition: batch}, {partition: Applied(position, {}, {}, 0, (), {}, {})})
         return checkpoint
 
     def read(self, positions: Mapping[int, Position], count: int) -> dict[int, list[Decoded]]:
@@ -107,7 +96,7 @@ class Intake:
         for partition, each in applied.items():
             taken = [entry for entry in batches[partition] if entry.position <= each.upto]
             heard += taken
-            settled.append(Settled(each.upto, _remembered(taken)))
+            settled.append(Settled(each.upto, _remembered(taken), each.corrected))
         kept: dict[str, KeptOutcome] = {}
         for each in applied.values():
             kept |= each.outcomes

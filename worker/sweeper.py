@@ -76,7 +76,9 @@ class Sweeper:
 
     def run(self) -> None:
         """Sweep until the process is to stop; while the stores are away, as often as it pays."""
-        while not self._stopping.wait(self._pause.left or _TICK):
+        # At once: whoever was here before may have died with something in hand.
+        wait = 0.0
+        while not self._stopping.wait(wait):
             try:
                 self.sweep()
             except Exception as error:  # noqa: BLE001  it is said, and the next sweep may go well
@@ -85,6 +87,7 @@ class Sweeper:
                 self._also()
             except (RedisError, OSError) as error:
                 log.debug("no report can be given", error=str(error))
+            wait = self._pause.left or _TICK
 
     def sweep(self) -> None:
         """Look once at every partition. Raises what the stores raise."""

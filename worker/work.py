@@ -1,7 +1,7 @@
 """A batch while it is decided: items as they become, and what is to be written."""
 
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -41,8 +41,10 @@ class Work:
         self.recorded: list[Recorded] = []
         self.outcomes: dict[str, KeptOutcome] = {}
         self.dead: dict[str, str] = {}
+        self.corrected: dict[str, tuple[Position, str]] = {}
         self.aside = Aside(connection, self._partition, checkpoint.quarantined)
         self._items: dict[str, Item] = {}
+        self._kept: Mapping[str, KeptOutcome] = {}
         self._known: set[str] = set()
         self.ids: list[str] = []
         self.touched: set[str] = set()
@@ -70,9 +72,10 @@ class Work:
         self._known = self.aside.load(self.ids, ordered)
         self.touched |= self.aside.items()
 
-    def learn(self, known: Iterable[str], items: Mapping[str, Item]) -> None:
+    def learn(self, kept: Mapping[str, KeptOutcome], items: Mapping[str, Item]) -> None:
         """Take in which commands have an outcome, and the items as they stand."""
-        self._known.update(known)
+        self._kept = kept
+        self._known.update(kept)
         self._items = {item_id: items[item_id] for item_id in self.touched & items.keys()}
 
     def take(
@@ -97,6 +100,7 @@ class Work:
             case _:
                 assert_never(entry)
         if command_id in self._known:
+            self._correct(command_id, entry)
             return
         self._known.add(command_id)
         came = Quarantined(command_id, position, item_id, "parked", body, None, self._now)
@@ -106,6 +110,16 @@ class Work:
             self._bury(came, condemned)
         else:
             self._try(came, entry)
+
+    def _correct(self, command_id: str, entry: Envelope | Unreadable) -> None:
+        """Take note of a known command that came with another payload: the log had forgotten the
+        first one, and now remembers the wrong one.
+        """
+        kept = self._kept.get(command_id)
+        if kept is None or not isinstance(entry, Envelope):
+            return
+        if entry.fingerprint != kept.outcome.fingerprint:
+            self.corrected[command_id] = (kept.position, kept.outcome.fingerprint)
 
     def _try(self, came: Quarantined, entry: Envelope | Unreadable) -> None:
         """Decide a command; what it raises, unless it is a refusal, is a defect."""

@@ -158,14 +158,14 @@ PLANTS: tuple[Plant, ...] = (
         (
             (
                 "worker/drain.py",
-                "        applied = self._batches.take(batches, begun)\n",
+                "        applied = self._batches.take(batches)\n",
                 (
                     "        for each in batches.values():\n"
                     "            last = each[-1].position\n"
                     "            self._reader._redis.xtrim(\n"
                     "                f'itemledger:{{{last.partition}}}:log',\n"
                     "                minid=f'{last.epoch}-{last.n + 1}', approximate=False)\n"
-                    "        applied = self._batches.take(batches, begun)\n"
+                    "        applied = self._batches.take(batches)\n"
                 ),
             ),
         ),
@@ -327,6 +327,11 @@ PLANTS: tuple[Plant, ...] = (
         "a restarted Redis goes on counting where it was",
         (
             ("eventlog/append.lua", "head[1] ~= run_id", "not head[1]"),
+            (
+                "eventlog/append.lua",
+                "local floor, floor_n = tonumber(ARGV[4]), tonumber(ARGV[5])",
+                "local floor, floor_n = 0, 0",
+            ),
             (
                 "worker/losses.py",
                 "        if sight.same_server and not behind:",

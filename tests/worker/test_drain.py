@@ -20,7 +20,6 @@ from readmodel.views import items
 from runtime.positions import Position
 from tests.worker.world import NOW, PROJECTIONS, World, ask, envelope, no_ends
 from worker.apply import Circumstances, Held, apply_one
-from worker.intake import Start
 
 RUG = CreateItem("rug-1", NOW, "Rug", None, 1, "EUR")
 LAMP = envelope("c1", CreateItem("lamp-1", NOW, "Lamp", None, 100, "EUR"))
@@ -164,7 +163,7 @@ def test_a_partition_that_fails_does_not_stop_the_others(
     drain = world.drain()
     whole = drain._intake.begin
 
-    def broken(wanted: Sequence[int]) -> dict[int, Start]:
+    def broken(wanted: Sequence[int]) -> dict[int, Position]:
         if 0 in wanted:
             raise RuntimeError("broken")
         return whole(wanted)

@@ -19,9 +19,11 @@ from domain.events import Event
 from domain.item import Item
 from eventlog import keys
 from eventlog.envelope import Envelope, Order
+from eventlog.marks import Marks
 from ledger import quarantine, tables
 from ledger.quarantine import Quarantined
 from tests.worker.world import NOW, World, envelope
+from worker.apply import Held
 from worker.trouble import is_of_data, is_outage
 
 ROOT = Path(__file__).parents[2]
@@ -351,21 +353,59 @@ def test_a_command_that_kills_its_process_is_found_out(sqlite_url: str, valkey_u
         assert states(world) == {"bad": "dead", "c2": "parked"}
 
 
-def test_kills_that_have_nothing_to_do_with_a_command_do_not_count_against_it(
-    sqlite_url: str, valkey_url: str
-) -> None:
+def test_only_processes_that_died_are_counted(sqlite_url: str, valkey_url: str) -> None:
+    """Not the same one again, whose call was repeated or whose stores were away."""
     with World.of(sqlite_url, valkey_url, 1) as world:
-        world.append(LAMP, lamp("c2", 1), lamp("c3", 2))
-        position = world.log()[0].position
-        for _ in range(20):
-            world.reader.begin([world.checkpoint()])
-            assert world.reader.begin_alone(position) == 1
-            world.reader.ended_alive(0)
-        for _ in range(20):
-            world.reader.begin([world.checkpoint()])
-        world.drain().partition(0)
+        world.append(LAMP, lamp("c2", 1))
+        begun, (first, *_) = world.checkpoint(), world.log()
+        mine, other = world.reader.marks, Marks(world.redis, "another process")
+        for _ in range(9):
+            assert mine.begin([begun]) == {0: 1}
+            assert mine.begin_alone(first.position) == 1
+            mine.ended_alive([0])
+        assert mine.begin([begun]) == {0: 1}
+        assert other.begin([begun]) == {0: 2}
+        assert other.begin_alone(first.position) == 1
+        assert mine.begin([begun]) == {0: -1}
+        assert mine.begin([first.position]) == {0: 1}
 
-        assert applied(world) == ["c1", "c2", "c3"]
+
+def test_a_worker_that_does_not_get_the_lock_counts_for_nothing(
+    postgresql_url: str, valkey_url: str
+) -> None:
+    with World.of(postgresql_url, valkey_url, 1) as world, world.engine.begin() as connection:
+        world.append(LAMP)
+        connection.execute(text("SELECT 1 FROM partitions WHERE partition = 0 FOR UPDATE"))
+        for _ in range(9):
+            with pytest.raises(Held):
+                world.drain().partition(0)
+
+        assert not world.redis.exists(keys.begun(0))
+
+
+def test_a_full_server_that_takes_no_marks_keeps_nothing_from_being_applied(world: World) -> None:
+    world.append(LAMP)
+    world.redis.config_set("maxmemory", "1")
+    try:
+        world.drain().partition(0)
+    finally:
+        world.redis.config_set("maxmemory", "0")
+
+    assert applied(world) == ["c1"]
+
+
+def test_what_came_again_with_another_payload_does_not_change_what_the_log_remembers(
+    world: World,
+) -> None:
+    """Redis had forgotten the first one, and now took the second one for it."""
+    (first,) = world.append(envelope("c1", LAMP.command, fingerprint="first"))
+    world.drain().partition(0)
+    world.redis.delete(keys.command(0, "c1"))
+    world.append(envelope("c1", LAMP.command, fingerprint="second"))
+    world.drain().partition(0)
+    (again,) = world.append(envelope("c1", LAMP.command, fingerprint="first"))
+
+    assert (again.position, again.known, again.fingerprint) == (first.position, True, "first")
 
 
 def test_a_quarantined_row_comes_back_as_it_was_stored(world: World) -> None:
