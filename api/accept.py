@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -54,10 +54,11 @@ class KeyReused:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Certainly not accepted."""
+    """Certainly not accepted; `lasting` where an operator has to do something about it."""
 
     draft: Draft
     why: str
+    lasting: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +73,22 @@ Answer = Accepted | KeyReused | Refused | Uncertain
 
 
 class Acceptor:
-    """Puts commands on the log and, where asked to, waits for what becomes of them."""
+    """Puts commands on the log and, where asked to, waits for what becomes of them. `is_lasting`
+    says of a reason not to accept whether an operator has to do something about it.
+    """
 
     def __init__(
-        self, batcher: Batcher, waiters: Waiters, partitions: int, reach: Reach = nowhere
+        self,
+        batcher: Batcher,
+        waiters: Waiters,
+        partitions: int,
+        is_lasting: Callable[[str], bool],
+        reach: Reach = nowhere,
     ) -> None:
         self._batcher = batcher
         self._waiters = waiters
         self._partitions = partitions
+        self._is_lasting = is_lasting
         self._reach = reach
 
     async def accept(
@@ -99,7 +108,7 @@ class Acceptor:
     ) -> list[Answer]:
         if wait <= 0:
             verdicts = await self._append(drafts, sender, None, with_items=with_items)
-            return list(map(_judge, drafts, verdicts))
+            return list(map(self._judge, drafts, verdicts))
         waited = [
             Waited(draft.id, self._partition(draft), draft.fingerprint, with_items)
             for draft in drafts
@@ -109,7 +118,7 @@ class Acceptor:
             verdicts = await self._append(
                 drafts, sender, self._waiters.instance, with_items=with_items
             )
-            judged = list(map(_judge, drafts, verdicts))
+            judged = list(map(self._judge, drafts, verdicts))
             pending = [
                 (place, answer)
                 for place, answer in enumerate(judged)
@@ -160,6 +169,21 @@ class Acceptor:
     def _partition(self, draft: Draft) -> int:
         return partition_of(draft.command.item_id, self._partitions)
 
+    def _judge(self, draft: Draft, verdict: Verdict) -> Answer:
+        match verdict:
+            case Appended(position, known, fingerprint):
+                if known and fingerprint != draft.fingerprint:
+                    return KeyReused(draft)
+                # Without a key nobody but we ourselves can have sent it before, after a lost
+                # answer.
+                return Accepted(draft, position, known and bool(draft.fingerprint), None)
+            case NotAppended(why):
+                return Refused(draft, why, self._is_lasting(why))
+            case Unknown(why):
+                return Uncertain(draft, why)
+            case _:
+                assert_never(verdict)
+
 
 def _submission(
     draft: Draft, sender: Sender, reply_to: str | None, *, with_items: bool
@@ -175,21 +199,6 @@ def _submission(
         with_items,
     )
     return Submission(draft.id, encode(envelope), draft.fingerprint)
-
-
-def _judge(draft: Draft, verdict: Verdict) -> Answer:
-    match verdict:
-        case Appended(position, known, fingerprint):
-            if known and fingerprint != draft.fingerprint:
-                return KeyReused(draft)
-            # Without a key nobody but we ourselves can have sent it before, after a lost answer.
-            return Accepted(draft, position, known and bool(draft.fingerprint), None)
-        case NotAppended(why):
-            return Refused(draft, why)
-        case Unknown(why):
-            return Uncertain(draft, why)
-        case _:
-            assert_never(verdict)
 
 
 def _settle(answer: Accepted, notice: Notice) -> Answer:

@@ -7,7 +7,7 @@ from fastapi import Response
 
 from api.accept import Accepted, Answer, KeyReused, Refused, Uncertain
 from api.headers import Preferences
-from api.problems import key_reused, not_accepted, outcome_unknown, refused
+from api.problems import key_reused, not_accepted, outcome_unknown, refused, retry_after
 from eventlog.notices import Notice
 from runtime.problems import PROBLEM_JSON, Problem
 
@@ -112,7 +112,7 @@ class Answers:
     def _problem(self, problem: Problem, answer: Answer) -> Response:
         headers: dict[str, str] = {}
         if isinstance(answer, Refused | Uncertain):
-            headers["Retry-After"] = "1"
+            headers = retry_after(lasting=isinstance(answer, Refused) and answer.lasting)
         return Response(
             problem.body(self._command_url), problem.status, headers, media_type=PROBLEM_JSON
         )
@@ -125,8 +125,8 @@ def _trouble(answer: Answer) -> Problem:
     match answer:
         case KeyReused():
             return key_reused()
-        case Refused(why=why):
-            return not_accepted(why)
+        case Refused(why=why, lasting=lasting):
+            return not_accepted(why, lasting=lasting)
         case Uncertain(draft=draft, why=why):
             return outcome_unknown(draft.id, why)
         case Accepted():

@@ -52,7 +52,7 @@ def create_app(
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, service_url=settings.public_command_url)
     app.add_middleware(TrailingSlash)
-    acceptor = Acceptor(batcher, waiters, partitions, reach)
+    acceptor = Acceptor(batcher, waiters, partitions, watch.is_lasting, reach)
     answers = Answers(settings.public_command_url, settings.public_query_url)
     currency = settings.default_currency
     app.include_router(batch.routes(acceptor, answers, clock, currency, remember))

@@ -23,6 +23,7 @@ from eventlog.clients import (
 from eventlog.losses import Losses
 from eventlog.replicas import Replicas
 from eventlog.ring import Ring
+from eventlog.witness import WitnessTaken, witnessing
 from runtime.failpoints import failpoints
 from runtime.positions import PartitionMismatch
 from runtime.settings import Settings
@@ -49,7 +50,12 @@ def run(settings: Settings) -> int:
             "ITEMLEDGER_REDIS_URL; `itemledger up` brings one\n"
         )
         return _UNREACHABLE
-    return asyncio.run(_serve(settings, partitions))
+    try:
+        with witnessing(settings.witness, settings.log_url, partitions) as witness:
+            return asyncio.run(_serve(settings, partitions, Losses(witness)))
+    except WitnessTaken as error:
+        sys.stderr.write(f"itemledger api: {error}\n")
+        return _CANNOT_START
 
 
 def settle_partitions(settings: Settings) -> int:
@@ -86,13 +92,12 @@ class Ringer:
                 await asyncio.to_thread(self._ring.ring, due)
             except (RedisError, OSError) as error:
                 # The command is on the log and the sweeper finds it: ringing can only be late.
-                log.warning("the doorbell does not ring", error=str(error))
+                self._ring.failed(error)
 
 
-async def _serve(settings: Settings, partitions: int) -> int:
+async def _serve(settings: Settings, partitions: int, losses: Losses) -> int:
     asking = asking_client(settings.log_url)
     reach = failpoints(settings.failpoints)
-    losses = Losses()
     demands = Demands(settings.least_durability, settings.wait_replicas, settings.backlog_limit)
     watch = Watch(asking, partitions, losses, demands)
     batcher = Batcher(

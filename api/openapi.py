@@ -97,7 +97,7 @@ _MEANINGS: Mapping[int, str] = {
     413: "The body is too large",
     415: "The body is of another media type",
     422: "The body, or the id, is not what is asked for; every wrong spot is named",
-    503: "Certainly not accepted; try again",
+    503: "Certainly not accepted; Retry-After says when to try again",
     504: "Not known whether it was accepted; the same Idempotency-Key may be sent again",
 }
 _HEADERS: Mapping[str, str] = {

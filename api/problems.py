@@ -68,8 +68,15 @@ def too_large() -> Problem:
     )
 
 
-def not_accepted(why: str) -> Problem:
-    return Problem(503, "not-accepted", "Certainly not accepted", f"{why}; try again")
+def not_accepted(why: str, *, lasting: bool = False) -> Problem:
+    """Say why; `lasting` is what somebody has to mend first, so that to try again is no advice."""
+    detail = why if lasting else f"{why}; try again"
+    return Problem(503, "not-accepted", "Certainly not accepted", detail)
+
+
+def retry_after(*, lasting: bool = False) -> dict[str, str]:
+    """Make the header that says in how many seconds it pays to try again."""
+    return {"Retry-After": "30" if lasting else "1"}
 
 
 def outcome_unknown(command_id: str, why: str) -> Problem:

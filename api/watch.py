@@ -1,5 +1,7 @@
 """A look at the log every second, and the reason not to accept that follows from it.
 
+How the log's Redis is configured is asked more seldom than whether it still writes to disk.
+
 The reason is handed to the script that appends, so that it is judged where it is atomic. A Redis
 that does not answer changes nothing here: then nothing can be appended anyway.
 """
@@ -18,7 +20,7 @@ from eventlog.durability import LogDurability
 from eventlog.losses import Losses
 from runtime.settings import PREFIX, Durability
 
-# Seconds between two looks, and between two that ask how safely the log is kept.
+# Seconds between two looks, and between two that ask for its configuration too.
 _TICK = 1.0
 PROBE_EVERY = 30.0
 # Percent of maxmemory: beyond it Redis is close to refusing what the workers need.
@@ -54,6 +56,7 @@ class _Answers:
 
     run_id: str
     memory: Mapping[str, Any]
+    persistence: Mapping[str, Any]
     marks: list[Any]
     facts: LogDurability | None
 
@@ -77,6 +80,7 @@ class Watch:
         self._seen: _Seen | None = None
         self._probed_at = 0.0
         self._why: str | None = _NOT_YET
+        self._lasting: str | None = None
         self._troubled = False
         self._task: asyncio.Task[None] | None = None
 
@@ -95,6 +99,10 @@ class Watch:
         """Tell why nothing new is accepted, in a sentence that says how to mend it."""
         return self._why
 
+    def is_lasting(self, why: str) -> bool:
+        """Say whether a reason that was told is one for which an operator has to do something."""
+        return why == self._lasting
+
     def document(self) -> dict[str, Any] | None:
         """Write out how safely the log is kept; `None` where that is not known yet."""
         if self._seen is None:
@@ -103,17 +111,22 @@ class Watch:
 
     async def look(self) -> None:
         """Look once. Raises what Redis raises; the reason is then what it was."""
+        acknowledged = self._losses.so_far()
         whole = self._is_due()
         while (facts := self._facts(answers := await self._ask(whole=whole))) is None:
             whole = True
         extents = backlog.read(answers.marks)
         seen = _Seen(answers.run_id, facts, await backlog.count(self._redis, extents))
         self._seen = seen
-        self._judge(_reason(seen, self._demands))
+        why = _reason(seen, self._demands)
+        if facts.lasts(self._demands.durability):
+            # Kept afterwards: a request that was told so may still be about to be answered.
+            self._lasting = why
+        self._judge(why)
         heads = [each.head for each in extents if each.head is not None]
         for head in heads:
             self._losses.seen(head)
-        await self._losses.report(self._redis, heads)
+        await self._losses.report(self._redis, heads, acknowledged)
 
     async def _run(self) -> None:
         while True:
@@ -145,26 +158,30 @@ class Watch:
         async with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.info("server")
             pipeline.info("memory")
-            fixed = 2 + backlog.ask(pipeline, self._partitions)
+            pipeline.info("persistence")
+            fixed = 3 + backlog.ask(pipeline, self._partitions)
             if whole:
                 durability.ask(pipeline)
             answers: list[Any] = await pipeline.execute(raise_on_error=False)
         for answer in answers[:fixed]:
             if isinstance(answer, RedisError):
                 raise answer
-        run_id, memory = str(answers[0]["run_id"]), answers[1]
-        if not whole:
-            return _Answers(run_id, memory, answers[2:fixed], None)
-        self._probed_at = asyncio.get_running_loop().time()
-        return _Answers(run_id, memory, answers[2:fixed], durability.read(answers[fixed:]))
+        facts: LogDurability | None = None
+        if whole:
+            self._probed_at = asyncio.get_running_loop().time()
+            facts = durability.read(answers[fixed:])
+        return _Answers(str(answers[0]["run_id"]), answers[1], answers[2], answers[3:fixed], facts)
 
     def _facts(self, answers: _Answers) -> LogDurability | None:
         """Tell how safely the log is kept; `None` where another server answers than was asked."""
-        if answers.facts is not None:
-            return answers.facts
-        if self._seen is None or self._seen.run_id != answers.run_id:
-            return None
-        return durability.with_memory(self._seen.facts, answers.memory)
+        seen = self._seen
+        before = seen.facts if seen is not None and seen.run_id == answers.run_id else None
+        facts = answers.facts
+        if facts is None:
+            if before is None:
+                return None
+            facts = durability.renewed(before, answers.memory, answers.persistence)
+        return durability.following(facts, before)
 
     def _judge(self, why: str | None) -> None:
         if why is not None and self._why in {None, _NOT_YET}:

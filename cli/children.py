@@ -25,7 +25,7 @@ _EVERY = frozenset(
     }
 )
 MAY_TOUCH: Mapping[str, frozenset[str]] = {
-    "api": _EVERY | {"ring_url", "host", "command_port", "backlog_limit"},
+    "api": _EVERY | {"ring_url", "host", "command_port", "backlog_limit", "witness"},
     "query": _EVERY | {"database_url", "data", "workers", "host", "query_port", "cursor_secret"},
     "worker": _EVERY | {"ring_url", "database_url", "data", "workers", "heartbeat"},
     "cron": _EVERY | {"ring_url", "heartbeat"},
@@ -57,6 +57,8 @@ def _child(name: str, process: str, settings: Settings, inherited: Mapping[str, 
         "fresh_partitions": settings.default_partitions,
         "min_durability": settings.least_durability,
     }
+    if "witness" in may_touch:
+        values["witness"] = str(settings.data.absolute() / "witness" / name)
     heartbeat = None
     if "heartbeat" in may_touch:
         heartbeat = settings.data.absolute() / "heartbeats" / name

@@ -1,7 +1,9 @@
 """`itemledger dead`: commands that met a defect, and what an operator says about them."""
 
 import getpass
+import os
 import sys
+import time
 import uuid
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -11,26 +13,34 @@ import orjson
 import typer
 from redis.exceptions import RedisError
 from rich.console import Console
-from rich.table import Table
 
 from cli.refusals import (
     FAILED,
     UNREACHABLE,
     WRONG_USAGE,
     Refusal,
-    database_refusal,
+    reading_refusal,
     reason,
     without_password,
 )
+from cli.status import Field, show_rows
 from eventlog.envelope import Order
 from eventlog.orders import OrderRefused
 from ledger.migrate import DatabaseUnusable, SchemaOutOfDate
 from ledger.quarantine import Quarantined
 from runtime.settings import Settings
 from runtime.times import rfc3339
-from worker.orders import DeadCommands, Obeyed, dead_commands
+from worker.orders import DeadCommands, Obeyed, Oldest, dead_commands
 
 What = Literal["replay", "discard"]
+
+_FIELDS = (
+    Field("command"),
+    Field("item"),
+    Field("since"),
+    Field("parked", number=True),
+    Field("error", folds=True),
+)
 
 
 def list_dead(settings: Settings, *, as_json: bool) -> None:
@@ -38,22 +48,25 @@ def list_dead(settings: Settings, *, as_json: bool) -> None:
     with _opened(settings) as dead:
         found = dead.oldest()
     if as_json:
-        documents = [_document(each, parked) for each, parked in found]
+        documents = [_document(each, parked) for each, parked in found.commands]
         typer.echo(orjson.dumps(documents, option=orjson.OPT_INDENT_2))
+        _tell_of_more(found, err=True)
         return
-    if not found:
+    if not found.commands:
         typer.echo("No command is dead.")
         return
-    table = Table("command", "item", "since", "parked behind it", "error")
-    for each, parked in found:
-        table.add_row(
+    rows = [
+        (
             each.command_id,
             each.item_id or "-",
             rfc3339(each.since),
             str(parked),
             _last_line(each.error),
         )
-    Console(highlight=False).print(table)
+        for each, parked in found.commands
+    ]
+    show_rows(Console(highlight=False, markup=False), _FIELDS, rows)
+    _tell_of_more(found)
     typer.echo(
         "`itemledger dead show ID` tells more; `dead replay ID` tries again, `dead discard ID` "
         "gives up."
@@ -94,19 +107,30 @@ def order(
             return 0
         if what == "discard" and not sure:
             _ask(len(chosen))
+        given = _give_all(settings, dead, what, chosen)
+        until = time.monotonic() + wait
         failed = False
-        for each in chosen:
-            given = Order(f"order-{uuid.uuid4()}", what, each.command_id, getpass.getuser())
-            _give(settings, dead, given, each)
-            obeyed = dead.obeyed(given, wait)
+        for each in given:
+            obeyed = dead.obeyed(each, max(0.0, until - time.monotonic()))
             typer.echo(f"{each.command_id}: {_told(what, obeyed)}")
             failed |= obeyed is None or obeyed.status == "rejected" or obeyed.error is not None
     return FAILED if failed else 0
 
 
+def _tell_of_more(found: Oldest, *, err: bool = False) -> None:
+    if found.more:
+        typer.echo(
+            f"These are the oldest {len(found.commands)}; there are more dead commands, to be seen "
+            "when these are replayed or discarded.",
+            err=err,
+        )
+
+
 def _chosen(dead: DeadCommands, command_ids: Sequence[str]) -> list[Quarantined]:
     if not command_ids:
-        return [each for each, _ in dead.oldest()]
+        found = dead.oldest()
+        _tell_of_more(found)
+        return [each for each, _ in found.commands]
     chosen: list[Quarantined] = []
     for command_id in dict.fromkeys(command_ids):
         found = dead.find(command_id)
@@ -124,17 +148,37 @@ def _ask(count: int) -> None:
         raise Refusal("nothing was given up", FAILED)
 
 
-def _give(settings: Settings, dead: DeadCommands, order: Order, about: Quarantined) -> None:
+def _give_all(
+    settings: Settings, dead: DeadCommands, what: What, chosen: Sequence[Quarantined]
+) -> list[Order]:
+    """Put an order about each on the log; a worker can then obey them together."""
+    actor = _operator()
+    given: list[Order] = []
+    for each in chosen:
+        order = Order(f"order-{uuid.uuid4()}", what, each.command_id, actor)
+        before = f" ({len(given)} of {len(chosen)} orders were given)" if given else ""
+        try:
+            dead.give(order, each.position.partition)
+        except OrderRefused as error:
+            raise Refusal(
+                f"the log does not take the order: {error}{before}", UNREACHABLE
+            ) from None
+        except (RedisError, OSError) as error:
+            raise Refusal(
+                f"cannot reach the log {without_password(settings.log_url)} "
+                f"({reason(settings.log_url, error)}): start it, and give the order again{before}",
+                UNREACHABLE,
+            ) from None
+        given.append(order)
+    return given
+
+
+def _operator() -> str:
     try:
-        dead.give(order, about.position.partition)
-    except OrderRefused as error:
-        raise Refusal(f"the log does not take the order: {error}", UNREACHABLE) from None
-    except (RedisError, OSError) as error:
-        raise Refusal(
-            f"cannot reach the log {without_password(settings.log_url)} "
-            f"({reason(settings.log_url, error)}): start it, and give the order again",
-            UNREACHABLE,
-        ) from None
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run under a uid that has no name; Python 3.13 raises OSError for it.
+        return f"uid-{os.getuid()}"
 
 
 def _told(what: What, obeyed: Obeyed | None) -> str:
@@ -159,7 +203,7 @@ def _opened(settings: Settings) -> Generator[DeadCommands]:
     except SchemaOutOfDate as error:
         raise Refusal(str(error)) from None
     except (DatabaseUnusable, ModuleNotFoundError) as error:
-        raise database_refusal(settings.sql_url, error) from None
+        raise reading_refusal(settings.sql_url, error) from None
 
 
 def _not_dead(command_id: str, found: Quarantined | None = None) -> Refusal:

@@ -227,8 +227,8 @@ def verify(
     them to a later `verify` as --expect: whoever owns the database can make
     a whole new chain, and only a hash noted outside tells the difference.
 
-    Exit code 0: no difference. 1: differences. 2: wrong usage. 3: the database
-    cannot be used.
+    Exit code 0: no difference. 1: differences, or a view that was not compared. 2: wrong usage.
+    3: the database cannot be used.
     """
     with refusing():
         settings = read_settings()
@@ -247,7 +247,7 @@ app.add_typer(dead_app, name="dead")
 
 _Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of dead commands.")]
 _All = Annotated[bool, typer.Option("--all", help="Every dead command.")]
-_Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait for a worker to do it.")]
+_Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait, in total, for a worker to do it.")]
 
 
 @dead_app.command("list")

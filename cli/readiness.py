@@ -1,10 +1,14 @@
-"""Wait until both services say that they are ready."""
+"""Wait until both services serve. A command API that answers and accepts nothing for the time being
+serves: it goes on by itself, and the reads and the workers are not to be taken down with it.
+"""
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import httpx
+import orjson
 
 from cli.pause import pause
 from cli.refusals import FAILED, Refusal
@@ -14,8 +18,12 @@ _DEADLINE = 30.0
 _REQUEST_TIMEOUT = 5.0
 
 
-async def await_ready(settings: Settings, asked: asyncio.Event) -> None:
-    """Return when both answer, or when it is to stop; Refusal where one does not become ready."""
+async def await_ready(
+    settings: Settings, asked: asyncio.Event, warn: Callable[[str], None]
+) -> None:
+    """Return when both serve, or when it is to stop; Refusal where one does not come to it. `warn`
+    is told why nothing is accepted, where that is so.
+    """
     services = {
         "command API": settings.local_command_url,
         "query API": settings.local_query_url,
@@ -23,7 +31,7 @@ async def await_ready(settings: Settings, asked: asyncio.Event) -> None:
     # No proxy of the environment stands between us and this machine.
     async with httpx.AsyncClient(trust_env=False, timeout=_REQUEST_TIMEOUT) as client:
         for name, url in services.items():
-            ready = _unless(asked, _is_ready(client, f"{url}/health/ready", asked))
+            ready = _unless(asked, _is_ready(client, f"{url}/health/ready", asked, warn))
             try:
                 await asyncio.wait_for(ready, _DEADLINE)
             except TimeoutError:
@@ -34,12 +42,34 @@ async def await_ready(settings: Settings, asked: asyncio.Event) -> None:
                 ) from None
 
 
-async def _is_ready(client: httpx.AsyncClient, url: str, asked: asyncio.Event) -> None:
-    while True:
+async def _is_ready(
+    client: httpx.AsyncClient, url: str, asked: asyncio.Event, warn: Callable[[str], None]
+) -> None:
+    # Looked at here too: a cancellation that meets the end of the pause can be swallowed by it.
+    while not asked.is_set():
         with contextlib.suppress(httpx.HTTPError):
-            if (await client.get(url)).is_success:
+            answer = await client.get(url)
+            if answer.is_success:
+                return
+            reason = _why_it_does_not_accept(answer)
+            if reason is not None:
+                warn(f"no commands are accepted for now: {reason}")
                 return
         await pause(asked)
+
+
+def _why_it_does_not_accept(answer: httpx.Response) -> str | None:
+    """Read the reason of a service that has its log and does not accept; `None` of any other."""
+    try:
+        told: Any = orjson.loads(answer.content)
+    except orjson.JSONDecodeError:
+        # Somebody else's answer, such as a proxy's.
+        return None
+    match told:
+        case {"accepting": False, "reason": str(reason), "checks": {"log": "ok"}}:
+            return reason
+        case _:
+            return None
 
 
 async def _unless(asked: asyncio.Event, work: Awaitable[None]) -> None:

@@ -31,6 +31,8 @@ _PLAINLY: Mapping[str, str] = {
     "string_pattern_mismatch": "must be three capital letters, such as EUR",
     "value_error": "{error}",
 }
+# How SQLite says that a file is not, or not any more, a database.
+_DAMAGED = ("malformed", "not a database")
 _PASSWORD = re.compile(r"://([^:@/]*):(.*)@", re.DOTALL)
 _PASSWORD_OPTION = re.compile(r"([?&](?:ssl)?password=)[^&#]*")
 
@@ -100,13 +102,37 @@ def first_line(error: BaseException) -> str:
 def database_refusal(url: str, error: Exception) -> Refusal:
     """Say which database cannot be used and why, without its password."""
     if isinstance(error, ModuleNotFoundError):
-        return Refusal(
-            f"the driver of {without_password(url)} is not installed ({error.name}): "
-            "pip install 'itemledger[postgres]' brings PostgreSQL's"
-        )
+        return _driver_refusal(url, error)
+    return _unusable(url, error, f"start it, or mend --database-url ({PREFIX}DATABASE_URL)")
+
+
+def reading_refusal(url: str, error: Exception) -> Refusal:
+    """Say the same for a command that only looks at what is there, and has no such option."""
+    if isinstance(error, ModuleNotFoundError):
+        return _driver_refusal(url, error)
+    variable = f"{PREFIX}DATABASE_URL"
+    scheme, _, place = url.partition(":///")
+    if not scheme.startswith("sqlite"):
+        return _unusable(url, error, f"start it, or mend {variable}")
+    if not Path(place.partition("?")[0]).is_file():
+        mend = f"name its folder with {PREFIX}DATA, or the database with {variable}"
+        return _unusable(url, FileNotFoundError("there is no such file"), mend)
+    if any(sign in str(error) for sign in _DAMAGED):
+        return _unusable(url, error, "the file is damaged: restore a backup")
+    mend = "see that the file can be read"
+    return _unusable(url, error, f"{mend}, or mend {PREFIX}DATA or {variable}")
+
+
+def _driver_refusal(url: str, error: ModuleNotFoundError) -> Refusal:
     return Refusal(
-        f"cannot use the database {without_password(url)}: {reason(url, error)}; "
-        f"start it, or mend --database-url ({PREFIX}DATABASE_URL)",
+        f"the driver of {without_password(url)} is not installed ({error.name}): "
+        "pip install 'itemledger[postgres]' brings PostgreSQL's"
+    )
+
+
+def _unusable(url: str, error: Exception, mend: str) -> Refusal:
+    return Refusal(
+        f"cannot use the database {without_password(url)}: {reason(url, error)}; {mend}",
         UNREACHABLE,
     )
 

@@ -1,12 +1,14 @@
 """`itemledger status`: how far the service has taken its log, as a table."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
 
 import httpx
 import orjson
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
@@ -14,6 +16,48 @@ from cli.reach import Service
 from cli.refusals import UNREACHABLE, Refusal, first_line
 
 _TIMEOUT = 10.0
+# The least width of a column whose values may go over several lines.
+_FOLDED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column of rows; only where it `folds` may a value of it go over several lines."""
+
+    name: str
+    number: bool = False
+    folds: bool = False
+
+
+def show_rows(
+    console: Console, fields: Sequence[Field], rows: Sequence[Sequence[str]], title: str = ""
+) -> None:
+    """Print rows with every value whole: as a table where a terminal is wide enough for it, else
+    one line per row, parted by tabs.
+    """
+    names = [field.name for field in fields]
+    widths = [
+        _FOLDED if field.folds else max(map(cell_len, values))
+        for field, *values in zip(fields, names, *rows, strict=True)
+    ]
+    # A border before each column, a space on either side of its values, and the last border.
+    if console.is_terminal and sum(widths) + 3 * len(fields) + 1 <= console.width:
+        table = Table(title=title or None, title_justify="left")
+        for field in fields:
+            table.add_column(
+                field.name,
+                justify="right" if field.number else "left",
+                no_wrap=not field.folds,
+                overflow="fold",
+            )
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+        return
+    for line in ([title] if title else []), names, *rows:
+        if line:
+            # Not by `print`, which makes spaces of tabs.
+            console.file.write("\t".join(line) + "\n")
 
 
 def show_status(
@@ -29,11 +73,14 @@ def show_status(
     if as_json:
         typer.echo(content)
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     for name, value in document.items():
         match value:
             case [{}, *_]:
-                console.print(_table(name, cast("Sequence[Mapping[str, Any]]", value)))
+                _show_list(console, name, cast("Sequence[Mapping[str, Any]]", value))
+            case [] if name == "workers" and _is_full(document.get("durability")):
+                # They say how they are in Redis, which takes nothing from them.
+                console.print("workers: not heard of (Redis is full)", soft_wrap=True)
             case []:
                 console.print(f"{name}: none")
             case {"level": _, "required": _}:
@@ -41,13 +88,13 @@ def show_status(
             case dict():
                 facts = cast("Mapping[str, Any]", value).items()
                 line = ", ".join(f"{key} {_shown(each)}" for key, each in facts)
-                console.print(f"{name}: {line}", markup=False)
+                console.print(f"{name}: {line}", soft_wrap=True)
             case _:
-                console.print(f"{name}: {_shown(value)}", markup=False)
+                console.print(f"{name}: {_shown(value)}", soft_wrap=True)
 
 
 def _show_durability(console: Console, facts: Mapping[str, Any]) -> None:
-    """Show how safely the log is kept, and in a line of its own what it lacks."""
+    """Show how safely the log is kept, and in lines of their own why nothing is accepted."""
     shown = {
         "AOF": "on" if facts.get("appendonly") else "off",
         "appendfsync": _shown(facts.get("appendfsync")),
@@ -57,9 +104,23 @@ def _show_durability(console: Console, facts: Mapping[str, Any]) -> None:
     }
     line = ", ".join(f"{name} {value}" for name, value in shown.items())
     level, required = facts["level"], facts["required"]
-    console.print(f"durability: {level} ({required} is required), {line}", markup=False)
-    if facts.get("lack"):
-        console.print(f"not enough: {facts['lack']}", markup=False, style="bold red")
+    console.print(f"durability: {level} ({required} is required), {line}", soft_wrap=True)
+    why = [facts.get("lack")]
+    if facts.get("short_of_memory"):
+        why.append(
+            "the memory of the log's Redis is nearly full: it is freed as commands are applied; or "
+            "CONFIG SET maxmemory to more there"
+        )
+    for each in filter(None, why):
+        console.print(f"no command is accepted: {each}", style="bold red", soft_wrap=True)
+
+
+def _is_full(durability: object) -> bool:
+    match durability:
+        case {"used_memory": int(used), "maxmemory": int(limit)}:
+            return 0 < limit < used
+        case _:
+            return False
 
 
 def _mib(size: object) -> str:
@@ -78,10 +139,22 @@ def _fetch(service: Service, transport: httpx.BaseTransport | None) -> bytes:
             f"cannot reach {service.url} ({first_line(error)}): {service.start}", UNREACHABLE
         ) from None
     if answer.status_code != HTTPStatus.OK:
-        raise Refusal(
-            f"{service.url} answers {answer.status_code} to /status: {service.start}", UNREACHABLE
-        )
+        why = _detail(answer.content) or service.start
+        raise Refusal(f"{service.url} answers {answer.status_code} to /status: {why}", UNREACHABLE)
     return answer.content
+
+
+def _detail(content: bytes) -> str | None:
+    """Read what a problem document says of this very case, if it is one."""
+    try:
+        document = orjson.loads(content)
+    except ValueError:
+        return None
+    match document:
+        case {"code": str(), "detail": str(detail)}:
+            return " ".join(detail.split())
+        case _:
+            return None
 
 
 def _read(service: Service, content: bytes) -> Mapping[str, Any]:
@@ -96,15 +169,14 @@ def _read(service: Service, content: bytes) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", document)
 
 
-def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+def _show_list(console: Console, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Show rows under the members of the first one, numbers to the right."""
-    table = Table(title=name, title_justify="left")
-    for member, value in rows[0].items():
-        number = isinstance(value, int | float)
-        table.add_column(member.replace("_", " "), justify="right" if number else "left")
-    for row in rows:
-        table.add_row(*(_shown(row.get(member)) for member in rows[0]))
-    return table
+    fields = [
+        Field(member.replace("_", " "), isinstance(value, int | float), folds=member == "why")
+        for member, value in rows[0].items()
+    ]
+    cells = [[_shown(row.get(member)) for member in rows[0]] for row in rows]
+    show_rows(console, fields, cells, name)
 
 
 def _shown(value: object) -> str:

@@ -49,6 +49,13 @@ def run_up(
             f"the URL of a database: choose another folder with --data ({PREFIX}DATA)",
             WRONG_USAGE,
         )
+    if settings.redis_url is None and settings.wait_replicas:
+        raise Refusal(
+            f"{PREFIX}WAIT_REPLICAS={settings.wait_replicas} can not be met: the embedded Valkey "
+            "has no replicas; leave it out, or name a Redis that has some with --redis-url "
+            f"({PREFIX}REDIS_URL)",
+            WRONG_USAGE,
+        )
     return asyncio.run(_run(settings, say, list_children))
 
 
@@ -101,7 +108,11 @@ async def _await_ready(settings: Settings, asked: asyncio.Event) -> None:
     # Imported here, where the processes are starting already.
     from cli.readiness import await_ready  # noqa: PLC0415
 
-    await await_ready(settings, asked)
+    await await_ready(settings, asked, _warn)
+
+
+def _warn(line: str) -> None:
+    typer.echo(f"itemledger: warning: {line}", err=True)
 
 
 def _welcome(settings: Settings) -> str:

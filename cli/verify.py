@@ -14,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal, database_refusal
+from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal, reading_refusal
 from ledger.migrate import DatabaseUnusable, SchemaOutOfDate
 from ledger.verify.difference import Difference, Noted, Verified
 from ledger.verify.run import verify_database
@@ -38,17 +38,22 @@ def run_verify(url: str, expect: Iterable[str], now: int) -> int:
     except SchemaOutOfDate as error:
         raise Refusal(str(error), UNREACHABLE) from None
     except (DatabaseUnusable, ModuleNotFoundError) as error:
-        raise database_refusal(url, error) from None
+        raise reading_refusal(url, error) from None
     for each in report.partitions:
         typer.echo(_line(each))
     for each in report.differences:
         typer.echo(_told(each))
-    if not report.differences:
-        total = sum(each.offset for each in report.partitions)
-        typer.echo(f"{total} events verified, no difference.")
-        return 0
-    typer.echo(f"Differences: {len(report.differences)}; what follows the first is not looked for.")
-    return FAILED
+    total = sum(each.offset for each in report.partitions)
+    left_out = _views(len(report.not_compared))
+    if report.differences:
+        found = f"Differences: {len(report.differences)}; what follows the first is not looked for."
+        typer.echo(f"{found} {left_out} not compared." if report.not_compared else found)
+        return FAILED
+    if report.not_compared:
+        typer.echo(f"{_events(total)} verified; {left_out} not compared.")
+        return FAILED
+    typer.echo(f"{_events(total)} verified, no difference.")
+    return 0
 
 
 def _noted(text: str) -> Noted:
@@ -93,9 +98,13 @@ def _line(verified: Verified) -> str:
         line += f", not right at offset {first.offset}" if stopped else ", differences"
     if verified.offset:
         line += f"; --expect {verified.partition}:{verified.offset}:{verified.hash}"
-    for name in verified.behind:
-        line += f"; the view {name} is behind the ledger and was not compared"
+    for each in verified.behind:
+        line += f"; the view {each.view} is behind the ledger and was not compared: {each.why}"
     return line
+
+
+def _views(count: int) -> str:
+    return "1 view" if count == 1 else f"{count} views"
 
 
 def _events(count: int) -> str:

@@ -32,8 +32,10 @@ class _Pipeline(Protocol):
 class LogDurability:
     """What the log's Redis says of itself; sizes in bytes.
 
-    A policy is `None` where the server does not tell it, `untold` is then its refusal. `replicas`
-    counts those that are online and were heard of in the last seconds.
+    A policy is `None` where the server does not tell it, `untold` is then its refusal. `unsettled`
+    says that a rewrite of the append-only file is under way or due or has failed; `incomplete` that
+    it is the one that follows switching the file on, before whose end nothing of it counts.
+    `replicas` counts those that are online and were heard of in the last seconds.
     """
 
     appendonly: bool
@@ -41,6 +43,8 @@ class LogDurability:
     skips_fsync_on_rewrite: bool | None
     untold: str | None
     last_write_ok: bool
+    unsettled: bool
+    incomplete: bool
     eviction: str
     used_memory: int
     maxmemory: int
@@ -49,7 +53,7 @@ class LogDurability:
     @property
     def level(self) -> Durability:
         """The durability that an acknowledgement has at all times; `none` where it is not known."""
-        if not self.appendonly or self.skips_fsync_on_rewrite is not False:
+        if not self.appendonly or self.incomplete or self.skips_fsync_on_rewrite is not False:
             return "none"
         match self.appendfsync:
             case "always":
@@ -62,6 +66,10 @@ class LogDurability:
     def lack(self, least: Durability, wait_replicas: int) -> str | None:
         """Say in one sentence why this is not enough, and how to mend it; `None` where it is."""
         return (_lack(self, least) if least != "none" else None) or self._too_few(wait_replicas)
+
+    def lasts(self, least: Durability) -> bool:
+        """Say whether it lacks something that is there only after somebody has mended it."""
+        return least != "none" and not self.incomplete and _lack(self, least) is not None
 
     def document(self, least: Durability, wait_replicas: int) -> dict[str, Any]:
         """Write it out for people and programs, beside what is asked for."""
@@ -112,26 +120,52 @@ def read(answers: Sequence[Any]) -> LogDurability:
             policies |= answer
     skips = policies.get("no-appendfsync-on-rewrite")
     return LogDurability(
-        appendonly=persistence["aof_enabled"] == 1,
+        **_of_persistence(persistence),
         appendfsync=policies.get("appendfsync"),
         skips_fsync_on_rewrite=None if skips is None else skips == "yes",
         untold=untold,
-        last_write_ok=persistence.get("aof_last_write_status", "ok") == "ok",
-        eviction=memory["maxmemory_policy"],
-        used_memory=memory["used_memory"],
-        maxmemory=memory["maxmemory"],
+        incomplete=False,
+        **_of_memory(memory),
         replicas=sum(map(_is_with_us, replication.values())),
     )
 
 
-def with_memory(facts: LogDurability, memory: Mapping[str, Any]) -> LogDurability:
-    """Take what changes from one moment to the next from a later INFO memory."""
-    return replace(
-        facts,
-        eviction=memory["maxmemory_policy"],
-        used_memory=memory["used_memory"],
-        maxmemory=memory["maxmemory"],
-    )
+def renewed(
+    facts: LogDurability, memory: Mapping[str, Any], persistence: Mapping[str, Any]
+) -> LogDurability:
+    """Take what changes from one moment to the next from a later INFO memory and persistence."""
+    return replace(facts, **_of_memory(memory), **_of_persistence(persistence))
+
+
+def following(facts: LogDurability, before: LogDurability | None) -> LogDurability:
+    """Take into account what was seen of the same run of the server before.
+
+    A server whose append-only file was switched on calls it enabled at once, but until its first
+    rewrite has ended what is written goes to files that it would not read. INFO does not tell such
+    a rewrite from any other.
+    """
+    begun = before is not None and (not before.appendonly or before.incomplete)
+    return replace(facts, incomplete=begun and facts.appendonly and facts.unsettled)
+
+
+def _of_memory(memory: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "eviction": memory["maxmemory_policy"],
+        "used_memory": memory["used_memory"],
+        "maxmemory": memory["maxmemory"],
+    }
+
+
+def _of_persistence(persistence: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "appendonly": persistence["aof_enabled"] == 1,
+        "last_write_ok": persistence.get("aof_last_write_status", "ok") == "ok",
+        "unsettled": (
+            persistence.get("aof_rewrite_in_progress", 0) == 1
+            or persistence.get("aof_rewrite_scheduled", 0) == 1
+            or persistence.get("aof_last_bgrewrite_status", "ok") != "ok"
+        ),
+    }
 
 
 def _section(answer: Any) -> Mapping[str, Any]:
@@ -158,6 +192,12 @@ def _not_on_disk(facts: LogDurability, least: Durability) -> str | None:
     level = facts.level
     if not facts.appendonly:
         return _weaker("the log's Redis keeps nothing on disk", "appendonly", "no", "yes", level)
+    if facts.incomplete:
+        return (
+            "the log's Redis keeps nothing on disk before the first rewrite of its append-only "
+            "file, which was switched on, has ended: it goes on by itself then; where the rewrite "
+            f"fails see to its disk and BGREWRITEAOF there, or set {_MINIMUM}=none"
+        )
     if facts.untold is not None:
         return (
             "how the log's Redis keeps the log is not known, for it refuses CONFIG GET "

@@ -1,11 +1,13 @@
 """What stands in the log: a command with its id, its sender and its circumstances, as JSON."""
 
 import traceback
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, assert_never, cast
 
 import orjson
 
+from domain import rules
 from domain.commands import (
     ABSENT,
     Absent,
@@ -19,8 +21,11 @@ from domain.commands import (
     ReplaceItem,
     RestoreItem,
 )
+from domain.refusals import RuleBroken
 
 _LONGEST_ID = 255
+_LONGEST_TEXT = 4000
+_LONGEST_TIME = 10**15
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,7 @@ def decode(body: bytes) -> Entry:
     """Raises UnreadableEntry."""
     try:
         document = orjson.loads(body)
+        _check(document)
         with_item = "bare" not in document
         match document["op"]:
             case "ask":
@@ -142,7 +148,7 @@ def decode(body: bytes) -> Entry:
             document.get("trace"),
             with_item,
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RuleBroken) as error:
         raise UnreadableEntry(f"{type(error).__name__}: {error}") from error
 
 
@@ -166,6 +172,62 @@ def _text(document: Any, name: str) -> str | None:
     if isinstance(value, str) and 0 < len(value) <= _LONGEST_ID and "\0" not in value:
         return value
     return None
+
+
+def _is_text(least: int, most: int) -> Callable[[object], bool]:
+    return lambda value: (
+        isinstance(value, str) and least <= len(value) <= most and "\0" not in value
+    )
+
+
+def _or_null(check: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: value is None or check(value)
+
+
+def _is_item_id(value: object) -> bool:
+    return isinstance(value, str) and rules.item_id(value) == value
+
+
+def _is_price(value: object) -> bool:
+    return type(value) is int and rules.price(value) == value
+
+
+def _is_currency(value: object) -> bool:
+    return isinstance(value, str) and rules.currency(value) == value
+
+
+def _is_time(value: object) -> bool:
+    return type(value) is int and abs(value) < _LONGEST_TIME
+
+
+# What each member is like as this release writes it.
+_MEMBERS: Mapping[str, Callable[[object], bool]] = {
+    "id": _is_text(1, _LONGEST_ID),
+    "of": _is_text(1, _LONGEST_ID),
+    "actor": _is_text(0, _LONGEST_TEXT),
+    "reply": _is_text(0, _LONGEST_TEXT),
+    "trace": _is_text(0, _LONGEST_TEXT),
+    "fp": _is_text(0, _LONGEST_TEXT),
+    "reason": _or_null(_is_text(0, _LONGEST_TEXT)),
+    "item": _is_item_id,
+    "at": _is_time,
+    "eff": _is_time,
+    "name": _is_text(1, rules.NAME_LIMIT),
+    "desc": _or_null(_is_text(0, rules.DESCRIPTION_LIMIT)),
+    "price": _is_price,
+    "cur": _or_null(_is_currency),
+    "new": _or_null(_is_currency),
+}
+
+
+def _check(document: Any) -> None:
+    """See that every member is as this release writes it: what is not would be refused by a
+    database only, or be in the ledger for ever.
+    """
+    for name, value in cast("dict[str, Any]", document).items():
+        check = _MEMBERS.get(name)
+        if check is not None and not check(value):
+            raise UnreadableEntry(f"{name} is nothing that this release writes: {value!r:.100}")
 
 
 def _encode_command(command: Command) -> dict[str, Any]:

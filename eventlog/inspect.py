@@ -2,7 +2,7 @@
 and who works at it.
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +13,14 @@ from redis.client import Pipeline
 from redis.exceptions import RedisError, ResponseError
 
 from eventlog import durability, keys, workers
+from eventlog.backlog import Extent
 from eventlog.clients import asking_client_of_threads
 from eventlog.durability import LogDurability
 from eventlog.workers import Report
 from runtime.positions import Position
+
+# Percent of maxmemory beyond which the command API accepts nothing.
+_MEMORY_LIMIT = 85
 
 
 class LogUnavailable(Exception):
@@ -31,6 +35,11 @@ class LogHead:
     epoch: int
     n: int
 
+    def extent(self, taken: Position | None) -> Extent:
+        """Put beside it how far the ledger has taken the partition."""
+        head = Position(self.partition, self.epoch, self.n) if self.epoch else None
+        return Extent(head, taken)
+
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
@@ -38,6 +47,22 @@ class Checkup:
 
     durability: LogDurability | None
     workers: list[Report]
+
+    @property
+    def short_of_memory(self) -> bool:
+        """Say whether nothing is accepted since the log's Redis has too little memory left."""
+        return self._uses(_MEMORY_LIMIT)
+
+    @property
+    def full(self) -> bool:
+        """Say whether Redis refuses what the workers write, so that they are not heard of."""
+        return self._uses(100)
+
+    def _uses(self, percent: int) -> bool:
+        facts = self.durability
+        if facts is None or not facts.maxmemory:
+            return False
+        return facts.used_memory * 100 > facts.maxmemory * percent
 
 
 class LogInspector:
@@ -72,6 +97,26 @@ class LogInspector:
             LogHead(partition, int(epoch or 0), int(n or 0))
             for partition, (epoch, n) in enumerate(answers)
         ]
+
+    def lags(self, heads: Sequence[LogHead], taken: Mapping[int, Position]) -> dict[int, int]:
+        """Count by partition the commands that wait after these positions, over all epochs."""
+        extents = {each.partition: each.extent(taken.get(each.partition)) for each in heads}
+        spanning = [partition for partition, extent in extents.items() if extent.spans_epochs]
+        ends = self._epoch_ends(spanning) if spanning else {}
+        return {
+            partition: extent.waiting(ends.get(partition, {}))
+            for partition, extent in extents.items()
+        }
+
+    def _epoch_ends(self, partitions: Sequence[int]) -> dict[int, dict[int, int]]:
+        with self._look() as pipeline:
+            for partition in partitions:
+                pipeline.hgetall(keys.epochs(partition))
+            answers: list[Any] = pipeline.execute()
+        return {
+            partition: {int(epoch): int(n) for epoch, n in found.items()}
+            for partition, found in zip(partitions, answers, strict=True)
+        }
 
     def checkup(self, now: int) -> Checkup:
         """Look at the log's Redis and at the workers that were heard of not long before `now`."""

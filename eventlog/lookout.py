@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import structlog
 from redis import Redis
 
 from eventlog import keys
@@ -13,6 +14,8 @@ from runtime.positions import Position
 # Beyond this part of its memory the log keeps nothing that is applied; the command API goes on
 # accepting until somewhat later.
 _SCARCE = 0.75
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,13 @@ class Lookout:
         self._redis = redis
         self.partitions = partitions
         self.scarce = False
+        self._damaged: set[int] = set()
         script = Path(__file__).with_name("fence.lua").read_text("utf-8")
         self._fence = redis.register_script(script)
 
     def look(self) -> list[Sight]:
         """Look at every partition, in two round trips at most; `scarce` then says whether the
-        server is short of memory.
+        server is short of memory. A partition whose keys can not be read is left out.
         """
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.info("server")
@@ -62,13 +66,28 @@ class Lookout:
                 pipeline.hmget(keys.head(partition), ["run_id", "epoch", "n"])
                 pipeline.get(keys.done(partition))
                 pipeline.zrange(keys.lost(partition), 0, -1, withscores=True)
-            server, memory, *answers = pipeline.execute()
+            server, memory, *answers = pipeline.execute(raise_on_error=False)
+        for each in (server, memory):
+            if isinstance(each, Exception):
+                raise each
         limit = int(memory.get("maxmemory", 0))
         self.scarce = limit > 0 and int(memory["used_memory"]) > _SCARCE * limit
         run_id = str(server["run_id"]).encode()
         sights: list[Sight] = []
         for partition in range(self.partitions):
-            (of, epoch, n), done, lost = answers[3 * partition : 3 * partition + 3]
+            mine = answers[3 * partition : 3 * partition + 3]
+            damaged = next((each for each in mine if isinstance(each, Exception)), None)
+            if damaged is not None:
+                if partition not in self._damaged:
+                    log.error(
+                        "a partition's keys can not be read",
+                        partition=partition,
+                        error=str(damaged),
+                    )
+                self._damaged.add(partition)
+                continue
+            self._damaged.discard(partition)
+            (of, epoch, n), done, lost = mine
             head = None if epoch is None else Position(partition, int(epoch), int(n))
             sights.append(
                 Sight(

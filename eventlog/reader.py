@@ -1,9 +1,9 @@
 """The worker's side of the log: read after a position, and tidy up behind what is applied."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from redis import Redis
@@ -24,6 +24,9 @@ _REMEMBER_SCARCELY = 60
 # Log entries are kept this long behind the checkpoint: a database that was set back finds them.
 KEEP_MS = 15 * 60 * 1000
 _MARK_EVERY_MS = 1000
+_SCAN = 1000
+# In a pattern these stand for themselves.
+_GLOB = str.maketrans({"{": "[{]", "}": "[}]"})
 
 log = structlog.get_logger()
 
@@ -143,6 +146,32 @@ class LogReader:
             self._marked_at[partition] = now
         pipeline.set(keys.done(partition), settled.upto.stream_id)
 
+    def forget_lost(self, partition: int, epoch: int, first_n: int, last_n: int) -> None:
+        """Forget the ids of commands at lost positions, so that they can be accepted again."""
+        pattern = keys.command(partition, "*").translate(_GLOB)
+        names: list[bytes] = []
+        found: Iterator[bytes] = cast("Any", self._redis).scan_iter(match=pattern, count=_SCAN)
+        for name in found:
+            names.append(name)
+            if len(names) >= _SCAN:
+                self._forget_among(names, epoch, first_n, last_n)
+                names = []
+        if names:
+            self._forget_among(names, epoch, first_n, last_n)
+
+    def _forget_among(self, names: list[bytes], epoch: int, first_n: int, last_n: int) -> None:
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for name in names:
+                pipeline.get(name)
+            answers: list[Any] = pipeline.execute()
+        lost: list[bytes] = []
+        for name, answer in zip(names, answers, strict=True):
+            position = Position.from_stream_id(0, (answer or b"0-0").split(b" ")[0].decode())
+            if position.epoch == epoch and first_n <= position.n <= last_n:
+                lost.append(name)
+        if lost:
+            self._redis.delete(*lost)
+
     def may_trim(self, partition: int, now: int) -> bool:
         """Say whether trimming is worth a round trip: not after every batch."""
         if 0 <= now - self._trimmed_at.get(partition, 0) < _MARK_EVERY_MS:
@@ -154,14 +183,17 @@ class LogReader:
         """Forget log entries up to a position that is applied and told, but not that one."""
         self._redis.xtrim(keys.log(upto.partition), minid=upto.stream_id, approximate=False)
 
-    def trim(self, partition: int, now: int) -> None:
-        """Forget log entries that were applied longer ago than they are kept."""
+    def trim(self, checkpoint: Position, now: int) -> None:
+        """Forget log entries that were applied longer ago than they are kept, and that the ledger
+        still has: one that was set back may need them again.
+        """
+        partition = checkpoint.partition
         old: Any = self._redis.zrange(
             keys.marks(partition), now - KEEP_MS, 0, desc=True, byscore=True, offset=0, num=1
         )
         if not old:
             return
-        mark = Position.from_stream_id(partition, old[0].decode())
+        mark = min(checkpoint, Position.from_stream_id(partition, old[0].decode()))
         # MINID keeps the entry of that id itself, so the last one that was applied stays readable.
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.xtrim(keys.log(partition), minid=mark.stream_id, approximate=True)

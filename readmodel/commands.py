@@ -9,7 +9,7 @@ from flask import Response, request
 from sqlalchemy import Connection, Engine, Row, bindparam, select
 
 from eventlog.inspect import LogInspector
-from ledger import heads, quarantine
+from ledger import epochs, heads, quarantine
 from ledger.quarantine import Quarantined
 from ledger.tables import outcomes
 from readmodel import params
@@ -49,6 +49,9 @@ class CommandRoutes:
         final = self._final(command_id)
         if final is not None:
             return final
+        # First: where the database was set back, the log may remember what nobody has any more.
+        if position is not None and self._is_recorded_lost(position):
+            return self._lost(command_id, position)
         partition = None if position is None else position.partition
         if self._inspector.is_waiting(command_id, partition):
             return self._accepted(command_id, position)
@@ -60,11 +63,15 @@ class CommandRoutes:
             return self._lost(command_id, position)
         raise _not_found(command_id)
 
+    def _is_recorded_lost(self, position: Position) -> bool:
+        with self._reads.connect() as connection:
+            return is_lost(connection, position)
+
     def _is_lost(self, position: Position) -> bool:
         with self._reads.connect() as connection:
-            if is_lost(connection, position):
-                return True
-        return self._inspector.has_lost(position)
+            taken = epochs.taken(connection, position.partition, position.epoch)
+        # What was taken has had an outcome, and only that may be forgotten by now.
+        return position.n > taken and self._inspector.has_lost(position)
 
     def _lost(self, command_id: str, position: Position) -> Response:
         lost = Problem(COMMAND_LOST.status, COMMAND_LOST.code, COMMAND_LOST.title, _LOST)

@@ -115,7 +115,7 @@ _ROUTES = (
     ),
     _Route("/status", "Read how far the ledger has taken the log", "Status"),
     _Route("/health/live", "Is the process alive", "Health"),
-    _Route("/health/ready", "Can the service do its work", "Health"),
+    _Route("/health/ready", "Can the service answer reads of items", "Health"),
     _Route(
         "/problems/{code}",
         "Explain a problem code to a person",

@@ -45,6 +45,7 @@ _DURABILITY = {
     "maxmemory": 4_294_967_296,
     "replicas": 0,
     "wait_replicas": 0,
+    "short_of_memory": False,
 }
 _WORKER = {"name": "worker-4711", "state": "working", "why": None, "since": _AT, "seen": _AT}
 _GAP = {
@@ -156,11 +157,16 @@ SCHEMAS: Mapping[str, Any] = {
     ),
     "Status": _shape(
         {
-            "partitions": _list_of(_OBJECT),
+            "partitions": {
+                **_list_of(_OBJECT),
+                "description": "head and checkpoint are of the epoch; lag counts what waits in "
+                "older ones too",
+            },
             "workers": _list_of(_OBJECT),
             "durability": {
                 "type": ["object", "null"],
-                "description": "How safely the log is kept; null where its Redis does not tell",
+                "description": "How safely the log is kept; null where its Redis does not tell. "
+                "While lack says something or short_of_memory is true, no command is accepted",
             },
             "projections": _list_of(_OBJECT),
             "dead": {"type": "integer", "description": "Commands that hit a defect"},

@@ -20,7 +20,7 @@ from runtime.settings import Durability
 from runtime.times import rfc3339
 
 _OK = "ok"
-_DEGRADED = frozenset({"durability", "workers"})
+_DEGRADED = frozenset({"log", "durability", "workers"})
 
 
 class StatusRoutes:
@@ -51,7 +51,7 @@ class StatusRoutes:
         states, told = self._log()
         states = {**self._database(), **states}
         checks = {**states, **told}
-        # Reads need neither a log that is safe to write to nor anybody who works at it.
+        # Reads of items need neither the log, nor that it is safe to write to, nor who works at it.
         failed = [name for name, state in states.items() if state != _OK and name not in _DEGRADED]
         if failed:
             detail = f"not in order: {', '.join(failed)}; checks says more"
@@ -77,8 +77,12 @@ class StatusRoutes:
                 "gaps": figures.gaps(connection),
                 "totals": figures.totals(connection),
             }
-        partitions = [_partition(head, ledger.get(head.partition)) for head in heads]
-        self._add_seconds(partitions, ledger)
+        taken = {each: Position(each, row.epoch, row.n) for each, row in ledger.items()}
+        lags = self._inspector.lags(heads, taken)
+        partitions = [
+            _partition(head, taken.get(head.partition), lags[head.partition]) for head in heads
+        ]
+        self._add_seconds(partitions, taken)
         return answer(
             orjson.dumps(
                 {
@@ -91,16 +95,12 @@ class StatusRoutes:
             FRESH_ONLY,
         )
 
-    def _add_seconds(self, partitions: list[dict[str, Any]], ledger: Mapping[int, Any]) -> None:
+    def _add_seconds(self, partitions: list[dict[str, Any]], taken: Mapping[int, Position]) -> None:
         """Say how old the oldest waiting command is; `None` where that is not known."""
         behind = [each["partition"] for each in partitions if each["lag"]]
-        taken = [
-            Position(each, 0, 0)
-            if (row := ledger.get(each)) is None
-            else Position(each, row.epoch, row.n)
-            for each in behind
-        ]
-        since = self._inspector.waiting_since(taken)
+        since = self._inspector.waiting_since(
+            taken.get(each, Position(each, 0, 0)) for each in behind
+        )
         now = self._clock()
         for each in partitions:
             received = since.get(each["partition"])
@@ -133,12 +133,13 @@ class StatusRoutes:
     def _durability(self, checkup: Checkup) -> dict[str, Any] | None:
         if checkup.durability is None:
             return None
-        return checkup.durability.document(self._least_durability, self._wait_replicas)
+        document = checkup.durability.document(self._least_durability, self._wait_replicas)
+        return {**document, "short_of_memory": checkup.short_of_memory}
 
 
 def _at_work(checkup: Checkup) -> str:
     if not checkup.workers:
-        return "none is running"
+        return "not heard of (Redis is full)" if checkup.full else "none is running"
     paused = [each for each in checkup.workers if each.state != "working"]
     # One that works keeps everything going: each takes every partition.
     if len(paused) < len(checkup.workers):
@@ -156,8 +157,10 @@ def _worker(report: Report) -> dict[str, Any]:
     }
 
 
-def _partition(head: LogHead, taken: Any) -> dict[str, Any]:
-    """Compare the log's head with the ledger's checkpoint, both in the newer one's epoch."""
+def _partition(head: LogHead, taken: Position | None, lag: int) -> dict[str, Any]:
+    """Show the log's head and the ledger's checkpoint, both in the newer one's epoch; `lag` counts
+    what waits in older ones too.
+    """
     epoch = head.epoch if taken is None else max(head.epoch, taken.epoch)
     last = head.n if head.epoch == epoch else 0
     checkpoint = taken.n if taken is not None and taken.epoch == epoch else 0
@@ -166,5 +169,5 @@ def _partition(head: LogHead, taken: Any) -> dict[str, Any]:
         "epoch": epoch,
         "head": last,
         "checkpoint": checkpoint,
-        "lag": max(0, last - checkpoint),
+        "lag": lag,
     }

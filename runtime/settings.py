@@ -185,6 +185,12 @@ class Settings(BaseSettings):
         description="File that a worker or cron touches twice a second while it is alive; "
         "`up` sets it for its own children.",
     )
+    witness: Path | None = Field(
+        default=None,
+        description="File in which a command API keeps how far it has acknowledged, so that the "
+        "next one can tell what the log has lost meanwhile; one per process. "
+        "`up` sets it for its own.",
+    )
     failpoints: Path | None = Field(
         default=None,
         description="For tests of reliability only: folder in which a file named after a point "

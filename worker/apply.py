@@ -17,7 +17,7 @@ from ledger.recorded import Recorded
 from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
 from worker.trouble import ProjectionFailed, is_outage
-from worker.work import Work
+from worker.work import Condemned, Work
 
 EpochEnds = Callable[[int], Mapping[int, int]]
 Project = Callable[[Connection, Sequence[Recorded], Mapping[str, Item]], None]
@@ -54,7 +54,7 @@ class Held(Exception):
     """Another writer has the partition."""
 
 
-def condemn_nothing(_held: Mapping[int, Checkpoint]) -> Mapping[Position, str]:
+def condemn_nothing(_held: Mapping[int, Checkpoint]) -> Mapping[Position, Condemned]:
     """Try every command."""
     return {}
 
@@ -72,9 +72,9 @@ class Circumstances:
 
     epoch_ends: EpochEnds
     now: int
-    condemned: Mapping[Position, str] = field(default_factory=dict[Position, str])
+    condemned: Mapping[Position, Condemned] = field(default_factory=dict[Position, Condemned])
     detach: Mapping[str, str] = field(default_factory=dict[str, str])
-    locked: Callable[[Mapping[int, Checkpoint]], Mapping[Position, str]] = condemn_nothing
+    locked: Callable[[Mapping[int, Checkpoint]], Mapping[Position, Condemned]] = condemn_nothing
     reach: Reach = nowhere
 
 
@@ -157,6 +157,8 @@ def _begin(
 ) -> _Job:
     found = _gaps(checkpoint.position, fresh, given.epoch_ends)
     if found:
+        recorded = set(gaps.recorded(connection, checkpoint.position.partition))
+        found = [gap for gap in found if gap not in recorded]
         gaps.record(connection, found, given.now)
     _leave_epochs(connection, checkpoint.position, fresh)
     work = Work(connection, checkpoint, given.now)
@@ -165,7 +167,7 @@ def _begin(
 
 
 def _decide(
-    connection: Connection, jobs: Sequence[_Job], condemned: Mapping[Position, str]
+    connection: Connection, jobs: Sequence[_Job], condemned: Mapping[Position, Condemned]
 ) -> None:
     """Load what is needed, each kind of row in one statement, and decide in order."""
     known = outcomes.find(connection, [each for job in jobs for each in job.work.ids])

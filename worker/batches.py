@@ -4,6 +4,7 @@ What the stores are to blame for is raised, and the same batch comes again. What
 blame for is found by taking the commands one by one.
 """
 
+import random
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,7 @@ from worker.apply import (
     condemn_nothing,
 )
 from worker.trouble import ProjectionFailed, is_of_data, shortened
+from worker.work import Condemned
 
 # How many times a batch, and then a command alone, may be begun and end with its process.
 _CHANCES = 3
@@ -68,17 +70,14 @@ class Batches:
         try:
             return self._apply(batches, self._mark)
         except _Suspected as suspected:
-            sound = {each: batches[each] for each in batches if each not in suspected.partitions}
-            applied = self._together(sound) if sound else {}
-            for partition in suspected.partitions:
-                log.warning("a batch did not end, it is taken one by one", partition=partition)
-                applied |= self._one_by_one(batches[partition], marked=True)
-            return applied
+            return self._apart(batches, suspected.begun)
         except Exception as error:
-            if not is_of_data(error):
+            if not is_of_data(error) and not isinstance(error, ProjectionFailed):
+                raise
+            if len(batches) == 1 and isinstance(error, ProjectionFailed):
                 raise
             log.warning(
-                "the database refused a batch, it is taken apart",
+                "the database, or a view, refused a batch; it is taken apart",
                 partitions=list(batches),
                 error=str(error).partition("\n")[0],
             )
@@ -87,6 +86,25 @@ class Batches:
         applied: dict[int, Applied] = {}
         for partition, batch in batches.items():
             applied |= self._together({partition: batch})
+        return applied
+
+    def _apart(
+        self, batches: Mapping[int, Sequence[Decoded]], begun: Mapping[int, int]
+    ) -> dict[int, Applied]:
+        """Take those by themselves that did not end the last time, after all the others and in any
+        order: none of them shall be held up by one that ends its process every time.
+        """
+        sound = {each: batch for each, batch in batches.items() if not _is_suspect(begun, each)}
+        applied = self._together(sound) if sound else {}
+        suspects = [each for each in batches if each not in sound]
+        random.shuffle(suspects)
+        for partition in suspects:
+            batch = batches[partition]
+            if 0 <= begun[partition] <= _CHANCES:
+                applied |= self._together({partition: batch})
+            else:
+                log.warning("a batch did not end, it is taken one by one", partition=partition)
+                applied |= self._one_by_one(batch, marked=True)
         return applied
 
     def _one_by_one(self, batch: Sequence[Decoded], *, marked: bool) -> dict[int, Applied]:
@@ -101,8 +119,7 @@ class Batches:
             except Exception as error:
                 if not is_of_data(error):
                     raise
-                why = shortened(traceback.format_exc())
-                applied = self._apply(alone, condemn_nothing, {each.position: why})
+                applied = self._condemn(each, shortened(traceback.format_exc()))
             if partition not in applied:
                 break
             done.append(applied[partition])
@@ -110,11 +127,22 @@ class Batches:
                 break
         return {partition: _summed(done)} if done else {}
 
+    def _condemn(self, each: Decoded, why: str) -> dict[int, Applied]:
+        """Apply a command that can not be applied: it is dead; or an order about one."""
+        alone = {each.position.partition: [each]}
+        try:
+            return self._apply(alone, condemn_nothing, {each.position: Condemned(why)})
+        except Exception as error:
+            if not is_of_data(error):
+                raise
+        last = Condemned(why, again=True)
+        return self._apply(alone, condemn_nothing, {each.position: last})
+
     def _apply(
         self,
         batches: Mapping[int, Sequence[Decoded]],
-        locked: Callable[[Mapping[int, Checkpoint]], Mapping[Position, str]],
-        condemned: Mapping[Position, str] | None = None,
+        locked: Callable[[Mapping[int, Checkpoint]], Mapping[Position, Condemned]],
+        condemned: Mapping[Position, Condemned] | None = None,
     ) -> dict[int, Applied]:
         """Apply in one transaction; leave out projections that fail on their own."""
         detach: dict[str, str] = {}
@@ -131,7 +159,7 @@ class Batches:
             try:
                 applied = apply(self._engine, self._projections, batches, given)
             except ProjectionFailed as failed:
-                if failed.name in detach:
+                if failed.name in detach or len(batches) > 1:
                     raise
                 log.exception("a projection failed, it stays behind", projection=failed.name)
                 detach[failed.name] = shortened(
@@ -142,32 +170,39 @@ class Batches:
                     _tell(each)
                 return applied
 
-    def _mark(self, held: Mapping[int, Checkpoint]) -> Mapping[Position, str]:
+    def _mark(self, held: Mapping[int, Checkpoint]) -> Mapping[Position, Condemned]:
         """Mark, under the lock, that batches are begun; stop where one did not end too often."""
         begun = self._marks.begin([each.position for each in held.values()])
-        suspected = [each for each, times in begun.items() if times > _CHANCES or times < 0]
-        if suspected:
-            raise _Suspected(suspected)
+        some_together = len(begun) > 1 and any(_is_suspect(begun, each) for each in begun)
+        if some_together or any(times < 0 or times > _CHANCES for times in begun.values()):
+            raise _Suspected(begun)
         return {}
 
     def _mark_alone(
         self, alone: Decoded, _held: Mapping[int, Checkpoint]
-    ) -> Mapping[Position, str]:
+    ) -> Mapping[Position, Condemned]:
         """Mark, under the lock, that a command is begun alone; condemn it where that ended its
         process too often.
         """
-        if self._marks.begin_alone(alone.position) <= _CHANCES:
+        times = self._marks.begin_alone(alone.position)
+        if times <= _CHANCES:
             return {}
         why = f"begun alone {_CHANCES} times, it ended the worker's process each time"
-        return {alone.position: why}
+        return {alone.position: Condemned(why, again=times > 2 * _CHANCES)}
+
+
+def _is_suspect(begun: Mapping[int, int], partition: int) -> bool:
+    """Say whether another process had begun the same and did not come to its end."""
+    # One that nobody holds was not marked: it is left out anyway.
+    return begun.get(partition, 1) not in {0, 1}
 
 
 class _Suspected(Exception):
-    """Batches of these partitions were begun too often without coming to their end."""
+    """Some of these batches were begun before; `begun` tells how often, as Marks.begin does."""
 
-    def __init__(self, partitions: Sequence[int]) -> None:
-        super().__init__(str(partitions))
-        self.partitions = partitions
+    def __init__(self, begun: Mapping[int, int]) -> None:
+        super().__init__(str(begun))
+        self.begun = begun
 
 
 def _summed(applied: Sequence[Applied]) -> Applied:

@@ -6,7 +6,7 @@ import structlog
 from sqlalchemy import Engine
 
 from eventlog.reader import LogReader
-from ledger import outcomes
+from ledger import outcomes, partitions
 
 # Outcomes are promised for 30 days; one more for clocks that differ.
 KEEP_OUTCOMES_MS = 31 * 24 * 60 * 60 * 1000
@@ -31,6 +31,7 @@ class Housekeeping:
             forgotten += count
             if count < _AT_ONCE:
                 break
-        for partition in range(self._reader.partitions):
-            self._reader.trim(partition, now)
+        ledger = partitions.read(self._engine, range(self._reader.partitions))
+        for checkpoint in ledger.values():
+            self._reader.trim(checkpoint.position, now)
         log.info("housekeeping done", outcomes_forgotten=forgotten)

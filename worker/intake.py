@@ -102,10 +102,13 @@ class Intake:
             kept |= each.outcomes
         items = {key: item for each in applied.values() for key, item in each.items.items()}
         self._reader.tidy(settled, notices(self._engine, heard, kept, items), now)
-        for partition in applied:
+        for partition, each in applied.items():
+            for gap in each.gaps:
+                if gap.kind == "lost":
+                    self._reader.forget_lost(partition, gap.epoch, gap.first_n, gap.last_n)
             if self._reader.may_trim(partition, now):
                 self._reach("trim.before")
-                self._reader.trim(partition, now)
+                self._reader.trim(each.upto, now)
                 self._reach("trim.after")
 
 

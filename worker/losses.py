@@ -5,9 +5,11 @@ the ledger's. What an API process saw acknowledged beyond an epoch's end, or the
 beyond it, is recorded as a gap.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
+from redis.exceptions import ResponseError
 from sqlalchemy import Engine
 
 from eventlog.lookout import Lookout, Sight
@@ -20,18 +22,36 @@ from runtime.positions import Position
 log = structlog.get_logger()
 
 
+# Seconds until something is called lost: a batch that was read before the log went back may still
+# be on its way into the ledger.
+_GRACE = 2.0
+
+
 class Losses:
-    """`clock` returns milliseconds since 1970."""
+    """`clock` returns milliseconds since 1970, `monotonic` and `grace` are in seconds."""
 
     def __init__(
-        self, engine: Engine, lookout: Lookout, clock: Callable[[], int], reach: Reach = nowhere
+        self,
+        engine: Engine,
+        lookout: Lookout,
+        clock: Callable[[], int],
+        reach: Reach = nowhere,
+        monotonic: Callable[[], float] = time.monotonic,
+        grace: float = _GRACE,
     ) -> None:
         self._engine = engine
         self._lookout = lookout
         self._clock = clock
         self._reach = reach
+        self._monotonic = monotonic
+        self._grace = grace
         # What was looked into already: by partition and epoch, up to where.
         self._settled: dict[tuple[int, int], int] = {}
+        # How far the ledger was at the last look, and which partitions take no fence.
+        self._ledger: dict[int, Position] = {}
+        self._refused: set[int] = set()
+        # Since when (monotonic seconds) something is suspected to be lost.
+        self._suspected: dict[tuple[int, int], float] = {}
 
     def notice(self, sights: Sequence[Sight], ledger: Mapping[int, Checkpoint]) -> bool:
         """Compare the log with the ledger, which has to have been read before; fence and record.
@@ -41,14 +61,38 @@ class Losses:
         fenced = False
         for sight in sights:
             checkpoint = ledger[sight.partition].position
-            if self._fence(sight, checkpoint):
-                fenced = True
+            if checkpoint < self._ledger.get(sight.partition, checkpoint):
+                # A database that was set back has forgotten its gaps, too.
+                self._settled = {
+                    each: n for each, n in self._settled.items() if each[0] != sight.partition
+                }
+            self._ledger[sight.partition] = checkpoint
+            try:
+                if self._fence(sight, checkpoint):
+                    fenced = True
+                else:
+                    self._record(sight, checkpoint)
+            except ResponseError as error:
+                # A full server takes no new epoch: what waits is drained all the same, and the next
+                # append has the fence made before anything new goes over it.
+                if sight.partition not in self._refused:
+                    log.warning(
+                        "the log takes no fence", partition=sight.partition, error=str(error)
+                    )
+                self._refused.add(sight.partition)
             else:
-                self._record(sight, checkpoint)
+                self._refused.discard(sight.partition)
         return fenced
 
     def _fence(self, sight: Sight, checkpoint: Position) -> bool:
-        behind = checkpoint.n > 0 and (sight.head is None or sight.head < checkpoint)
+        head = sight.head or Position(sight.partition, 0, 0)
+        seen = max(
+            (Position(sight.partition, epoch, n) for epoch, n in sight.acknowledged.items()),
+            default=head,
+        )
+        behind = checkpoint.n > 0 and head < checkpoint
+        # An API process has seen more acknowledged than there is, and no epoch has begun since.
+        behind = behind or (seen.epoch >= head.epoch and seen > head)
         if sight.same_server and not behind:
             return False
         self._reach("fence.before")
@@ -72,6 +116,12 @@ class Losses:
             epoch: n
             for epoch, n in suspects.items()
             if epoch < sight.epoch and self._settled.get((sight.partition, epoch), 0) < n
+        }
+        now = self._monotonic()
+        new = {
+            epoch: n
+            for epoch, n in new.items()
+            if now - self._suspected.setdefault((sight.partition, epoch), now) >= self._grace
         }
         if not new:
             return

@@ -41,7 +41,7 @@ from worker.jobs import Duties, on_duty
 from worker.losses import Losses
 from worker.pause import Pause
 from worker.report import Reporter
-from worker.rqworker import OwnWorker, make_worker
+from worker.rqworker import Outages, OwnWorker, make_worker
 from worker.sweeper import Sweeper
 
 # The views that are taken in the transaction that appends their events.
@@ -185,23 +185,20 @@ def _listen(rq: "Redis", name: str, stopping: threading.Event) -> None:
     drains.
     """
     ended: OwnWorker | None = None
-    pause, said = _RETRY_SECONDS, ""
+    pause, outages = _RETRY_SECONDS, Outages()
     while not stopping.is_set():
         begun = time.monotonic()
         try:
             if ended is not None:
                 # RQ could not sign off where Redis was away; it refuses a second one of this name.
                 rq.delete(ended.key, ended.executions_key)
-            ended = make_worker(rq, name, stopping)
+            ended = make_worker(rq, name, stopping, outages)
             ended.work(logging_level="WARNING")
         except Exception as error:  # noqa: BLE001  RQ raises anything where its keys are damaged
-            why = f"{type(error).__name__}: {_short(error)}"
-            if why != said:
-                log.warning("the doorbell is not heard, trying again", error=why)
-            said = why
+            outages.say(error)
         _stop_on_signals(stopping)
         if time.monotonic() - begun > _SETTLED_SECONDS:
-            pause, said = _RETRY_SECONDS, ""
+            pause = _RETRY_SECONDS
         stopping.wait(pause)
         pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
 

@@ -37,6 +37,14 @@ class Obeyed:
     refused: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Oldest:
+    """Dead commands, each with how many are parked behind it; `more` where they are not all."""
+
+    commands: list[tuple[Quarantined, int]]
+    more: bool
+
+
 class DeadCommands:
     """A look at the quarantine, and the way to give orders. Raises DatabaseUnusable where the
     database is not to be had.
@@ -46,13 +54,14 @@ class DeadCommands:
         self._settings = settings
         self._engine = engine
 
-    def oldest(self) -> list[tuple[Quarantined, int]]:
-        """List dead commands, the oldest first, each with how many are parked behind it."""
+    def oldest(self) -> Oldest:
+        """List dead commands, the oldest first, as many as are handled at once."""
         with self._engine.connect() as connection:
-            return [
-                (each, quarantine.parked_behind(connection, each))
-                for each in quarantine.dead(connection, _MOST)
+            found = quarantine.dead(connection, _MOST + 1)
+            commands = [
+                (each, quarantine.parked_behind(connection, each)) for each in found[:_MOST]
             ]
+        return Oldest(commands, len(found) > _MOST)
 
     def find(self, command_id: str) -> Quarantined | None:
         with self._engine.connect() as connection:

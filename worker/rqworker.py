@@ -3,17 +3,21 @@ allowed, whatever a job hash may say.
 """
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
 
+import structlog
 from redis import Redis
 from redis.client import Pipeline
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from rq import Queue, SimpleWorker
-from rq.exceptions import StopRequested
+from rq.exceptions import DeserializationError, StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.timeouts import BaseDeathPenalty
@@ -29,7 +33,15 @@ _WORKER_TTL = 60
 _BEAT_EVERY = 5.0
 # How long one blocking pop lasts, and so how soon an idle worker notices that it is to stop.
 _POP_SECONDS = 1
+# Troubles that are not further apart are one outage.
+_SAME_OUTAGE = 10.0
+# What RQ raises, as a ValueError, of a job's record that an outage took along.
+_RECORD_GONE = "not found in Redis"
+# What RQ says of the end of its loop, which is begun anew here.
+_ENDED = "quitting..."
+_AWAY = (RedisConnectionError, RedisTimeoutError, OSError)
 
+log = structlog.get_logger()
 
 _FUNCTIONS: Mapping[str, Callable[[], None]] = {DRAIN: jobs.drain, HOUSEKEEP: jobs.housekeep}
 
@@ -75,6 +87,43 @@ class NoDeathPenalty(BaseDeathPenalty):
         pass
 
 
+class Outages(logging.Filter):
+    """Says in one line, once per outage, what RQ says in tracebacks while its keys or the store are
+    not to be had: the sweeper drains meanwhile.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: set[str] = set()
+        self._last = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Take over what RQ says of the end of its loop, and of a store that is away."""
+        error = record.exc_info[1] if record.exc_info else sys.exception()
+        if error is None or not (isinstance(error, _AWAY) or record.msg.endswith(_ENDED)):
+            return True
+        self.say(error)
+        return False
+
+    def say(self, error: BaseException) -> None:
+        """Say that doorbells are not heard, unless that was said of this outage."""
+        passing = isinstance(error, _AWAY) or _is_record_gone(error)
+        lines = str(error).strip().splitlines() or [""]
+        why = f"{type(error).__name__}: {lines[0].rstrip(' .')}"
+        kind = "away" if passing else why
+        now = time.monotonic()
+        if now - self._last > _SAME_OUTAGE:
+            self._said.clear()
+        self._last = now
+        if kind not in self._said:
+            self._said.add(kind)
+            log.warning("the doorbell is not heard, trying again", error=why)
+
+
+def _is_record_gone(error: BaseException | None) -> bool:
+    return isinstance(error, ValueError) and _RECORD_GONE in str(error)
+
+
 class OwnWorker(SimpleWorker):
     """Listens to exactly one queue: with two, RQ loses a job when the worker dies at its pop."""
 
@@ -83,6 +132,7 @@ class OwnWorker(SimpleWorker):
     max_connection_wait_time = 2.0
     log_result_lifespan = False
     stopping: threading.Event
+    outages: Outages
     _beaten_at = 0.0
 
     def heartbeat(self, timeout: int | None = None, pipeline: "Pipeline | None" = None) -> None:
@@ -114,6 +164,16 @@ class OwnWorker(SimpleWorker):
     def unsubscribe(self) -> None:
         """There is nothing to unsubscribe from."""
 
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        """Say in a line what is no defect of ours; RQ would show a traceback."""
+        error = exc_info[1]
+        if isinstance(error, ForbiddenJob | DeserializationError):
+            log.warning("a job was refused", job=job.id, error=str(error))
+        elif isinstance(error, RedisError) or _is_record_gone(error):
+            self.outages.say(error)
+        else:
+            super().handle_exception(job, *exc_info)
+
     @property
     def dequeue_timeout(self) -> int:
         return _POP_SECONDS
@@ -129,18 +189,9 @@ class OwnWorker(SimpleWorker):
         self._stop_requested = True
 
 
-def _in_a_line(record: logging.LogRecord) -> bool:
-    """Let RQ say why its loop ended without a traceback where that is a matter of the store: the
-    loop is begun anew, and may end the same way until somebody mends what is damaged.
-    """
-    error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, RedisError | OSError):
-        record.msg, record.args = f"{record.getMessage()} {error}", ()
-        record.exc_info = None
-    return True
-
-
-def make_worker(redis: "Redis", name: str, stopping: threading.Event) -> OwnWorker:
+def make_worker(
+    redis: "Redis", name: str, stopping: threading.Event, outages: Outages
+) -> OwnWorker:
     """Make a worker that sets `stopping` when it is told to end, and ends when it is set."""
 
     class StoppableQueue(Queue):
@@ -165,6 +216,7 @@ def make_worker(redis: "Redis", name: str, stopping: threading.Event) -> OwnWork
         log_job_description=False,
     )
     worker.stopping = stopping
-    # Added once, however many workers are made.
-    worker.log.addFilter(_in_a_line)
+    worker.outages = outages
+    # RQ has one logger for all workers, and adds no filter of its own.
+    worker.log.filters[:] = [outages]
     return worker

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import structlog
 from sqlalchemy import Engine
 
-from eventlog.envelope import Envelope, Order
+from eventlog.envelope import Ask, Envelope
 from eventlog.lookout import Again, Lookout
 from ledger import outcomes, quarantine
 from runtime.positions import Position
@@ -27,7 +27,7 @@ class Strays:
         """Append those of the batch that the ledger does not know at the end of the log, behind a
         fence, and say how many. Dying in the middle is harmless: an id is applied once.
         """
-        by_id = {each.entry.id: each for each in batch if isinstance(each.entry, Envelope | Order)}
+        by_id = {_id(each): each for each in batch if not isinstance(each.entry, Ask)}
         if not by_id:
             return 0
         with self._engine.connect() as connection:
@@ -44,6 +44,10 @@ class Strays:
         return len(strays)
 
 
+def _id(each: Decoded) -> str:
+    return each.entry.id or f"unreadable-{each.position.token}"
+
+
 def _again(each: Decoded) -> Again:
     fingerprint = each.entry.fingerprint if isinstance(each.entry, Envelope) else ""
-    return Again(each.entry.id or "", each.body, fingerprint)
+    return Again(_id(each), each.body, fingerprint)

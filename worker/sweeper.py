@@ -4,6 +4,7 @@ RQ is the fast path, not a condition. The sweeper never looks at the bells or at
 have been raised by somebody who died before the doorbell was pressed.
 """
 
+import random
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ _TICK = 1.0
 # Seconds a partition may wait without anything being done before it is drained here.
 _PATIENCE = 2.0
 _JOBS_PER_WORKER = 2
+# Seconds that one sweep drains at most: others want to be looked at, and told how this worker is.
+_DRAIN_HERE = 5.0
 
 log = structlog.get_logger()
 
@@ -97,7 +100,10 @@ class Sweeper:
         sights = self._lookout.look()
         if self._losses.notice(sights, ledger):
             sights = self._lookout.look()
-        self._drain.spare(self._lookout.scarce, [each.done for each in sights if each.done])
+        self._drain.spare(
+            self._lookout.scarce,
+            [min(each.done, ledger[each.partition].position) for each in sights if each.done],
+        )
         waiting = {
             each.partition: (ledger[each.partition].position, each.done)
             for each in sights
@@ -128,7 +134,11 @@ class Sweeper:
         Says whether none failed.
         """
         well = True
-        for partition in overdue:
+        over = self._monotonic() + _DRAIN_HERE
+        # In any order, as not all may have their turn.
+        for partition in random.sample(overdue, len(overdue)):
+            if self._monotonic() > over:
+                break
             try:
                 self._drain.partition(partition)
             except Held:
@@ -147,7 +157,7 @@ class Sweeper:
                 self._ring.enqueue(DRAIN)
         except RedisError as error:
             # A full Redis, or a doorbell Redis that is away: the log itself may well be readable.
-            log.warning("the doorbell does not ring", error=str(error))
+            self._ring.failed(error)
             return False
         return True
 

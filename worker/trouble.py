@@ -1,7 +1,14 @@
 """What an error says about: the command that was worked at, or the stores."""
 
 from redis.exceptions import RedisError
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    ProgrammingError,
+    SQLAlchemyError,
+    StatementError,
+)
 
 _LONGEST = 20_000
 
@@ -22,6 +29,9 @@ def is_of_data(error: BaseException) -> bool:
     match error:
         case DataError() | IntegrityError():
             return True
+        case ProgrammingError():
+            # Of the driver, before the database has seen it: a value of a kind it does not take.
+            return str(error.orig).startswith(("Error binding parameter", "cannot adapt"))
         case StatementError():
             # A value that is no parameter; what the database itself refuses is a DBAPIError.
             return not isinstance(error, DBAPIError)

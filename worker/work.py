@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from sqlalchemy import Connection
@@ -25,6 +25,14 @@ from worker.aside import Aside
 from worker.trouble import shortened
 
 _NO_CONTENT = 204
+
+
+@dataclass(frozen=True, slots=True)
+class Condemned:
+    """Why an entry is not to be tried as usual; `again` where that was so the last time, too."""
+
+    why: str
+    again: bool = False
 
 
 class Work:
@@ -79,7 +87,11 @@ class Work:
         self._items = {item_id: items[item_id] for item_id in self.touched & items.keys()}
 
     def take(
-        self, position: Position, entry: Entry | Unreadable, body: bytes, condemned: str | None
+        self,
+        position: Position,
+        entry: Entry | Unreadable,
+        body: bytes,
+        condemned: Condemned | None,
     ) -> None:
         """Take one entry: a command that is known is dropped, one whose item is blocked is parked,
         one that is condemned, or raises, is dead.
@@ -90,7 +102,7 @@ class Work:
             case Order():
                 if entry.id not in self._known:
                     self._known.add(entry.id)
-                    self._obey(entry, position)
+                    self._obey(entry, position, condemned)
                 return
             case Envelope():
                 command_id, item_id = entry.id, entry.command.item_id
@@ -107,7 +119,7 @@ class Work:
         if self.aside.blocks(item_id):
             self.aside.put(came)
         elif condemned is not None:
-            self._bury(came, condemned)
+            self._bury(came, condemned.why)
         else:
             self._try(came, entry)
 
@@ -191,8 +203,12 @@ class Work:
                 )
             )
 
-    def _obey(self, order: Order, position: Position) -> None:
-        """Do what an operator said of a dead command, and go on with those parked behind it."""
+    def _obey(self, order: Order, position: Position, condemned: Condemned | None) -> None:
+        """Do what an operator said of a dead command, and go on with those parked behind it.
+
+        An order that could not be obeyed like that is obeyed for the dead one alone, and the next
+        one is dead in its place; one that can not even be obeyed so changes nothing.
+        """
         found = self.aside.dead(order.command_id)
         if found is None:
             why = f"command {order.command_id} is not among the dead"
@@ -200,15 +216,25 @@ class Work:
             return
         done = Outcome(order.id, found.item_id or "", "applied", _NO_CONTENT, 0)
         self._keep(done, position)
-        queue = self.aside.parked_behind(found)
+        if condemned is not None and condemned.again and order.what == "replay":
+            self._bury(found, condemned.why)
+            return
+        parked = self.aside.parked_behind(found)
+        queue = [] if condemned is not None else parked
         match order.what:
             case "replay":
-                queue.insert(0, found)
+                queue = [found, *queue]
             case "discard":
                 self.aside.take_out(found)
                 self._keep(_discarded(found, order.actor), found.position)
             case _:
                 assert_never(order.what)
+        self._go_on(queue)
+        if condemned is not None and parked and not self.aside.blocks(found.item_id):
+            self._bury(parked[0], condemned.why)
+
+    def _go_on(self, queue: Sequence[Quarantined]) -> None:
+        """Try set aside commands in order, until one is dead (again)."""
         for each in queue:
             if each.state == "parked" and self.aside.blocks(each.item_id):
                 return

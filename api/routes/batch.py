@@ -32,6 +32,7 @@ from api.problems import (
     key_reused,
     not_accepted,
     outcome_unknown,
+    retry_after,
 )
 from api.routes.items import ANONYMOUS, Clock, command_id_of
 from api.schemas import ROW, BatchBody
@@ -101,7 +102,7 @@ async def _first_or_same(remember: Remember, batch_id: str, payload: str) -> Non
         before = await remember(batch_id, payload)
     except (RedisError, OSError) as error:
         raise ProblemRaised(
-            not_accepted(f"the log is not to be reached: {error}"), {"Retry-After": "1"}
+            not_accepted(f"the log is not to be reached: {error}"), retry_after()
         ) from error
     if before is not None and before != payload:
         raise ProblemRaised(key_reused())
@@ -112,12 +113,12 @@ def _require_something_accepted(judged: Sequence[Answer]) -> None:
     if not judged or any(isinstance(each, Accepted | KeyReused) for each in judged):
         return
     uncertain = next((each for each in judged if isinstance(each, Uncertain)), None)
-    problem = (
-        not_accepted(next(each.why for each in judged if isinstance(each, Refused)))
-        if uncertain is None
-        else outcome_unknown(uncertain.draft.id, uncertain.why)
+    if uncertain is not None:
+        raise ProblemRaised(outcome_unknown(uncertain.draft.id, uncertain.why), retry_after())
+    first = next(each for each in judged if isinstance(each, Refused))
+    raise ProblemRaised(
+        not_accepted(first.why, lasting=first.lasting), retry_after(lasting=first.lasting)
     )
-    raise ProblemRaised(problem, {"Retry-After": "1"})
 
 
 def _row(raw: Any, number: int, batch_id: str | None, now: int, currency: str) -> Draft | _BadRow:

@@ -27,15 +27,23 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
+class Behind:
+    """A view that was not compared, since it is behind the ledger; `why` says what is known."""
+
+    view: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verified:
-    """What one partition came to: the last event that was reached, and the first difference of each
-    check. `behind` names views that were not compared, since they are behind the ledger.
+    """What one partition came to: the last event that was reached, the first difference of each
+    check, and the views that could not be compared.
     """
 
     partition: int
     offset: int
     hash: str
-    behind: tuple[str, ...]
+    behind: tuple[Behind, ...]
     differences: tuple[Difference, ...]
 
 
@@ -51,4 +59,11 @@ class Report:
         return (
             *self.elsewhere,
             *(each for partition in self.partitions for each in partition.differences),
+        )
+
+    @property
+    def not_compared(self) -> tuple[str, ...]:
+        """The views that are behind somewhere, by name."""
+        return tuple(
+            sorted({each.view for partition in self.partitions for each in partition.behind})
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
@@ -13,7 +13,8 @@ from domain.item import Item
 from ledger.engines import reading_engine
 from ledger.migrate import DatabaseUnusable, check_schema
 from ledger.tables import checkpoints, events, facts, heads, outcomes, partitions, quarantine
-from ledger.verify.difference import Difference, Noted, Report, Verified
+from ledger.verify import guards
+from ledger.verify.difference import Behind, Difference, Noted, Report, Verified
 from ledger.verify.replay import Replay
 from ledger.verify.rows import View, first_difference
 
@@ -29,7 +30,7 @@ _HEAD_MEMBERS = [each.name for each in heads.columns if each.name not in {"item_
 def verify_database(
     url: str, views: Mapping[str, View], noted: Collection[Noted], now: int, advance: Advance
 ) -> Report:
-    """Open the database for reading and verify it.
+    """Open the database for reading and verify it, and that it guards its events itself.
 
     Raises SchemaOutOfDate, or DatabaseUnusable where it is not to be had; a driver that is not
     installed raises ModuleNotFoundError.
@@ -37,7 +38,9 @@ def verify_database(
     engine = reading_engine(url, connections=1)
     try:
         check_schema(engine)
-        return verify(engine, views, noted, now, advance)
+        report = verify(engine, views, noted, now, advance)
+        with engine.connect() as connection:
+            return replace(report, elsewhere=(*guards.missing(connection), *report.elsewhere))
     except (SQLAlchemyError, OSError) as error:
         reason = getattr(error, "orig", None) or error
         raise DatabaseUnusable(str(reason).strip().splitlines()[0]) from error
@@ -92,7 +95,7 @@ class _Stored:
     tops: Mapping[int, tuple[int, int]]
     applied: Mapping[int, int]
     set_aside: Mapping[int, int]
-    taken: Mapping[tuple[str, int], int]
+    checkpoints: Mapping[tuple[str, int], RowMapping]
 
     @classmethod
     def read(cls, connection: Connection) -> "_Stored":
@@ -124,9 +127,8 @@ class _Stored:
             applied,
             {each[0]: each[1] for each in connection.execute(aside)},
             {
-                (row["projection"], row["partition"]): row["offset"]
+                (row["projection"], row["partition"]): row
                 for row in connection.execute(select(checkpoints)).mappings()
-                if isinstance(row["offset"], int)
             },
         )
 
@@ -146,10 +148,11 @@ def _verified(
     """Compare what is stored of a partition with what its events came to."""
     partition = replay.partition
     behind = tuple(
-        name
+        Behind(name, why)
         for name in tables
-        if name != "heads" and stored.taken.get((name, partition), 0) < replay.offset
+        if name != "heads" and (why := _why_behind(name, replay, stored)) is not None
     )
+    left_out = {each.view for each in behind}
     found = [replay.broken, replay.outcome]
     if replay.broken is None:
         # Past an event that is not right there is nothing to compare with.
@@ -162,12 +165,12 @@ def _verified(
         found += [
             first_difference(connection, view, partition, replay.items)
             for name, view in tables.items()
-            if name not in behind
+            if name not in left_out
         ]
         found += [
-            Difference(partition, f"checkpoints of {name}", replay.offset, offset)
-            for (name, of), offset in stored.taken.items()
-            if of == partition and offset > replay.offset
+            Difference(partition, f"checkpoints of {name}", replay.offset, row["offset"])
+            for (name, of), row in stored.checkpoints.items()
+            if of == partition and isinstance(row["offset"], int) and row["offset"] > replay.offset
         ]
         if replay.answered != stored.applied.get(partition, 0):
             found.append(
@@ -180,6 +183,24 @@ def _verified(
             )
     different = tuple(each for each in found if each is not None)
     return Verified(partition, replay.offset, replay.hash, behind, different)
+
+
+def _why_behind(name: str, replay: Replay, stored: _Stored) -> str | None:
+    """Say why a view has not taken all events of a partition; `None` where it has."""
+    row = stored.checkpoints.get((name, replay.partition))
+    if row is None:
+        return "it has no checkpoint" if replay.offset else None
+    offset = row["offset"]
+    if not isinstance(offset, int):
+        return f"its checkpoint is at {offset!r}"
+    if offset >= replay.offset:
+        return None
+    partition = stored.rows.get(replay.partition)
+    detached = "" if partition is None else str(partition["detached"])
+    if name in detached.split(",") and row["error"] is not None:
+        error = (str(row["error"]).strip() or "unknown").splitlines()[-1]
+        return f"it is left behind at offset {offset} since an error of its own ({error})"
+    return f"it is at offset {offset}, and nothing says why"
 
 
 def _of_partition(replay: Replay, stored: _Stored) -> Difference | None:

@@ -52,6 +52,18 @@ def test_a_server_that_came_back_with_an_older_file_is_reported(settings: Settin
     assert lost == {second[0].epoch: 2}
 
 
+def test_a_log_that_was_emptied_is_reported_although_nothing_is_appended(
+    settings: Settings, valkey_url: str
+) -> None:
+    with running_api(settings, valkey_url) as api, Redis.from_url(valkey_url) as redis:
+        first = put(api, "a")
+        redis.flushall()
+        until(lambda: told(redis), 30, "the loss is reported")
+
+        assert told(redis) == {first.epoch: 1}
+        assert not redis.exists(keys.head(0))
+
+
 @pytest.mark.parametrize("lost", ["emptied", "gone back"])
 def test_a_log_that_went_back_is_fenced_by_the_next_append(
     settings: Settings, valkey_url: str, lost: str

@@ -64,8 +64,8 @@ def test_a_log_that_is_not_kept_safely_enough_accepts_nothing_until_it_is(
     assert not_ready.json()["accepting"] is False
     assert not_ready.json()["checks"]["durability"]["lack"] == not_ready.json()["reason"]
     problem(refused, 503, "not-accepted")
-    assert refused.headers["retry-after"] == "1"
-    assert mend in refused.json()["detail"]
+    assert refused.headers["retry-after"] == "30"
+    assert refused.json()["detail"] == not_ready.json()["reason"]
     assert empty
     assert accepted.status_code == 202
 
@@ -123,6 +123,8 @@ def test_a_backlog_at_its_limit_accepts_nothing_until_the_workers_have_caught_up
 
     problem(refused, 503, "not-accepted")
     assert "ITEMLEDGER_BACKLOG_LIMIT" in refused.json()["detail"]
+    assert refused.json()["detail"].endswith("; try again")
+    assert refused.headers["retry-after"] == "1"
     assert accepted.status_code == 202
 
 
@@ -163,6 +165,32 @@ def test_a_policy_that_is_changed_under_way_is_noticed(
             api.until_it_refuses("appendfsync everysec")
 
     assert before.status_code == 200
+
+
+def test_a_file_that_is_switched_off_and_on_under_way_is_noticed_until_it_is_whole(
+    settings: Settings, valkey_url: str, redis: "Redis"
+) -> None:
+    hardly_ever = 1e9
+    rows = {"commands": [{"op": "put", "id": "a", **LAMP}]}
+    with running_api(settings, valkey_url, probe_every=hardly_ever) as api:
+        api.until_it_accepts()
+        api.client.put("/items/a", json=LAMP)
+        with configured(redis, rdb_key_save_delay=str(30_000_000)):
+            with configured(redis, appendonly="no"):
+                api.until_it_refuses("CONFIG SET appendonly yes")
+                off = api.client.post("/items/batch", json=rows)
+            api.until_it_refuses("first rewrite")
+            refused = api.client.put("/items/b", json=LAMP)
+            # What goes on would take half a minute.
+            redis.config_set("appendonly", "no")
+        redis.config_set("appendonly", "yes")
+        api.until_it_accepts()
+
+    problem(off, 503, "not-accepted")
+    assert off.headers["retry-after"] == "30"
+    assert "try again" not in off.json()["detail"]
+    problem(refused, 503, "not-accepted")
+    assert refused.headers["retry-after"] == "1"
 
 
 def test_a_server_that_refuses_to_tell_its_policy_is_not_trusted(

@@ -84,7 +84,7 @@ def test_a_child_reads_what_up_has_read(
     settings = production.model_copy(
         update={"cursor_secret": "a secret", "default_currency": "SEK", "partitions": 3}
     )
-    set_by_up = {"fresh_partitions", "heartbeat", "min_durability"}
+    set_by_up = {"fresh_partitions", "heartbeat", "min_durability", "witness"}
     for name, child in of_process(settings).items():
         with monkeypatch.context() as patch:
             read = read_by(child, patch)

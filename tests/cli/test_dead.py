@@ -1,9 +1,13 @@
 """What an operator does about commands that met a defect."""
 
+import getpass
 import json
+import os
 import threading
+import time
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -13,12 +17,17 @@ from cli.main import app
 from cli.refusals import Refusal
 from domain.commands import CreateItem, PatchItem
 from eventlog import keys
+from eventlog.envelope import Order
 from ledger import tables
+from ledger.bulk import insert_rows
+from ledger.engines import writing_engine
 from runtime.settings import Settings
 from tests.worker.world import NOW, World, envelope
+from worker.orders import DeadCommands
 
 LAMP = envelope("c1", CreateItem("lamp-1", NOW, "Lamp", None, 100, "EUR"))
 CHEAPER = envelope("c2", PatchItem("lamp-1", NOW, price=1))
+LONG_ID = "019c2f8e-7f6a-7c3e-9a55-0d7c1b5f3a10"
 OF_TOMORROW = b'{"id":"bad","item":"lamp-1","at":1,"op":"of a later release"}'
 
 
@@ -68,6 +77,113 @@ def test_dead_commands_are_listed_with_what_waits_behind_them(
 
     assert (told["command_id"], told["item_id"], told["parked_behind"]) == ("bad", "lamp-1", 1)
     assert "unknown operation" in told["error"]
+
+
+def dead_too(ours: Settings, *command_ids: str) -> None:
+    """Set more commands aside, as if each had met a defect of its own."""
+    rows = [
+        {
+            "command_id": each,
+            "partition": 0,
+            "epoch": 1,
+            "n": n,
+            "item_id": f"chair-{n}",
+            "state": "dead",
+            "body": "",
+            "error": f"ValueError: {'long ' * 30}\n",
+            "since": NOW + n,
+        }
+        for n, each in enumerate(command_ids, 10)
+    ]
+    engine = writing_engine(ours.sql_url)
+    with engine.begin() as connection:
+        insert_rows(connection, tables.quarantine, rows)
+    engine.dispose()
+
+
+def test_in_a_pipe_a_command_is_one_line_with_its_whole_id(
+    ours: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dead_too(ours, LONG_ID)
+    list_dead(ours, as_json=False)
+    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()[:-1]]
+
+    assert rows[0] == ["command", "item", "since", "parked", "error"]
+    assert [row[0] for row in rows[1:]] == ["bad", LONG_ID]
+    assert rows[2][1] == "chair-10"
+    assert rows[2][4] == f"ValueError: {'long ' * 30}".strip()
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_that_there_are_more_than_are_listed_is_said(
+    ours: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    as_json: bool,
+) -> None:
+    dead_too(ours, "another")
+    list_dead(ours, as_json=as_json)
+    told = capsys.readouterr()
+    assert "there are more" not in told.out + told.err
+
+    monkeypatch.setattr("worker.orders._MOST", 1)
+    list_dead(ours, as_json=as_json)
+    told = capsys.readouterr()
+    assert "These are the oldest 1; there are more" in (told.err if as_json else told.out)
+    order(ours, "replay", (), everything=True, sure=True, wait=0)
+    told = capsys.readouterr()
+    assert "These are the oldest 1; there are more" in told.out
+    assert "another" not in told.out
+
+
+def test_the_seconds_to_wait_are_those_of_all_orders_together(
+    ours: Settings, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dead_too(ours, "second", "third", "fourth")
+    begun = time.monotonic()
+    code = order(ours, "discard", (), everything=True, sure=True, wait=0.5)
+
+    assert code == 1
+    assert time.monotonic() - begun < 1.5
+    assert capsys.readouterr().out.count("no worker has come to it yet") == 4
+    world.drain().partition(0)
+    assert states(world) == {}
+
+
+def test_a_log_that_goes_away_between_orders_is_told_with_how_many_were_given(
+    ours: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead_too(ours, "second")
+    give = DeadCommands.give
+
+    def give_one(self: DeadCommands, order: Order, partition: int) -> None:
+        if order.command_id != "bad":
+            raise OSError("gone")
+        give(self, order, partition)
+
+    monkeypatch.setattr(DeadCommands, "give", give_one)
+    with pytest.raises(Refusal, match=r"\(1 of 2 orders were given\)$"):
+        order(ours, "discard", ["bad", "second"], everything=False, sure=True, wait=0)
+
+
+def test_a_database_that_is_not_there_is_told_with_the_settings_that_name_it(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(Refusal, match="no such file; name its folder with ITEMLEDGER_DATA"):
+        list_dead(Settings(data=tmp_path), as_json=False)
+
+
+def test_who_has_no_name_orders_as_a_uid(
+    ours: Settings, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    order(ours, "discard", ["bad"], everything=False, sure=True, wait=0)
+    entries: Any = world.redis.xrange(keys.log(0))
+
+    assert f"uid-{os.getuid()}".encode() in entries[-1][1][b"c"]
 
 
 def test_one_is_shown_with_its_payload_and_traceback(

@@ -1,4 +1,5 @@
 import asyncio
+from typing import Any
 
 import httpx
 import pytest
@@ -36,7 +37,7 @@ def test_a_request_on_its_way_is_over_before_its_client_is_closed(
         slow, asked = Slow(), asyncio.Event()
         client = httpx.AsyncClient(transport=slow)
         monkeypatch.setattr("httpx.AsyncClient", lambda **_: client)
-        waiting = asyncio.create_task(await_ready(settings, asked))
+        waiting = asyncio.create_task(await_ready(settings, asked, print))
         await slow.asked.wait()
         asked.set()
         await waiting
@@ -45,3 +46,44 @@ def test_a_request_on_its_way_is_over_before_its_client_is_closed(
     *before, last = asyncio.run(interrupted())
     assert set(before) == {"over"}
     assert last == "closed"
+
+
+REASON = "1 replicas of the log's Redis are online and 2 have to have a command"
+
+
+def not_accepting(log: str) -> dict[str, Any]:
+    return {"accepting": False, "reason": REASON, "checks": {"log": log}}
+
+
+def warnings_until_served(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, *answers: httpx.Response
+) -> list[str]:
+    """Answer the looks in this order, and every later one with 200."""
+    left = list(answers)
+    transport = httpx.MockTransport(lambda _: left.pop(0) if left else httpx.Response(200))
+    client = httpx.AsyncClient(transport=transport)
+    monkeypatch.setattr("httpx.AsyncClient", lambda **_: client)
+    said: list[str] = []
+    asyncio.run(await_ready(settings, asyncio.Event(), said.append))
+    assert left == []
+    return said
+
+
+def test_a_service_that_merely_does_not_accept_serves_and_its_reason_is_told(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing = httpx.Response(503, json=not_accepting("ok"))
+
+    assert warnings_until_served(settings, monkeypatch, refusing) == [
+        f"no commands are accepted for now: {REASON}"
+    ]
+
+
+def test_a_service_without_its_log_or_with_an_answer_of_another_is_waited_for(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = httpx.Response(503, json=not_accepting("does not answer"))
+    of_a_proxy = httpx.Response(502, text="<p>Bad Gateway")
+    not_ready = httpx.Response(503, json=["not", "ready"])
+
+    assert warnings_until_served(settings, monkeypatch, away, of_a_proxy, not_ready) == []

@@ -1,12 +1,14 @@
+import io
 import json
 from typing import Any
 
 import httpx
 import pytest
+from rich.console import Console
 
 from cli.reach import Service
 from cli.refusals import UNREACHABLE, Refusal
-from cli.status import show_status
+from cli.status import Field, show_rows, show_status
 
 STATUS: dict[str, Any] = {
     "partitions": [
@@ -78,10 +80,63 @@ def test_what_an_operator_has_to_see_to_is_shown(capsys: pytest.CaptureFixture[s
     assert "workers: none" in out
     assert "durability: everysec (fsync is required), AOF on, appendfsync everysec" in out
     assert "memory 5 of 1024 MiB, replicas 1" in out
-    assert "not enough: fsync is asked for: CONFIG SET appendfsync always" in out
+    assert "no command is accepted: fsync is asked for: CONFIG SET appendfsync always" in out
     assert "dead: 2" in out
     assert "parked: 3" in out
     assert "0 1795338000000 4 6 lost 2026-11-22T08:00:00.000Z" in out
+
+
+def test_nothing_is_cut_or_wrapped_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    worker = {
+        "name": f"worker-{'long' * 20}",
+        "state": "paused",
+        "why": "the disk " * 20,
+        "since": "2026-11-22T08:00:00.000Z",
+        "seen": "2026-11-22T08:00:01.000Z",
+    }
+    show(httpx.Response(200, json=STATUS | {"workers": [worker]}))
+    lines = capsys.readouterr().out.splitlines()
+
+    assert "name\tstate\twhy\tsince\tseen" in lines
+    assert "\t".join(worker.values()) in lines
+    (durability,) = [line for line in lines if line.startswith("durability: ")]
+    assert durability.endswith("replicas 1")
+
+
+@pytest.mark.parametrize("width", [40, 80, 81, 200])
+def test_on_a_terminal_a_value_that_may_not_fold_is_whole(width: int) -> None:
+    name, error = "n" * 50, "[bold] " + "e" * 70
+    console = Console(
+        file=io.StringIO(), force_terminal=True, width=width, highlight=False, markup=False
+    )
+    show_rows(console, [Field("name"), Field("error", folds=True)], [(name, error)], "things")
+    out = console.file.getvalue()  # type: ignore[attr-defined]
+
+    assert name in out
+    assert "…" not in out
+    assert "[bold]" in out
+    assert ("│" in out) == (width >= 80)
+
+
+def test_that_memory_is_short_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    short = STATUS["durability"] | {"lack": None, "short_of_memory": True}
+    show(httpx.Response(200, json=STATUS | {"durability": short}))
+    out = capsys.readouterr().out
+    assert "no command is accepted: the memory of the log's Redis is nearly full" in out
+    assert "workers: none" in out
+
+    full = short | {"used_memory": 2 << 30}
+    show(httpx.Response(200, json=STATUS | {"durability": full}))
+    assert "workers: not heard of (Redis is full)" in capsys.readouterr().out
+
+
+def test_a_service_that_is_there_is_not_told_to_be_started() -> None:
+    trouble = {"code": "log-unavailable", "detail": "the log does not answer", "status": 503}
+    with pytest.raises(Refusal) as refused:
+        show(httpx.Response(503, json=trouble))
+    assert str(refused.value) == (
+        "http://127.0.0.1:1 answers 503 to /status: the log does not answer"
+    )
 
 
 def test_as_json_the_document_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:

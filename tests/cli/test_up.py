@@ -28,6 +28,14 @@ class Deployment:
 
     @contextmanager
     def up(self, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+        with self.starting(**more) as process:
+            wait_until(lambda: "Ctrl-C stops it" in self.out.read_text(), "being ready")
+            # That is said of the services; the others may still be on their way.
+            wait_until(lambda: all(map(self.pids, STAND_INS)), "four stand-ins")
+            yield process
+
+    @contextmanager
+    def starting(self, **more: str) -> Iterator[subprocess.Popen[bytes]]:
         env = (
             os.environ
             | {
@@ -40,11 +48,11 @@ class Deployment:
             | more
         )
         command = [sys.executable, "-m", "tests.cli.stand_ins"]
-        with self.out.open("wb") as out, subprocess.Popen(command, env=env, stdout=out) as process:
+        with (
+            self.out.open("wb") as out,
+            subprocess.Popen(command, env=env, stdout=out, stderr=out) as process,
+        ):
             try:
-                wait_until(lambda: "Ctrl-C stops it" in self.out.read_text(), "being ready")
-                # That is said of the services; the others may still be on their way.
-                wait_until(lambda: all(map(self.pids, STAND_INS)), "four stand-ins")
                 yield process
             finally:
                 process.kill()
@@ -138,3 +146,23 @@ def test_the_environment_of_a_child_names_no_store_it_may_not_touch(
     assert api["ITEMLEDGER_REDIS_URL"] == f"unix://{deployment.data}/valkey/valkey.sock"
     assert "ITEMLEDGER_HEARTBEAT" not in query
     assert api["ITEMLEDGER_ENV_FILE"] == ""
+
+
+def test_a_signal_while_a_service_is_waited_for_ends_it_in_order(deployment: Deployment) -> None:
+    with deployment.starting(STAND_INS_ANSWER="500") as process:
+        wait_until(lambda: all(map(deployment.pids, STAND_INS)), "four stand-ins")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == 0, deployment.out.read_text()
+    assert "Ctrl-C stops it" not in deployment.out.read_text()
+    assert deployment.ends() == ["api", "worker", "cron", "query"]
+
+
+def test_replicas_that_the_embedded_valkey_can_not_have_are_refused_at_once(
+    deployment: Deployment,
+) -> None:
+    with deployment.starting(ITEMLEDGER_WAIT_REPLICAS="1") as process:
+        assert process.wait() == 2
+    (line,) = deployment.out.read_text().splitlines()
+    assert "ITEMLEDGER_WAIT_REPLICAS=1" in line
+    assert "--redis-url" in line
+    assert not deployment.data.exists()

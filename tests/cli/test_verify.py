@@ -89,6 +89,50 @@ def test_a_database_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> Non
     assert not (tmp_path / "none.db").exists()
 
 
+def test_a_file_that_is_not_there_is_told_with_the_settings_that_name_it(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="no such file") as refused:
+        run_verify(f"sqlite:///{tmp_path}/none.db", (), NOW)
+    assert "ITEMLEDGER_DATA, or the database with ITEMLEDGER_DATABASE_URL" in str(refused.value)
+    assert "start it" not in str(refused.value)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("begin", [0, 4096])
+def test_a_file_that_is_damaged_is_told_to_be_restored(url: str, begin: int) -> None:
+    with Path(url.removeprefix("sqlite:///")).open("r+b") as file:
+        size = file.seek(0, 2)
+        file.seek(begin)
+        file.write(b"x" * (size - begin))
+    with pytest.raises(Refusal, match="restore a backup") as refused:
+        run_verify(url, (), NOW)
+    assert refused.value.code == UNREACHABLE
+    assert "start it" not in str(refused.value)
+    assert "--database-url" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ('UPDATE checkpoints SET "offset" = 1 WHERE "partition" = 1', "nothing says why"),
+        ('DELETE FROM checkpoints WHERE "partition" = 1', "it has no checkpoint"),
+    ],
+)
+def test_a_view_that_is_not_compared_is_no_success(
+    url: str, capsys: pytest.CaptureFixture[str], change: str, why: str
+) -> None:
+    engine = writing_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text(change))
+    engine.dispose()
+
+    assert run_verify(url, (), NOW) == 1
+    out = capsys.readouterr().out
+    assert "no difference" not in out
+    assert out.endswith(" events verified; 1 view not compared.\n")
+    assert "; the view items is behind the ledger and was not compared: it " in out
+    assert why in out
+
+
 def test_a_database_without_a_schema_is_told_to_migrate(tmp_path: Path) -> None:
     file = tmp_path / "empty.db"
     engine = writing_engine(f"sqlite:///{file}")

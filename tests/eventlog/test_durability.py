@@ -11,6 +11,7 @@ from redis.exceptions import NoPermissionError
 from eventlog import durability
 from eventlog.durability import LogDurability
 from runtime.settings import Durability
+from tests.waiting import until
 
 SAFE = LogDurability(
     appendonly=True,
@@ -18,6 +19,8 @@ SAFE = LogDurability(
     skips_fsync_on_rewrite=False,
     untold=None,
     last_write_ok=True,
+    unsettled=False,
+    incomplete=False,
     eviction="noeviction",
     used_memory=1,
     maxmemory=100,
@@ -72,14 +75,61 @@ def test_the_facts_are_read_from_the_server(redis: "Redis") -> None:
     assert 0 < facts.used_memory < facts.maxmemory == 1 << 30
 
 
-def test_memory_is_read_anew_without_the_rest(redis: "Redis") -> None:
-    facts = probe(redis)
-    with configured(redis, "maxmemory", "123456789"):
-        later = durability.with_memory(facts, redis.info("memory"))
+def test_memory_and_persistence_are_read_anew_without_the_rest(redis: "Redis") -> None:
+    facts = replace(probe(redis), unsettled=False)
+    with configured(redis, "maxmemory", "123456789"), configured(redis, "appendonly", "no"):
+        later = durability.renewed(facts, redis.info("memory"), redis.info("persistence"))
 
     assert later == replace(
-        facts, maxmemory=123456789, used_memory=later.used_memory, eviction="noeviction"
+        facts,
+        maxmemory=123456789,
+        used_memory=later.used_memory,
+        eviction="noeviction",
+        appendonly=False,
     )
+
+
+def test_a_file_that_was_switched_on_does_not_count_before_its_first_rewrite_has_ended(
+    redis: "Redis",
+) -> None:
+    until(lambda: not probe(redis).unsettled, 30, "no rewrite goes on")
+    redis.set("a", "b")
+    always_on = probe(redis)
+    with configured(redis, "rdb-key-save-delay", str(30_000_000)):
+        redis.bgrewriteaof()
+        harmless = durability.following(probe(redis), always_on)
+        with configured(redis, "appendonly", "no"):
+            off = durability.following(probe(redis), harmless)
+        filling = durability.following(probe(redis), off)
+        still_filling = durability.following(probe(redis), filling)
+        # What goes on would take half a minute.
+        redis.config_set("appendonly", "no")
+    redis.config_set("appendonly", "yes")
+    until(lambda: not probe(redis).unsettled, 30, "the rewrite ends")
+    filled = durability.following(probe(redis), still_filling)
+
+    assert (harmless.unsettled, harmless.level) == (True, "fsync")
+    assert (off.level, filling.level, still_filling.level) == ("none", "none", "none")
+    assert filling.appendonly
+    assert "first rewrite" in (still_filling.lack("everysec", 0) or "")
+    assert still_filling.lack("none", 0) is None
+    assert (filled.level, filled.lack("fsync", 0)) == ("fsync", None)
+
+
+def test_a_first_rewrite_that_failed_leaves_the_file_incomplete() -> None:
+    off = replace(SAFE, appendonly=False)
+    failed = durability.following(replace(SAFE, unsettled=True), off)
+
+    assert failed.level == "none"
+    assert durability.following(replace(SAFE, unsettled=True), SAFE).level == "fsync"
+    assert durability.following(replace(SAFE, unsettled=True), None).level == "fsync"
+
+
+def test_what_passes_by_itself_is_told_from_what_has_to_be_mended() -> None:
+    assert replace(SAFE, appendonly=False).lasts("everysec")
+    assert not replace(SAFE, appendonly=False).lasts("none")
+    assert not replace(SAFE, incomplete=True).lasts("fsync")
+    assert not SAFE.lasts("fsync")
 
 
 @pytest.mark.parametrize(

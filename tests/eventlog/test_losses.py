@@ -5,6 +5,7 @@ import random
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -14,6 +15,7 @@ from redis.exceptions import OutOfMemoryError
 from eventlog import keys
 from eventlog.append import Appended, Submission, evalsha, load_script, read_reply
 from eventlog.losses import Loss, Losses
+from eventlog.witness import witnessing
 from runtime.positions import Position
 from runtime.settings import Settings
 from runtime.valkey import running_valkey
@@ -55,8 +57,9 @@ class Process:
 
     def report(self) -> list[Loss]:
         async def main() -> list[Loss]:
+            before = self.losses.so_far()
             async with AsyncRedis.from_url(self.url) as redis:
-                return await self.losses.report(redis, self.head())
+                return await self.losses.report(redis, self.head(), before)
 
         return asyncio.run(main())
 
@@ -130,21 +133,77 @@ def test_a_log_that_is_set_back_further_tells_of_epochs_that_were_in_order_befor
     assert process.told() == {first[0].epoch: 3, second[0].epoch: 2}
 
 
-def test_an_empty_log_or_one_that_went_back_is_not_told_before_its_epoch_has_ended(
+def test_an_empty_log_or_one_that_went_back_is_told_before_its_epoch_has_ended(
     process: Process,
 ) -> None:
-    first = process.append(1)
+    (first,) = process.append(1)
     earlier = process.state()
     process.append(2)
     process.set_back(earlier)
     back = process.report()
+    told_back = process.told()
     process.redis.flushall()
     empty = process.report()
-    after = process.append()
+    told_empty = process.told()
+    (after,) = process.append()
 
-    assert (back, empty) == ([], [])
-    assert after[0].epoch > first[0].epoch
-    assert process.report() == [Loss(0, first[0].epoch, 0, 3)]
+    assert (back, empty) == ([Loss(0, first.epoch, 1, 3)], [Loss(0, first.epoch, 0, 3)])
+    assert told_back == told_empty == {first.epoch: 3}
+    assert after.epoch > first.epoch
+    assert process.report() == []
+
+
+def test_a_log_that_went_back_by_epochs_is_told_of_each(process: Process) -> None:
+    (first,) = process.append(1)
+    earlier = process.state()
+    process.append(2)
+    process.redis.hset(keys.head(0), "run_id", "another")
+    second = process.append(2)
+    process.set_back(earlier)
+    process.report()
+
+    assert process.told() == {first.epoch: 3, second[0].epoch: 2}
+
+
+def test_what_is_told_is_told_again_until_the_fence_is_up(process: Process) -> None:
+    (first,) = process.append()
+    process.redis.flushall()
+    process.report()
+    process.redis.flushall()
+
+    assert process.report() == []
+    assert process.told() == {first.epoch: 1}
+    process.append()
+    process.redis.delete(keys.lost(0))
+    process.report()
+    process.redis.delete(keys.lost(0))
+    assert process.report() == []
+    assert process.told() == {}
+
+
+def test_a_head_without_its_key_loses_no_epoch_whose_end_is_on_record(process: Process) -> None:
+    process.append(2)
+    process.redis.hset(keys.head(0), "run_id", "another")
+    (second,) = process.append()
+    process.redis.delete(keys.head(0))
+    process.report()
+
+    assert process.told() == {second.epoch: 1}
+
+
+def test_what_is_acknowledged_while_the_head_is_read_is_no_loss(
+    process: Process, valkey_url: str
+) -> None:
+    process.append(1)
+
+    async def main() -> list[Loss]:
+        before, heads = process.losses.so_far(), process.head()
+        await asyncio.to_thread(process.append, 2)
+        async with AsyncRedis.from_url(valkey_url) as redis:
+            return await process.losses.report(redis, heads, before)
+
+    assert asyncio.run(main()) == []
+    assert process.told() == {}
 
 
 def test_what_could_not_be_told_is_told_the_next_time(process: Process) -> None:
@@ -242,3 +301,23 @@ def test_an_older_file_of_the_server_gives_no_position_out_twice(settings: Setti
 
     assert len(set(first + second + third)) == 6
     assert found == [Loss(0, second[0].epoch, 0, 3)]
+
+
+def test_the_next_process_tells_what_one_that_died_had_seen(
+    process: Process, tmp_path: Path
+) -> None:
+    with witnessing(tmp_path / "witness", "redis://a", 1) as witness:
+        process.losses = Losses(witness)
+        first = process.append(2)
+        earlier = process.state()
+        process.append(3)
+    process.set_back(earlier)
+    with witnessing(tmp_path / "witness", "redis://another", 1) as witness:
+        process.losses = Losses(witness)
+        assert process.report() == []
+    with witnessing(tmp_path / "witness", "redis://a", 1) as witness:
+        process.losses = Losses(witness)
+        process.append()
+        process.report()
+
+    assert process.told() == {first[0].epoch: 5}

@@ -9,14 +9,15 @@ from domain.commands import CreateItem, PatchItem
 from eventlog.envelope import Order, encode
 from ledger import partitions
 from ledger.tables import events
-from ledger.verify.difference import Difference, Noted
-from ledger.verify.run import OUTCOMES_KEPT_MS, verify
+from ledger.verify.difference import Behind, Difference, Noted
+from ledger.verify.run import OUTCOMES_KEPT_MS, verify, verify_database
 from readmodel.verify import VIEWS
 from readmodel.views import items
 from runtime.positions import Position
 from tests.ledger.ledgers import NOW, chain_anew, edit, look
 from tests.worker.world import envelope, no_ends
 from worker.apply import Circumstances, Decoded, apply_one
+from worker.work import Condemned
 
 _KEYS = {"partition", "offset", "item_id"}
 
@@ -154,7 +155,7 @@ def test_what_is_dead_parked_and_replayed_is_no_difference(writer: Engine, reade
         )
     ]
     views = {items.NAME: items.project}
-    condemned = {log[0].position: "a defect"}
+    condemned = {log[0].position: Condemned("a defect")}
     apply_one(writer, views, log[:3], Circumstances(no_ends, NOW, condemned))
     assert partitions.read(writer, [0])[0].quarantined == 2
     assert look(reader).differences == ()
@@ -250,7 +251,82 @@ def test_a_view_that_is_behind_is_said_and_not_compared(writer: Engine, reader: 
     report = look(reader)
 
     assert report.differences == ()
-    assert [each.behind for each in report.partitions] == [(), ("items",)]
+    assert [[each.view for each in at.behind] for at in report.partitions] == [[], ["items"]]
+    assert report.not_compared == ("items",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        (
+            (
+                "UPDATE partitions SET detached = 'items'",
+                "UPDATE checkpoints SET \"offset\" = 3, error = 'Traceback\nValueError: no'",
+            ),
+            "it is left behind at offset 3 since an error of its own (ValueError: no)",
+        ),
+        (
+            ("UPDATE checkpoints SET \"offset\" = 3, error = 'ValueError: no'",),
+            "it is at offset 3, and nothing says why",
+        ),
+        (
+            (
+                "UPDATE partitions SET detached = 'items'",
+                'UPDATE checkpoints SET "offset" = 3',
+            ),
+            "it is at offset 3, and nothing says why",
+        ),
+        (("DELETE FROM checkpoints",), "it has no checkpoint"),
+    ],
+)
+def test_why_a_view_is_not_compared_is_said(
+    writer: Engine, reader: Engine, changes: tuple[str, ...], why: str
+) -> None:
+    edit(
+        writer,
+        *(f'{each} WHERE "partition" = 1' if "WHERE" not in each else each for each in changes),
+    )
+    report = look(reader)
+
+    assert report.differences == ()
+    assert [each.behind for each in report.partitions] == [(), (Behind("items", why),)]
+
+
+def whole(url: str) -> list[str]:
+    report = verify_database(url, VIEWS, (), NOW, lambda *_: None)
+    return [each.what for each in report.differences]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("name", ["changed", "deleted", "replaced"])
+def test_a_trigger_that_is_missing_on_sqlite_is_found(
+    writer: Engine, database_url: str, name: str
+) -> None:
+    assert whole(database_url) == []
+    with writer.begin() as connection:
+        connection.execute(text(f"DROP TRIGGER events_are_not_{name}"))
+
+    assert whole(database_url) == [f"trigger events_are_not_{name} of events"]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("name", ["changed", "truncated"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TRIGGER {name} ON events",
+        "ALTER TABLE events DISABLE TRIGGER {name}",
+        "ALTER TABLE events ENABLE REPLICA TRIGGER {name}",
+    ],
+)
+def test_a_trigger_that_does_not_fire_on_postgresql_is_found(
+    writer: Engine, database_url: str, name: str, statement: str
+) -> None:
+    assert whole(database_url) == []
+    with writer.begin() as connection:
+        connection.execute(text(statement.format(name=f"events_are_not_{name}")))
+
+    assert whole(database_url) == [f"trigger events_are_not_{name} of events"]
 
 
 def test_a_view_that_is_ahead_of_the_ledger_is_found(writer: Engine, reader: Engine) -> None:

@@ -313,7 +313,7 @@ def test_the_log_is_kept_fifteen_minutes_behind_the_checkpoint(world: World) -> 
     assert world.redis.xlen(keys.log(0)) == 302
 
     world.clock.now += 2 * 60 * 1000
-    world.reader.trim(0, world.clock.now)
+    world.reader.trim(world.checkpoint(), world.clock.now)
 
     assert world.redis.xlen(keys.log(0)) < 150
     assert world.redis.xrevrange(keys.log(0), count=1)[0][0] == (
@@ -326,7 +326,7 @@ def test_nothing_is_trimmed_that_is_not_applied(world: World) -> None:
     world.drain().partition(0)
     world.append(*patches(500))
     world.clock.now += 60 * 60 * 1000
-    world.reader.trim(0, world.clock.now)
+    world.reader.trim(world.checkpoint(), world.clock.now)
 
     assert [each.position.n for each in world.log()][-500:] == list(range(2, 502))
 

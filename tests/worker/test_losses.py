@@ -8,11 +8,13 @@ from sqlalchemy import text
 from domain.commands import CreateItem, PatchItem
 from eventlog import keys
 from eventlog.envelope import Envelope
-from ledger import epochs, gaps, tables
+from ledger import epochs, gaps, partitions, tables
 from ledger.gaps import Gap
 from runtime.positions import Position
 from tests.worker.test_sweeper import Ticks, sweeper
-from tests.worker.world import NOW, World, envelope
+from tests.worker.world import NOW, PROJECTIONS, World, envelope, no_ends
+from worker.apply import Circumstances, apply_one
+from worker.losses import Losses
 
 LAMP = envelope("c1", CreateItem("lamp-1", NOW, "Lamp", None, 100, "EUR"))
 
@@ -208,13 +210,170 @@ def _restore(connection: Any, offset: int, position: Position) -> None:
         connection.execute(text("DROP TRIGGER events_are_not_deleted"))
     connection.execute(text(f'DELETE FROM events WHERE "offset" > {offset}'))
     connection.execute(text(f"DELETE FROM outcomes WHERE n >= {position.n}"))
-    connection.execute(text("UPDATE heads SET version = 3"))
+    connection.execute(text(f"UPDATE heads SET version = {offset}"))
     connection.execute(
         text(
             f'UPDATE partitions SET n = {position.n - 1}, "offset" = {offset},'
             f' hash = (SELECT hash FROM events WHERE "offset" = {offset})'
         )
     )
+
+
+def test_a_database_set_back_for_longer_than_the_log_keeps_loses_nothing_that_is_still_there(
+    world: World,
+) -> None:
+    """Its marks are older than what is kept, and the ledger is behind them."""
+    world.append(LAMP, *patches(0, 2500))
+    world.drain().partition(0)
+    with world.engine.begin() as connection:
+        _restore(connection, offset=1, position=Position(0, 0, 2))
+    world.clock.now += 16 * 60 * 1000
+    swept(world)
+    world.clock.now += 2000
+    swept(world)
+
+    assert recorded(world) == []
+    assert len(applied(world)) == 2501
+
+
+def test_a_database_set_back_while_memory_is_scarce_loses_nothing_that_is_still_there(
+    world: World,
+) -> None:
+    world.append(LAMP, *patches(0, 500))
+    world.drain().partition(0)
+    with world.engine.begin() as connection:
+        _restore(connection, offset=1, position=Position(0, 0, 2))
+    used: Any = world.redis.info("memory")
+    world.redis.config_set("maxmemory", str(int(used["used_memory"] * 1.25)))
+    try:
+        swept(world)
+    finally:
+        world.redis.config_set("maxmemory", "0")
+
+    assert recorded(world) == []
+    assert len(applied(world)) == 501
+
+
+def test_a_full_redis_that_restarts_is_drained_all_the_same(world: World) -> None:
+    world.append(LAMP, *patches(0, 20))
+    world.redis.hset(keys.head(0), "run_id", "of the server before")
+    world.redis.config_set("maxmemory", "1")
+    try:
+        swept(world)
+        drained = len(applied(world))
+    finally:
+        world.redis.config_set("maxmemory", "0")
+    swept(world)
+    world.append(*patches(20, 1))
+    swept(world)
+
+    assert drained == 21
+    assert len(applied(world)) == 22
+    assert recorded(world) == []
+
+
+def test_what_may_still_be_on_its_way_into_the_ledger_is_not_called_lost(world: World) -> None:
+    """A batch was read before the log went back, and is applied after."""
+    (first,) = world.append(LAMP)
+    copy = saved(world)
+    world.append(*patches(0, 3))
+    read = world.log()
+    set_back(world, copy)
+    world.redis.zadd(keys.lost(0), {str(first.position.epoch): 4}, gt=True)
+    ticks = Ticks()
+    losses = Losses(world.engine, world.reader.lookout, world.clock, monotonic=ticks, grace=6.0)
+
+    def notice() -> None:
+        for _ in range(2):
+            losses.notice(world.reader.lookout.look(), partitions.read(world.engine, [0]))
+
+    notice()
+    assert recorded(world) == []
+    apply_one(world.engine, PROJECTIONS, read, Circumstances(no_ends, NOW))
+    ticks.now += 6.0
+    notice()
+
+    assert recorded(world) == [Gap(0, first.position.epoch, 2, 4, "kept")]
+    ticks.now += 6.0
+    world.redis.zadd(keys.lost(0), {str(first.position.epoch): 6}, gt=True)
+    notice()
+    ticks.now += 6.0
+    notice()
+    assert Gap(0, first.position.epoch, 5, 6, "lost") in recorded(world)
+
+
+def test_gaps_that_a_restored_database_has_forgotten_are_recorded_again(world: World) -> None:
+    (first,) = world.append(LAMP, *patches(0, 1))[:1]
+    world.drain().partition(0)
+    world.redis.hset(keys.head(0), "run_id", "of the server before")
+    world.redis.zadd(keys.lost(0), {str(first.position.epoch): 5}, gt=True)
+    losses = Losses(world.engine, world.reader.lookout, world.clock, grace=0)
+
+    def notice() -> None:
+        for _ in range(2):
+            losses.notice(world.reader.lookout.look(), partitions.read(world.engine, [0]))
+
+    notice()
+    assert recorded(world) == [Gap(0, first.position.epoch, 3, 5, "lost")]
+    with world.engine.begin() as connection:
+        connection.execute(text("DELETE FROM gaps"))
+        connection.execute(text("UPDATE partitions SET n = n - 1"))
+    notice()
+
+    assert recorded(world) == [Gap(0, first.position.epoch, 3, 5, "lost")]
+
+
+def test_what_was_acknowledged_in_a_partition_the_ledger_knows_nothing_of_is_recorded(
+    world: World,
+) -> None:
+    (first,) = world.append(LAMP)
+    epoch = first.position.epoch
+    world.redis.flushall()
+    world.redis.zadd(keys.lost(0), {str(epoch): 1}, gt=True)
+    swept(world)
+
+    assert recorded(world) == [Gap(0, epoch, 1, 1, "lost")]
+    (again,) = world.append(LAMP)
+    assert again.position.epoch > epoch
+
+
+def test_the_fence_is_beyond_the_ledger_even_where_the_clock_went_back(world: World) -> None:
+    world.append(LAMP)
+    ahead = Position(0, 9_000_000_000_000, 7)
+
+    assert world.reader.lookout.fence(ahead, force=True) == ahead.epoch + 1
+    (after,) = world.append(*patches(0, 1))
+    assert after.position > ahead
+
+
+def test_a_partition_whose_keys_are_damaged_does_not_keep_the_sweeper_from_the_others(
+    two_partitions: World,
+) -> None:
+    world = two_partitions
+    world.redis.set(keys.head(0), "no hash")
+    world.append(LAMP, partition=1)
+    swept(world)
+
+    assert world.checkpoint(1).n == 1
+
+
+def test_a_command_that_is_lost_by_trimming_can_be_sent_again(world: World) -> None:
+    (first,) = world.append(LAMP)
+    lost = world.append(*patches(0, 3))
+    last = world.append(*patches(3, 1))
+    world.drain().partition(0)
+    world.redis.xdel(keys.log(0), *(each.position.stream_id for each in lost))
+    with world.engine.begin() as connection:
+        _restore(connection, offset=1, position=lost[0].position)
+    swept(world)
+    again = world.append(*patches(0, 3))
+    swept(world)
+
+    assert recorded(world) == [Gap(0, first.position.epoch, 2, 4, "lost")]
+    assert not any(each.known for each in again)
+    told = world.rows(tables.outcomes, "epoch", "n")
+    assert [row["command_id"] for row in told] == ["c1", "p3", "p0", "p1", "p2"]
+    assert last[0].position < again[0].position
 
 
 def test_how_far_a_left_epoch_was_taken_tells_which_tokens_are_lost(world: World) -> None:

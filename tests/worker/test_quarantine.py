@@ -1,5 +1,6 @@
 """A command that hits a defect is set aside with all that follows it; nothing else is touched."""
 
+import json
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from domain.decide import decide
 from domain.events import Event
 from domain.item import Item
 from eventlog import keys
-from eventlog.envelope import Envelope, Order
+from eventlog.envelope import Envelope, Order, encode
 from eventlog.marks import Marks
 from ledger import quarantine, tables
 from ledger.quarantine import Quarantined
@@ -172,6 +173,107 @@ def test_discard_gives_a_command_up_for_good_and_the_parked_ones_go_on(
     given_up = outcome(world, "bad")
     assert (given_up["status"], given_up["code"]) == ("dead", "discarded")
     assert "ZeroDivisionError: a defect of this release" in given_up["detail"]
+
+
+def test_an_order_that_the_database_refuses_is_obeyed_as_far_as_it_can_be(world: World) -> None:
+    """What is refused is a parked one: the dead one is given up, that one dead in its place."""
+    world.append(LAMP, RUG)
+    world.drain().partition(0)
+    broken = b'{"id":"bad","item":"lamp-1","at":1,"op":"of a later release"}'
+    at = world.checkpoint()
+    world.redis.xadd(keys.log(0), {"c": broken}, id=f"{at.epoch}-{at.n + 1}")
+    world.redis.hset(keys.head(0), "n", at.n + 1)
+    world.append(lamp("c2", 2), lamp("c3", 3))
+    world.drain().partition(0)
+    assert states(world) == {"bad": "dead", "c2": "parked", "c3": "parked"}
+    with world.engine.begin() as connection:
+        connection.execute(text("UPDATE heads SET version = 0 WHERE item_id = 'lamp-1'"))
+    world.append(order("o1", "replay", "bad"), order("o2", "discard", "bad"), rug("r2", 9))
+    world.drain().partition(0)
+
+    assert states(world) == {"c2": "dead", "c3": "parked"}
+    assert outcome(world, "bad")["code"] == "discarded"
+    assert applied(world) == ["c1", "r1", "r2"]
+    world.append(order("o3", "replay", "c2"), rug("r3", 10))
+    world.drain().partition(0)
+    assert states(world) == {"c2": "dead", "c3": "parked"}
+    with world.engine.begin() as connection:
+        connection.execute(text("UPDATE heads SET version = 1 WHERE item_id = 'lamp-1'"))
+    world.append(order("o4", "replay", "c2"))
+    world.drain().partition(0)
+
+    assert states(world) == {}
+    assert applied(world) == ["c1", "r1", "r2", "r3", "c2", "c3"]
+    assert world.rows(tables.partitions, "partition")[0]["quarantined"] == 0
+
+
+def test_an_order_to_replay_what_kills_the_process_is_given_up(
+    sqlite_url: str, valkey_url: str
+) -> None:
+    with World.of(sqlite_url, valkey_url, 1) as world:
+        world.append(LAMP, lamp("bad", POISON))
+        while drain_in_a_process(sqlite_url, valkey_url):
+            pass
+        world.append(order("o1", "replay", "bad"), RUG)
+        codes = [drain_in_a_process(sqlite_url, valkey_url) for _ in range(10)]
+
+        # As a batch, alone, and for the dead one alone: three times each.
+        assert codes == [-signal.SIGKILL] * 9 + [0]
+        assert states(world) == {"bad": "dead"}
+        assert applied(world) == ["c1", "r1"]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"id": ["x"]},
+        {"item": ["x"]},
+        {"item": "lamp\0"},
+        {"desc": {"a": 1}},
+        {"reason": {"a": 1}},
+        {"actor": 7},
+        {"fp": {"a": 1}},
+        {"reply": {"a": 1}},
+        {"price": "12"},
+        {"price": 1.5},
+        {"price": -5},
+        {"price": 2**70},
+        {"cur": "???"},
+        {"at": "now"},
+    ],
+    ids=str,
+)
+def test_an_entry_with_a_member_of_the_wrong_kind_is_dead_on_every_database(
+    world: World, members: dict[str, Any]
+) -> None:
+    (first,) = world.append(LAMP)
+    good = json.loads(encode(lamp("x1", 5)))
+    body = json.dumps(good | members)
+    world.redis.xadd(keys.log(0), {"c": body}, id=f"{first.position.epoch}-2")
+    world.redis.hset(keys.head(0), "n", 2)
+    world.append(RUG)
+    world.drain().partition(0)
+
+    assert applied(world) == ["c1", "r1"]
+    assert list(states(world).values()) == ["dead"]
+
+
+def test_one_that_kills_its_process_does_not_hold_up_other_partitions(
+    sqlite_url: str, valkey_url: str
+) -> None:
+    with World.of(sqlite_url, valkey_url, 2) as world:
+        world.append(LAMP, lamp("bad", POISON))
+        world.append(RUG, partition=1)
+        for _ in range(12):
+            world.ring.ring([0, 1])
+            if drain_in_a_process(sqlite_url, valkey_url, "answer") == 0:
+                break
+            assert "dead" not in states(world).values()
+            if world.checkpoint(1).n == 1:
+                break
+        # At the latest after a few kills: by itself, and in any order.
+        assert world.checkpoint(1).n == 1
+        assert states(world) == {}
 
 
 @pytest.mark.parametrize("of", ["c1", "c2", "never-heard-of"])
@@ -328,14 +430,15 @@ def deadly(command, item, now):
     return decide(command, item, now)
 
 worker.work.decide = deadly
-with World.of(sys.argv[1], sys.argv[2], 1) as world:
-    world.drain().partition(0)
+with World.of(sys.argv[1], sys.argv[2], int(sys.argv[4])) as world:
+    world.drain().answer() if sys.argv[3] == "answer" else world.drain().partition(0)
 """
 
 
-def drain_in_a_process(database_url: str, valkey_url: str) -> int:
+def drain_in_a_process(database_url: str, valkey_url: str, how: str = "partition") -> int:
+    partitions = "2" if how == "answer" else "1"
     return subprocess.run(
-        [sys.executable, "-c", KILLER, database_url, valkey_url],
+        [sys.executable, "-c", KILLER, database_url, valkey_url, how, partitions],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         check=False,

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from redis.exceptions import ResponseError
+from structlog.testing import capture_logs
 
 from eventlog import keys
+from eventlog.ring import DRAIN, Ring
 from tests.waiting import until
 from tests.worker.processes import (
     INTERMEDIATE,
@@ -86,6 +89,8 @@ def test_a_worker_goes_on_whatever_happens_to_the_keys_of_rq(
                     outside.redis.delete(name)
                 await_answer(outside, worker, name)
         until(lambda: outside.listed_workers() == 1, PATIENCE, "the worker is listed again")
+        assert "Traceback" not in worker.told()
+        assert "quitting" not in worker.told()
 
 
 def await_applied(outside: Outside, worker: WorkerProcess, count: int, after: str) -> None:
@@ -106,3 +111,31 @@ def await_answer(outside: Outside, worker: WorkerProcess, after: str) -> None:
         f"the doorbell answered after: {after}",
     )
     assert worker.lives(), worker.told()[-4000:]
+
+
+def test_a_key_that_is_a_text_is_named_once_with_what_mends_it(valkey_url: str) -> None:
+    with Redis.from_url(valkey_url) as redis:
+        ring = Ring(redis)
+        redis.set(QUEUE, "no such thing")
+        with capture_logs() as said:
+            for _ in range(3):
+                complain(ring, lambda: ring.enqueue(DRAIN))
+            complain(ring, ring.jobs_waiting)
+            redis.delete(QUEUE)
+            ring.enqueue(DRAIN)
+            redis.set(QUEUE, "no such thing")
+            complain(ring, lambda: ring.enqueue(DRAIN))
+
+    first, unnamed, again = (each["error"] for each in said)
+    assert first.endswith(f"that is {QUEUE}, delete it in Redis")
+    assert "WRONGTYPE" in first
+    assert QUEUE in unnamed
+    assert "delete it in Redis" in unnamed
+    assert again == first
+    assert {each["event"] for each in said} == {"the doorbell does not ring"}
+
+
+def complain(ring: Ring, act: Callable[[], object]) -> None:
+    with pytest.raises(ResponseError) as refused:
+        act()
+    ring.failed(refused.value)

@@ -1,6 +1,7 @@
 """RQ's worker, narrowed to ours."""
 
 import json
+import logging
 import os
 import pickle
 import signal
@@ -12,13 +13,16 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 from rq import Queue
 from rq.job import Job
+from structlog.testing import capture_logs
 
 from eventlog import keys
 from eventlog.ring import DRAIN, HOUSEKEEP, Ring
 from worker.jobs import Duties, on_duty
-from worker.rqworker import ForbiddenJob, OwnJob, OwnWorker, make_worker
+from worker.rqworker import ForbiddenJob, Outages, OwnJob, OwnWorker, make_worker
 
 ALLOWED = [DRAIN, HOUSEKEEP]
 
@@ -57,9 +61,9 @@ def duties() -> Recording:
 
 
 def work(redis: "Redis", duties: Any, stopping: threading.Event | None = None) -> OwnWorker:
-    worker = make_worker(redis, "w", stopping or threading.Event())
+    worker = make_worker(redis, "w", stopping or threading.Event(), Outages())
     with on_duty(Duties(duties, duties)):
-        worker.work(burst=True, logging_level="CRITICAL")
+        worker.work(burst=True, logging_level="WARNING")
     return worker
 
 
@@ -105,12 +109,21 @@ def touching(marker: Path) -> list[bytes]:
 
 @pytest.mark.parametrize("number", range(11))
 def test_a_forged_job_executes_nothing(
-    redis: "Redis", duties: Recording, tmp_path: Path, number: int
+    redis: "Redis",
+    duties: Recording,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    number: int,
 ) -> None:
     marker = tmp_path / "executed"
     forge(redis, touching(marker)[number])
-    work(redis, duties)
+    with capture_logs() as said, caplog.at_level(logging.WARNING):
+        work(redis, duties)
 
+    assert [(each["event"], each["log_level"]) for each in said] == [
+        ("a job was refused", "warning")
+    ]
+    assert not any(each.exc_info or "Traceback" in each.getMessage() for each in caplog.records)
     assert not marker.exists()
     assert duties.done == []
     assert Ring(redis).jobs_waiting() == 0
@@ -169,7 +182,7 @@ def test_a_job_that_was_just_popped_when_the_signal_came_is_done(
 
 def test_an_idle_worker_stops_when_it_is_told_to(redis: "Redis", duties: Recording) -> None:
     stopping = threading.Event()
-    worker = make_worker(redis, "w", stopping)
+    worker = make_worker(redis, "w", stopping, Outages())
     telling = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM))
     telling.start()
     with on_duty(Duties(duties, duties)):  # type: ignore[arg-type]
@@ -181,7 +194,7 @@ def test_an_idle_worker_stops_when_it_is_told_to(redis: "Redis", duties: Recordi
 
 
 def test_the_heart_beats_seldom_and_with_a_job_always(redis: "Redis") -> None:
-    worker = make_worker(redis, "w", threading.Event())
+    worker = make_worker(redis, "w", threading.Event(), Outages())
     worker.register_birth()
     worker.heartbeat()
     redis.hset("rq:worker:w", "last_heartbeat", "unchanged")
@@ -191,3 +204,58 @@ def test_the_heart_beats_seldom_and_with_a_job_always(redis: "Redis") -> None:
     worker.heartbeat(90)
     assert redis.hget("rq:worker:w", "last_heartbeat") != b"unchanged"
     worker.register_death()
+
+
+class Forgetful(Recording):
+    """Finds the record of its own execution gone, as after an outage."""
+
+    def answer(self) -> None:
+        super().answer()
+        raise ValueError("Execution 1f0e not found in Redis")
+
+
+def test_records_of_jobs_that_an_outage_took_along_are_one_line(
+    redis: "Redis", caplog: pytest.LogCaptureFixture
+) -> None:
+    forgetful, outages = Forgetful(), Outages()
+    worker = make_worker(redis, "w", threading.Event(), outages)
+    Ring(redis).enqueue(DRAIN)
+    Ring(redis).enqueue(DRAIN)
+    with (
+        capture_logs() as said,
+        on_duty(Duties(forgetful, forgetful)),  # type: ignore[arg-type]
+    ):
+        worker.work(burst=True, logging_level="WARNING")
+
+    assert len(forgetful.done) > 1
+    assert [(each["event"], each["log_level"]) for each in said] == [
+        ("the doorbell is not heard, trying again", "warning")
+    ]
+    assert not any("Traceback" in each.getMessage() for each in caplog.records)
+
+
+def test_an_outage_is_said_once_whatever_rq_says_of_it() -> None:
+    outages = Outages()
+    with capture_logs() as said:
+        for error in (RedisConnectionError("refused"), RedisConnectionError("reset"), OSError()):
+            outages.say(error)
+        outages.say(ResponseError("WRONGTYPE one"))
+        outages.say(ResponseError("WRONGTYPE one"))
+
+    assert [each["error"] for each in said] == [
+        "ConnectionError: refused",
+        "ResponseError: WRONGTYPE one",
+    ]
+
+
+def test_a_defect_of_ours_keeps_its_traceback(
+    redis: "Redis", caplog: pytest.LogCaptureFixture
+) -> None:
+    class Defect(Recording):
+        def answer(self) -> None:
+            raise KeyError("a defect")
+
+    Ring(redis).enqueue(DRAIN)
+    work(redis, Defect())
+
+    assert any("KeyError: 'a defect'" in each.getMessage() for each in caplog.records)

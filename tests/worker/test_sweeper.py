@@ -34,7 +34,7 @@ def sweeper(world: World, ticks: Ticks) -> Sweeper:
         world.drain(pause=pause),
         world.reader.lookout,
         world.ring,
-        Losses(world.engine, world.reader.lookout, world.clock),
+        Losses(world.engine, world.reader.lookout, world.clock, grace=0),
         CatchUp(world.engine, PROJECTIONS),
         lambda: 1,
         ticks,
