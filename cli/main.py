@@ -247,7 +247,7 @@ app.add_typer(dead_app, name="dead")
 
 _Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of dead commands.")]
 _All = Annotated[bool, typer.Option("--all", help="Every dead command.")]
-_Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait, in total, for a worker to do it.")]
+_Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait, in total, for a worker.")]
 
 
 @dead_app.command("list")

@@ -30,7 +30,7 @@ def test_nothing_acknowledged_is_lost_doubled_or_out_of_order_whatever_happens(
         seed=seed,
         database=database,
         root=Path(os.environ.get("CHAOS_ROOT", ROOT)),
-        faults=("default",),
+        faults=("default", "setback"),
         storm=10,
         calm=4,
         # Deadlines, not figures: the machine has other tests to run.
