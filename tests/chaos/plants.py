@@ -101,11 +101,11 @@ PLANTS: tuple[Plant, ...] = (
         (
             (
                 "api/accept.py",
-                "        case Appended(position, known, fingerprint):\n",
+                "            case Appended(position, known, fingerprint):\n",
                 (
-                    "        case Appended() if draft.id[-1:] == 'a' and draft.id[-2:-1] in '01':\n"
-                    "            return Refused(draft, 'planted')\n"
-                    "        case Appended(position, known, fingerprint):\n"
+                    "            case Appended() if draft.id[-2:] in {'0a', '1a'}:\n"
+                    "                return Refused(draft, 'planted', False)\n"
+                    "            case Appended(position, known, fingerprint):\n"
                 ),
             ),
         ),
