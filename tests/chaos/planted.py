@@ -97,7 +97,8 @@ def main(argv: Sequence[str]) -> int:
         except Outgrown as error:
             verdict = f"OUTGROWN: {error}"
         except Exception as error:  # noqa: BLE001
-            verdict = f"found: does not run ({type(error).__name__}: {str(error)[:80]!r})"
+            # A product that does not even start shows nothing about the checker.
+            verdict = f"DOES NOT RUN: {type(error).__name__}: {str(error)[:80]!r}"
         missed += not verdict.startswith("found")
         _say(f"{number:2d}  {plant.name:62s} {time.monotonic() - began:4.0f} s  {verdict}")
     _say(f"{len(wanted) - missed} of {len(wanted)} planted bugs found")
