@@ -100,7 +100,10 @@ class Outages(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Take over what RQ says of the end of its loop, and of a store that is away."""
         error = record.exc_info[1] if record.exc_info else sys.exception()
-        if error is None or not (isinstance(error, _AWAY) or record.msg.endswith(_ENDED)):
+        # Our jobs raise nothing of Redis: this is about RQ's own records.
+        if error is None or not (
+            isinstance(error, (*_AWAY, RedisError)) or record.msg.endswith(_ENDED)
+        ):
             return True
         self.say(error)
         return False
