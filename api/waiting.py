@@ -121,7 +121,7 @@ class Waiters:
                 if not troubled:
                     log.warning("notices are not heard", error=str(error))
                 troubled = True
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(_PAUSE)  # before the next try
 
     async def _hear_all(self, pubsub: PubSub) -> None:
         """Hear until the connection ends. One that is silent is asked whether it still lives."""

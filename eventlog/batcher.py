@@ -121,7 +121,7 @@ class Batcher:
                     await self._sender.disconnect()
                 if turn:
                     self._put_back(turn)
-                    await asyncio.sleep(_PAUSE)
+                    await asyncio.sleep(_PAUSE)  # before the next try
             self._idle.set()
 
     def _take_turn(self) -> Turn:

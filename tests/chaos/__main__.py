@@ -5,7 +5,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from tests.chaos.faults import KINDS
+from tests.chaos.faults.all import KINDS
 from tests.chaos.options import ROOT, Options
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.chaos.faults import KINDS
+from tests.chaos.faults.all import KINDS
 from tests.chaos.history import read
 from tests.chaos.run import Result
 

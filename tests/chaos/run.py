@@ -16,7 +16,7 @@ from tests.chaos.collect import collect, finals
 from tests.chaos.crew import Crew
 from tests.chaos.evidence import understand
 from tests.chaos.excuses import Excuses
-from tests.chaos.faults import KINDS
+from tests.chaos.faults.all import KINDS
 from tests.chaos.faults.kind import chosen
 from tests.chaos.final import Final
 from tests.chaos.history import History, read

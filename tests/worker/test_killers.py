@@ -1,0 +1,91 @@
+"""A command that takes its process with it is found out, and nobody else is blamed."""
+
+import signal
+
+import pytest
+from sqlalchemy import text
+
+from eventlog import keys
+from eventlog.marks import Marks
+from tests.worker.poison import (
+    LAMP,
+    POISON,
+    RUG,
+    applied,
+    drain_in_a_process,
+    lamp,
+    rug,
+    states,
+)
+from tests.worker.world import World
+from worker.apply import Held
+
+
+def test_one_that_kills_its_process_does_not_hold_up_other_partitions(
+    sqlite_url: str, valkey_url: str
+) -> None:
+    with World.of(sqlite_url, valkey_url, 2) as world:
+        world.append(LAMP, lamp("bad", POISON))
+        world.append(RUG, partition=1)
+        for _ in range(12):
+            world.ring.ring([0, 1])
+            if drain_in_a_process(sqlite_url, valkey_url, "answer") == 0:
+                break
+            assert "dead" not in states(world).values()
+            if world.checkpoint(1).n == 1:
+                break
+        # At the latest after a few kills: by itself, and in any order.
+        assert world.checkpoint(1).n == 1
+        assert states(world) == {}
+
+
+def test_a_command_that_kills_its_process_is_found_out(sqlite_url: str, valkey_url: str) -> None:
+    with World.of(sqlite_url, valkey_url, 1) as world:
+        world.append(LAMP, RUG, lamp("bad", POISON), rug("r2", 2), lamp("c2", 3))
+        codes = [drain_in_a_process(sqlite_url, valkey_url) for _ in range(7)]
+
+        # Three times as a batch; then alone three times; then it is dead.
+        assert codes == [-signal.SIGKILL] * 6 + [0]
+        assert applied(world) == ["c1", "r1", "r2"]
+        assert states(world) == {"bad": "dead", "c2": "parked"}
+
+
+def test_only_processes_that_died_are_counted(sqlite_url: str, valkey_url: str) -> None:
+    """Not the same one again, whose call was repeated or whose stores were away."""
+    with World.of(sqlite_url, valkey_url, 1) as world:
+        world.append(LAMP, lamp("c2", 1))
+        begun, (first, *_) = world.checkpoint(), world.log()
+        mine, other = world.reader.marks, Marks(world.redis, "another process")
+        for _ in range(9):
+            assert mine.begin([begun]) == {0: 1}
+            assert mine.begin_alone(first.position) == 1
+            mine.ended_alive([0])
+        assert mine.begin([begun]) == {0: 1}
+        assert other.begin([begun]) == {0: 2}
+        assert other.begin_alone(first.position) == 1
+        assert mine.begin([begun]) == {0: -1}
+        assert mine.begin([first.position]) == {0: 1}
+
+
+def test_a_worker_that_does_not_get_the_lock_counts_for_nothing(
+    postgresql_url: str, valkey_url: str
+) -> None:
+    with World.of(postgresql_url, valkey_url, 1) as world, world.engine.begin() as connection:
+        world.append(LAMP)
+        connection.execute(text("SELECT 1 FROM partitions WHERE partition = 0 FOR UPDATE"))
+        for _ in range(9):
+            with pytest.raises(Held):
+                world.drain().partition(0)
+
+        assert not world.redis.exists(keys.begun(0))
+
+
+def test_a_full_server_that_takes_no_marks_keeps_nothing_from_being_applied(world: World) -> None:
+    world.append(LAMP)
+    world.redis.config_set("maxmemory", "1")
+    try:
+        world.drain().partition(0)
+    finally:
+        world.redis.config_set("maxmemory", "0")
+
+    assert applied(world) == ["c1"]
