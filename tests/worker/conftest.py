@@ -1,7 +1,13 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+import worker.work
+from domain.commands import Command, PatchItem
+from domain.decide import decide
+from domain.events import Event
+from domain.item import Item
+from tests.worker.poison import POISON
 from tests.worker.world import World
 
 
@@ -16,3 +22,16 @@ def world(database_url: str, valkey_url: str) -> Iterator[World]:
 def two_partitions(database_url: str, valkey_url: str) -> Iterator[World]:
     with World.of(database_url, valkey_url, partitions=2) as made:
         yield made
+
+
+@pytest.fixture
+def allergic(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """A release that does not stand one price; call it to mend that."""
+
+    def picky(command: Command, item: Item | None, now: int) -> tuple[Event, ...]:
+        if isinstance(command, PatchItem) and command.price == POISON:
+            raise ZeroDivisionError("a defect of this release")
+        return decide(command, item, now)
+
+    monkeypatch.setattr(worker.work, "decide", picky)
+    return lambda: monkeypatch.setattr(worker.work, "decide", decide)

@@ -3,17 +3,10 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-import worker.work
-from domain.commands import Command, CreateItem, PatchItem
-from domain.decide import decide
-from domain.events import Event
-from domain.item import Item
+from domain.commands import CreateItem, PatchItem
 from eventlog.envelope import Envelope, Order
 from ledger import tables
 from tests.worker.world import NOW, World, envelope
@@ -34,19 +27,6 @@ def rug(command_id: str, price: int) -> Envelope:
 
 def order(command_id: str, what: Any, of: str) -> Order:
     return Order(command_id, what, of, "anna")
-
-
-@pytest.fixture
-def allergic(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """A release that does not stand one price; call it to mend that."""
-
-    def picky(command: Command, item: Item | None, now: int) -> tuple[Event, ...]:
-        if isinstance(command, PatchItem) and command.price == POISON:
-            raise ZeroDivisionError("a defect of this release")
-        return decide(command, item, now)
-
-    monkeypatch.setattr(worker.work, "decide", picky)
-    return lambda: monkeypatch.setattr(worker.work, "decide", decide)
 
 
 def applied(world: World) -> list[str]:
