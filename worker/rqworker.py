@@ -17,7 +17,12 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from rq import Queue, SimpleWorker
-from rq.exceptions import DeserializationError, StopRequested
+from rq.exceptions import (
+    DeserializationError,
+    InvalidJobOperation,
+    NoSuchJobError,
+    StopRequested,
+)
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.timeouts import BaseDeathPenalty
@@ -40,6 +45,7 @@ _RECORD_GONE = "not found in Redis"
 # What RQ says of the end of its loop, which is begun anew here.
 _ENDED = "quitting..."
 _AWAY = (RedisConnectionError, RedisTimeoutError, OSError)
+_RECORDS = (*_AWAY, RedisError, InvalidJobOperation, NoSuchJobError)
 
 log = structlog.get_logger()
 
@@ -52,6 +58,17 @@ class ForbiddenJob(Exception):
 
 class OwnJob(Job):
     """A job that can call nothing but our own functions, and never with arguments."""
+
+    # Whether it was our function that raised, and not RQ at keeping its records of the job.
+    broke = False
+
+    def _execute(self) -> None:
+        function = self.func
+        try:
+            function()
+        except Exception:
+            self.broke = True
+            raise
 
     @property
     def func(self) -> Callable[..., Any]:
@@ -101,9 +118,7 @@ class Outages(logging.Filter):
         """Take over what RQ says of the end of its loop, and of a store that is away."""
         error = record.exc_info[1] if record.exc_info else sys.exception()
         # Our jobs raise nothing of Redis: this is about RQ's own records.
-        if error is None or not (
-            isinstance(error, (*_AWAY, RedisError)) or record.msg.endswith(_ENDED)
-        ):
+        if error is None or not (isinstance(error, _RECORDS) or record.msg.endswith(_ENDED)):
             return True
         self.say(error)
         return False
@@ -123,8 +138,9 @@ class Outages(logging.Filter):
             log.warning("the doorbell is not heard, trying again", error=why)
 
 
-def _is_record_gone(error: BaseException | None) -> bool:
-    return isinstance(error, ValueError) and _RECORD_GONE in str(error)
+def _is_record_gone(error: BaseException) -> bool:
+    gone = isinstance(error, ValueError) and _RECORD_GONE in str(error)
+    return gone or isinstance(error, (InvalidJobOperation, NoSuchJobError))
 
 
 class OwnWorker(SimpleWorker):
@@ -172,10 +188,10 @@ class OwnWorker(SimpleWorker):
         error = exc_info[1]
         if isinstance(error, ForbiddenJob | DeserializationError):
             log.warning("a job was refused", job=job.id, error=str(error))
-        elif isinstance(error, RedisError) or _is_record_gone(error):
-            self.outages.say(error)
-        else:
+        elif isinstance(job, OwnJob) and job.broke:
             super().handle_exception(job, *exc_info)
+        else:
+            self.outages.say(error)
 
     @property
     def dequeue_timeout(self) -> int:
