@@ -10,7 +10,8 @@ from api.waiting import Waited, Waiters
 from domain.commands import Command
 from eventlog.append import Appended, NotAppended, Submission, Unknown, Verdict
 from eventlog.batcher import Batcher
-from eventlog.envelope import Envelope, encode
+from eventlog.codec import encode
+from eventlog.envelope import Atomic, Envelope
 from eventlog.notices import Notice
 from eventlog.partition import partition_of
 from runtime.failpoints import Reach, nowhere
@@ -19,12 +20,15 @@ from runtime.positions import Position
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A valid command that is not accepted yet, under the id it will have."""
+    """A valid command that is not accepted yet, under the id it will have. After `deadline`,
+    milliseconds since 1970, it is not wanted any more.
+    """
 
     id: str
     command: Command
     fingerprint: str
     reason: str | None
+    deadline: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,37 @@ class Acceptor:
                     judged[place] = _settle(answer, futures[place].result())
             return judged
 
+    async def accept_atomic(
+        self, batch_id: str, fingerprint: str, drafts: Sequence[Draft], sender: Sender, wait: float
+    ) -> list[Answer]:
+        """Accept commands that are applied together or not at all; their ids are `row_id`s of the
+        batch's. Where the batch is refused, so is each of them.
+        """
+        home = self._partition(drafts[0])
+        waited = [Waited(each.id, home, each.fingerprint, with_item=False) for each in drafts]
+        deadline = asyncio.get_running_loop().time() + wait
+        with self._waiters.expect(waited if wait > 0 else ()) as futures:
+            reply_to = self._waiters.instance if wait > 0 else None
+            rows = [_envelope(each, sender, reply_to, with_items=False) for each in drafts]
+            entry = encode(Atomic(batch_id, tuple(rows)))
+            submission = Submission(batch_id, entry, fingerprint)
+            (verdict,) = await self._batcher.append(home, [submission])
+            judged = [self._judge(each, verdict, fingerprint) for each in drafts]
+            if futures and all(isinstance(each, Accepted) for each in judged):
+                if isinstance(verdict, Appended) and verdict.known:
+                    self._waiters.ask(waited)
+                left = deadline - asyncio.get_running_loop().time()
+                if left > 0:
+                    await asyncio.wait(futures, timeout=left)
+                judged = [
+                    _settle(each, future.result())
+                    if isinstance(each, Accepted) and future.done()
+                    else each
+                    for each, future in zip(judged, futures, strict=True)
+                ]
+        self._reach("api.before_answer")
+        return judged
+
     async def _append(
         self,
         drafts: Sequence[Draft],
@@ -169,14 +204,16 @@ class Acceptor:
     def _partition(self, draft: Draft) -> int:
         return partition_of(draft.command.item_id, self._partitions)
 
-    def _judge(self, draft: Draft, verdict: Verdict) -> Answer:
+    def _judge(self, draft: Draft, verdict: Verdict, sent: str | None = None) -> Answer:
+        """Say what became of a draft, or of the batch it was `sent` with."""
+        expected = draft.fingerprint if sent is None else sent
         match verdict:
             case Appended(position, known, fingerprint):
-                if known and fingerprint != draft.fingerprint:
+                if known and fingerprint != expected:
                     return KeyReused(draft)
                 # Without a key nobody but we ourselves can have sent it before, after a lost
                 # answer.
-                return Accepted(draft, position, known and bool(draft.fingerprint), None)
+                return Accepted(draft, position, known and bool(expected), None)
             case NotAppended(why):
                 return Refused(draft, why, self._is_lasting(why))
             case Unknown(why):
@@ -188,7 +225,12 @@ class Acceptor:
 def _submission(
     draft: Draft, sender: Sender, reply_to: str | None, *, with_items: bool
 ) -> Submission:
-    envelope = Envelope(
+    envelope = _envelope(draft, sender, reply_to, with_items=with_items)
+    return Submission(draft.id, encode(envelope), draft.fingerprint)
+
+
+def _envelope(draft: Draft, sender: Sender, reply_to: str | None, *, with_items: bool) -> Envelope:
+    return Envelope(
         draft.id,
         draft.command,
         sender.actor,
@@ -197,8 +239,8 @@ def _submission(
         draft.reason,
         sender.trace,
         with_items,
+        draft.deadline,
     )
-    return Submission(draft.id, encode(envelope), draft.fingerprint)
 
 
 def _settle(answer: Accepted, notice: Notice) -> Answer:

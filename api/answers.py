@@ -8,6 +8,7 @@ from fastapi import Response
 from api.accept import Accepted, Answer, KeyReused, Refused, Uncertain
 from api.headers import Preferences
 from api.problems import key_reused, not_accepted, outcome_unknown, refused, retry_after
+from domain.commands import SchedulePrice
 from eventlog.notices import Notice
 from runtime.problems import PROBLEM_JSON, Problem
 
@@ -77,6 +78,11 @@ class Answers:
             "token": token,
             "links": {"command": command_url, "item": self._item_url(answer)},
         }
+        if isinstance(draft.command, SchedulePrice):
+            body["schedule_id"] = draft.id
+            body["links"]["scheduled_price"] = (
+                f"{self._item_url(answer)}/scheduled-prices/{draft.id}"
+            )
         if preferences.minimal:
             applied.append("return=minimal")
         if applied:
@@ -106,6 +112,8 @@ class Answers:
         headers["ETag"] = f'"{outcome.version}"'
         if outcome.http_status == _CREATED:
             headers["Location"] = self._item_url(answer)
+            if isinstance(answer.draft.command, SchedulePrice):
+                headers["Location"] += f"/scheduled-prices/{answer.draft.id}"
         content = b"" if preferences.minimal else (notice.body or "").encode()
         return Response(content, outcome.http_status, headers, media_type="application/json")
 

@@ -3,19 +3,29 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from redis.asyncio import Redis
 
 from api import openapi, problems
 from api.accept import Acceptor
 from api.answers import Answers
 from api.batch_keys import Remember
+from api.edge import Edge
+from api.guard import guarding
+from api.imports.feeder import Log
+from api.imports.lanes import Lanes
 from api.limits import BodyLimit
 from api.paths import TrailingSlash
-from api.routes import batch, health, items
+from api.rate import Limit, unlimited
+from api.requests import Door
+from api.routes import batch, bringing_back, health, imports, items, scheduled_prices
 from api.routes import problems as problem_pages
+from api.routes.imports import Imports
 from api.waiting import Waiters
 from api.watch import Watch
 from eventlog.batcher import Batcher
+from eventlog.import_state import ImportStates
+from runtime.auth.guard import Guard, guard_of
 from runtime.failpoints import Reach, nowhere
 from runtime.settings import Settings
 
@@ -29,11 +39,16 @@ def create_app(
     remember: Remember,
     ping: Callable[[], Awaitable[object]],
     watch: Watch,
+    asking: Redis,
     reach: Reach = nowhere,
+    guard: Guard | None = None,
+    limit: Limit = unlimited,
 ) -> FastAPI:
     """Put the application together from what it works with; it opens and closes the watch, the
-    batcher and the waiters.
+    batcher and the waiters. `asking` is for small questions to the log's Redis. Without a guard of
+    its own it has that of its settings.
     """
+    guard = guard or guard_of(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -48,16 +63,33 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(guarding(guard, limit))],
     )
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, service_url=settings.public_command_url)
     app.add_middleware(TrailingSlash)
+    app.add_middleware(Edge, guard=guard, settings=settings)
     acceptor = Acceptor(batcher, waiters, partitions, watch.is_lasting, reach)
     answers = Answers(settings.public_command_url, settings.public_query_url)
     currency = settings.default_currency
-    app.include_router(batch.routes(acceptor, answers, clock, currency, remember))
-    app.include_router(items.routes(acceptor, answers, clock, currency))
-    app.include_router(health.routes(ping, watch))
+    door = Door(acceptor, answers, clock, currency, strict=settings.require_if_match)
+    app.include_router(batch.routes(door, remember))
+    app.include_router(items.routes(door))
+    app.include_router(bringing_back.routes(door))
+    app.include_router(scheduled_prices.routes(door))
+    app.include_router(
+        imports.routes(
+            Imports(
+                Log(batcher, Lanes(asking, partitions), partitions),
+                ImportStates(asking),
+                remember,
+                clock,
+                currency,
+                settings.public_query_url,
+            )
+        )
+    )
+    app.include_router(health.routes(ping, watch, guard))
     app.include_router(problem_pages.routes())
     problems.install(app, settings.public_command_url)
     openapi.install(app)

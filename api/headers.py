@@ -8,6 +8,7 @@ from fastapi import Request
 
 from api.problems import bad_header
 from domain.commands import AtVersion, Existence, Expected
+from runtime.times import parse_rfc3339
 
 WAIT_LIMIT = 30
 
@@ -66,6 +67,19 @@ def trace_of(request: Request) -> str | None:
     """Read a `traceparent` of the W3C's form; anything else is no trace and is not kept."""
     sent = request.headers.get("traceparent", "")
     return sent if _TRACE.fullmatch(sent) else None
+
+
+def deadline_of(request: Request) -> int | None:
+    """Read `Command-Deadline`, an RFC 3339 moment after which the command is not wanted."""
+    sent = request.headers.getlist("command-deadline")
+    if not sent:
+        return None
+    if len(sent) > 1:
+        raise bad_header("Command-Deadline", "must be sent once")
+    try:
+        return parse_rfc3339(sent[0].strip())
+    except ValueError as error:
+        raise bad_header("Command-Deadline", str(error)) from error
 
 
 def if_match(request: Request) -> Expected:

@@ -4,7 +4,7 @@ says, and every error of this service is a problem document.
 
 import asyncio
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,6 +29,9 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if scope["path"] == "/imports":
+            await self._app(scope, *_streaming(receive, send))
             return
         limit = MAX_BATCH if scope["path"] == "/items/batch" else MAX_BODY
         told = Headers(scope=scope).get("content-length", "")
@@ -56,6 +59,29 @@ class BodyLimit:
             await (_reading_on(receive, send) if received > limit else send)(message)
 
         await self._app(scope, receive_up_to_the_limit, send_over_the_rest)
+
+
+def _streaming(receive: Receive, send: Send) -> tuple[Receive, Send]:
+    """Let a body of any size through; an answer that comes before its end ends the connection."""
+    ended = False
+
+    async def receive_on() -> Message:
+        nonlocal ended
+        message = await receive()
+        ended = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+    reading_on = _reading_on(receive, send)
+    early = False
+
+    async def send_on(message: Message) -> None:
+        nonlocal early
+        if message["type"] == "http.response.start" and not ended:
+            early = True
+            MutableHeaders(scope=message)["Connection"] = "close"
+        await (reading_on if early else send)(message)
+
+    return receive_on, send_on
 
 
 def _reading_on(receive: Receive, send: Send) -> Send:

@@ -2,12 +2,16 @@
 
 import asyncio
 import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 
 import structlog
 from redis.exceptions import RedisError
 
 from api.app import create_app
 from api.batch_keys import remember_in
+from api.rate import limit_in, unlimited
 from api.server import make_server
 from api.waiting import Waiters
 from api.watch import Demands, Watch
@@ -16,14 +20,18 @@ from eventlog.batcher import Batcher
 from eventlog.clients import (
     appending_pool,
     asking_client,
+    counting_pool,
     listening_client,
     ringing_client,
     working_client,
 )
 from eventlog.losses import Losses
 from eventlog.replicas import Replicas
+from eventlog.revocations import mirrored
 from eventlog.ring import Ring
 from eventlog.witness import WitnessTaken, witnessing
+from runtime.auth.guard import Guard, Unguarded, guard_of
+from runtime.auth.revoked import Revoked
 from runtime.failpoints import failpoints
 from runtime.positions import PartitionMismatch
 from runtime.settings import Settings
@@ -39,6 +47,12 @@ log = structlog.get_logger()
 def run(settings: Settings) -> int:
     """Serve until told to stop; return the exit code."""
     configure_logging(settings, "api")
+    revoked = Revoked()
+    try:
+        guard = guard_of(settings, revoked)
+    except Unguarded as error:
+        sys.stderr.write(f"itemledger api: {error}\n")
+        return _CANNOT_START
     try:
         partitions = settle_partitions(settings)
     except PartitionMismatch as error:
@@ -51,8 +65,11 @@ def run(settings: Settings) -> int:
         )
         return _UNREACHABLE
     try:
-        with witnessing(settings.witness, settings.log_url, partitions) as witness:
-            return asyncio.run(_serve(settings, partitions, Losses(witness)))
+        with (
+            witnessing(settings.witness, settings.log_url, partitions) as witness,
+            _hearing(settings, guard, revoked),
+        ):
+            return asyncio.run(_serve(settings, partitions, Losses(witness), guard))
     except WitnessTaken as error:
         sys.stderr.write(f"itemledger api: {error}\n")
         return _CANNOT_START
@@ -95,7 +112,21 @@ class Ringer:
                 self._ring.failed(error)
 
 
-async def _serve(settings: Settings, partitions: int, losses: Losses) -> int:
+@contextmanager
+def _hearing(settings: Settings, guard: Guard, revoked: Revoked) -> Generator[None]:
+    """Hear of revocations in a thread, where there are tokens to be revoked."""
+    if not guard.wants_tokens:
+        yield
+        return
+    source, stopping = mirrored(settings.log_url), threading.Event()
+    with suppress(RedisError, OSError):
+        revoked.look(source)
+    threading.Thread(target=revoked.follow, args=(source, stopping), daemon=True).start()
+    yield
+    stopping.set()
+
+
+async def _serve(settings: Settings, partitions: int, losses: Losses, guard: Guard) -> int:
     asking = asking_client(settings.log_url)
     reach = failpoints(settings.failpoints)
     demands = Demands(settings.least_durability, settings.wait_replicas, settings.backlog_limit)
@@ -113,11 +144,25 @@ async def _serve(settings: Settings, partitions: int, losses: Losses) -> int:
     async def ping() -> None:
         await asking.ping()
 
+    counting = counting_pool(settings.doorbell_url)
+    limit = unlimited if settings.rate_limit is None else limit_in(counting, settings.rate_limit)
     app = create_app(
-        settings, partitions, batcher, waiters, now_ms, remember_in(asking), ping, watch, reach
+        settings,
+        partitions,
+        batcher,
+        waiters,
+        now_ms,
+        remember_in(asking),
+        ping,
+        watch,
+        asking,
+        reach,
+        guard,
+        limit,
     )
     server = make_server(app, settings)
     log.info("serving", url=settings.public_command_url, partitions=partitions)
     await server.serve()
     await asking.aclose()
+    await counting.disconnect()
     return 0 if server.started else _CANNOT_START

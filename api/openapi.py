@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from api.openapi_security import add_security
 from api.schemas import (
     BATCH_LIMIT,
     BatchBody,
@@ -19,6 +20,8 @@ from api.schemas import (
     PutRow,
     ReasonBody,
     ReplaceBody,
+    RevertBody,
+    ScheduleBody,
 )
 
 _MODELS = (
@@ -26,6 +29,8 @@ _MODELS = (
     ReplaceBody,
     PatchBody,
     ReasonBody,
+    RevertBody,
+    ScheduleBody,
     BatchBody,
     CreateRow,
     PutRow,
@@ -49,6 +54,13 @@ _BODY_EXAMPLES: Mapping[str, Any] = {
     "CreateBody": {"name": "Elegant Lamp", "price": 12900, "currency": "EUR"},
     "ReplaceBody": {"name": "Elegant Lamp", "description": "Brushed brass.", "price": 12900},
     "PatchBody": {"price": 9900, "reason": "winter sale"},
+    "RevertBody": {"to_version": 3, "reason": "wrong price list"},
+    "ScheduleBody": {
+        "price": 9900,
+        "effective_from": "2099-11-27T00:00:00Z",
+        "effective_until": "2099-12-01T00:00:00Z",
+        "reason": "black week",
+    },
     "BatchBody": {
         "commands": [
             {"op": "put", "id": "lamp-1", "name": "Elegant Lamp", "price": 12900},
@@ -71,24 +83,39 @@ _SUMMARIES: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "create": ("Create an item", (201, 202, 400, 409, 413, 415, 422, 503, 504)),
     "replace": (
         "Create, replace or bring back an item",
-        (200, 201, 202, 400, 409, 412, 413, 415, 422, 503, 504),
+        (200, 201, 202, 400, 409, 412, 413, 415, 422, 428, 503, 504),
     ),
     "patch": (
         "Change some members of an item (RFC 7396)",
-        (200, 202, 400, 404, 409, 410, 412, 413, 415, 422, 503, 504),
+        (200, 202, 400, 404, 409, 410, 412, 413, 415, 422, 428, 503, 504),
     ),
-    "delete": ("Delete an item", (202, 204, 400, 404, 409, 410, 412, 422, 503, 504)),
+    "delete": ("Delete an item", (202, 204, 400, 404, 409, 410, 412, 422, 428, 503, 504)),
     "restore": (
         "Bring a deleted item back",
-        (200, 202, 400, 404, 409, 412, 413, 415, 422, 503, 504),
+        (200, 202, 400, 404, 409, 412, 413, 415, 422, 428, 503, 504),
     ),
-    "batch": ("Up to 1,000 commands at once", (200, 202, 400, 413, 415, 422, 503)),
+    "revert": (
+        "Bring back the values of an earlier version",
+        (200, 202, 400, 404, 409, 410, 412, 413, 415, 422, 428, 503, 504),
+    ),
+    "schedule": (
+        "Schedule a price, or a sale",
+        (201, 202, 400, 404, 409, 410, 412, 413, 415, 422, 503, 504),
+    ),
+    "unschedule": (
+        "Cancel a scheduled price",
+        (202, 204, 400, 404, 409, 410, 412, 422, 503, 504),
+    ),
+    "batch": (
+        "Up to 1,000 commands at once, each for itself or all or none",
+        (200, 202, 400, 413, 415, 422, 503, 504),
+    ),
 }
 _MEANINGS: Mapping[int, str] = {
     200: "Applied, or nothing to change (with `Prefer: wait`)",
     201: "Created or brought back (with `Prefer: wait`)",
     202: "Accepted: on disk in the log, applied in a moment",
-    204: "Deleted (with `Prefer: wait`)",
+    204: "Deleted or cancelled (with `Prefer: wait`)",
     400: "The body is not JSON, or a header or parameter can not be read",
     404: "No such item",
     409: "The item stands against it",
@@ -97,12 +124,14 @@ _MEANINGS: Mapping[int, str] = {
     413: "The body is too large",
     415: "The body is of another media type",
     422: "The body, or the id, is not what is asked for; every wrong spot is named",
+    428: "This deployment wants a condition, and there is none",
     503: "Certainly not accepted; Retry-After says when to try again",
     504: "Not known whether it was accepted; the same Idempotency-Key may be sent again",
 }
 _HEADERS: Mapping[str, str] = {
     "Prefer": "`wait=N` (seconds, at most 30) for the final answer, `return=minimal` for no body.",
     "Idempotency-Key": "The same key and payload is the same command, however often it is sent.",
+    "Command-Deadline": "A moment (RFC 3339) after which the command is not wanted any more.",
     "If-Match": 'Only at one of these versions, such as `"7"`, or `*` for any.',
     "If-None-Match": "`*`: create, do not replace.",
 }
@@ -165,11 +194,12 @@ def _document(app: FastAPI) -> dict[str, Any]:
         for method, operation in operations.items():
             if operation.get("tags") == ["items"]:
                 _add_headers(path, method, operation)
+    add_security(document)
     return document
 
 
 def _add_headers(path: str, method: str, operation: dict[str, Any]) -> None:
-    names = ["Prefer", "Idempotency-Key"]
+    names = ["Prefer", "Idempotency-Key", "Command-Deadline"]
     if "{item_id}" in path:
         names.append("If-Match")
     if method == "put":
@@ -185,7 +215,7 @@ def _add_headers(path: str, method: str, operation: dict[str, Any]) -> None:
         }
         for name in names
     ]
-    if operation["operationId"] in {"delete", "restore"}:
+    if operation["operationId"] in {"delete", "restore", "unschedule"}:
         parameters.append(
             {
                 "name": "reason",

@@ -2,9 +2,18 @@
 
 from collections.abc import Mapping
 
+from api.imports.problems import OWN as OF_IMPORTS
 from domain.refusals import REFUSALS
-from runtime.problem_pages import ProblemCode, of_refusal
+from runtime.auth.codes import GUARDS
+from runtime.problem_pages import MALFORMED_HEADER, OF_OUTCOMES, ProblemCode, of_refusal
 
+BAD_REQUEST = ProblemCode(
+    "bad-request",
+    400,
+    "The request can not be read",
+    "The request does not follow the rules of HTTP.",
+    "Compare it with the description at /openapi.json.",
+)
 _OWN = (
     ProblemCode(
         "not-json",
@@ -13,13 +22,7 @@ _OWN = (
         "The body can not be parsed as JSON; `detail` names the line and column.",
         "Send one JSON document in UTF-8, without a byte order mark.",
     ),
-    ProblemCode(
-        "malformed-header",
-        400,
-        "A header can not be read",
-        "A header that this request depends on is not of the form it must have.",
-        "`errors` names the header and its form. To leave it out is always allowed.",
-    ),
+    MALFORMED_HEADER,
     ProblemCode(
         "bad-parameter",
         400,
@@ -27,13 +30,7 @@ _OWN = (
         "The request has a query parameter that means nothing here, or one that can not be read.",
         "`errors` names it. Members of an item belong into the body, not into the URL.",
     ),
-    ProblemCode(
-        "bad-request",
-        400,
-        "The request can not be read",
-        "The request does not follow the rules of HTTP.",
-        "Compare it with the description at /openapi.json.",
-    ),
+    BAD_REQUEST,
     ProblemCode(
         "not-found",
         404,
@@ -77,19 +74,15 @@ _OWN = (
         "An id is 1 to 64 of A-Z a-z 0-9 . _ ~ - and begins with a letter or a digit.",
     ),
     ProblemCode(
-        "idempotency-key-reused",
-        422,
-        "The Idempotency-Key was used for another payload",
-        "The same caller sent this key with another payload to the same method and path.",
-        "Use a new key for a new command, and the same key only to repeat the very same one.",
+        "precondition-required",
+        428,
+        "A condition is required here",
+        "This deployment takes no change of an item without a condition "
+        "(ITEMLEDGER_REQUIRE_IF_MATCH).",
+        "Send If-Match with the version you have read, or If-None-Match: * with a PUT that "
+        "creates; in a row of a batch, if_version.",
     ),
-    ProblemCode(
-        "discarded",
-        500,
-        "The command was given up",
-        "The command met a defect of the service, and an operator gave it up. It changed nothing.",
-        "Read the detail. Send it again, as a new command, where the defect is mended.",
-    ),
+    *OF_OUTCOMES,
     ProblemCode(
         "not-accepted",
         503,
@@ -131,5 +124,5 @@ CATALOGUE: Mapping[str, ProblemCode] = {
         each.code: of_refusal(each.code, each.kind, each.title, each.__doc__, each.mend)
         for each in REFUSALS
     },
-    **{each.code: each for each in _OWN},
+    **{each.code: each for each in (*_OWN, *OF_IMPORTS, *GUARDS)},
 }

@@ -2,19 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
-import structlog
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from domain.outcomes import Outcome
-from domain.refusals import REFUSALS
+from domain.refusals import REFUSALS, ScheduleNotPending
+from runtime.problem_pages import OF_OUTCOMES
 from runtime.problems import PROBLEM_JSON, Problem
 
-log = structlog.get_logger()
-
-_TITLES = {each.code: each.title for each in REFUSALS}
+_TITLES = {each.code: each.title for each in (*REFUSALS, *OF_OUTCOMES)}
 _FRAMEWORK_CODES: Mapping[int, tuple[str, str]] = {
     400: ("bad-request", "The request can not be read"),
     404: ("not-found", "There is nothing here"),
@@ -54,11 +52,6 @@ def invalid_body(errors: Sequence[Mapping[str, str]]) -> Problem:
     return Problem(422, "invalid-body", "The body is not what is asked for here", detail, errors)
 
 
-def unreadable_request() -> Problem:
-    code, title = _FRAMEWORK_CODES[400]
-    return Problem(400, code, title, "the request does not follow the rules of HTTP/1.1")
-
-
 def too_large() -> Problem:
     return Problem(
         413,
@@ -89,6 +82,21 @@ def outcome_unknown(command_id: str, why: str) -> Problem:
     )
 
 
+def precondition_required() -> Problem:
+    return Problem(
+        428,
+        "precondition-required",
+        "A condition is required here",
+        'send If-Match with the version you have read, such as "7", or If-None-Match: * to create',
+    )
+
+
+def no_such_schedule(item_id: str) -> Problem:
+    code = ScheduleNotPending.code
+    detail = f"item {item_id} has no such scheduled price that is pending"
+    return Problem(404, code, ScheduleNotPending.title, detail)
+
+
 def key_reused() -> Problem:
     return Problem(
         422,
@@ -110,8 +118,17 @@ def refused(outcome: Outcome) -> Problem:
     )
 
 
+def internal_error() -> Problem:
+    return Problem(
+        500,
+        "internal-error",
+        "Something is broken here",
+        "the error is in this service's log; nothing is known to have been accepted",
+    )
+
+
 def install(app: FastAPI, service_url: str) -> None:
-    """Answer every exception with a problem document."""
+    """Answer the exceptions that are expected with problems; `api.edge` sees to all others."""
 
     def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
         return Response(
@@ -141,21 +158,9 @@ def install(app: FastAPI, service_url: str) -> None:
         # Nobody reads this: the client went away while it was sending.
         return Response(status_code=400)
 
-    async def unexpected(_: Request, error: Exception) -> Response:
-        log.error("request failed", exc_info=error)
-        return answer(
-            Problem(
-                500,
-                "internal-error",
-                "Something is broken here",
-                "the error is in this service's log; nothing is known to have been accepted",
-            )
-        )
-
     app.add_exception_handler(ProblemRaised, raised)
     app.add_exception_handler(HTTPException, of_the_framework)
     app.add_exception_handler(ClientDisconnect, gone)
-    app.add_exception_handler(Exception, unexpected)
 
 
 def _allowed_methods(app: FastAPI, request: Request) -> list[str]:

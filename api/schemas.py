@@ -1,7 +1,7 @@
 """The bodies the command API takes. Strings are kept as sent, but for space around a name."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, LiteralString, TypeVar, cast
+from typing import Annotated, Any, Literal, LiteralString, Self, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -13,6 +13,7 @@ from pydantic import (
     StringConstraints,
     TypeAdapter,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -172,6 +173,29 @@ class ReasonBody(Body):
     reason: Reason | None = None
 
 
+class RevertBody(Body):
+    """Which version's values to bring back."""
+
+    to_version: Version
+    reason: Reason | None = None
+
+
+class ScheduleBody(Body):
+    """A price that takes effect by itself and, with `effective_until`, ends by itself."""
+
+    price: Price
+    currency: Currency | None = None
+    effective_from: Moment
+    effective_until: Moment | None = None
+    reason: Reason | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.effective_until is not None and self.effective_until <= self.effective_from:
+            raise PydanticCustomError("effective-until-too-early", "must end after it begins")
+        return self
+
+
 class _Row(Body):
     effective_at: Moment | None = None
     reason: Reason | None = None
@@ -205,7 +229,8 @@ ROW: TypeAdapter[Row] = TypeAdapter(Annotated[Row, Discriminator("op")])
 
 
 class BatchBody(Body):
-    """Up to 1,000 commands; each row stands for itself."""
+    """Up to 1,000 commands; each row stands for itself, or, `atomic`, for all."""
 
-    atomic: Literal[False] = False
+    atomic: bool = False
+    reason: Reason | None = None
     commands: Annotated[list[Any], Field(min_length=1, max_length=BATCH_LIMIT)]

@@ -17,7 +17,8 @@ from redis.exceptions import RedisError
 from eventlog import keys, notices
 from eventlog.append import Submission
 from eventlog.batcher import Batcher
-from eventlog.envelope import Ask, encode
+from eventlog.codec import encode
+from eventlog.envelope import Ask
 from eventlog.notices import Notice
 
 _PAUSE = 0.1

@@ -16,15 +16,13 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from eventlog import backlog, durability
-from eventlog.durability import LogDurability
+from eventlog.durability import MEMORY_LIMIT, LogDurability
 from eventlog.losses import Losses
 from runtime.settings import PREFIX, Durability
 
 # Seconds between two looks, and between two that ask for its configuration too.
 _TICK = 1.0
 PROBE_EVERY = 30.0
-# Percent of maxmemory: beyond it Redis is close to refusing what the workers need.
-_MEMORY_LIMIT = 85
 
 _NOT_YET = (
     "it is not known yet how safely the log is kept, for it has not answered since this process "
@@ -201,10 +199,10 @@ def _lack(seen: _Seen, demands: Demands) -> str | None:
 
 def _memory(seen: _Seen) -> str | None:
     used, limit = seen.facts.used_memory, seen.facts.maxmemory
-    if not limit or used * 100 <= limit * _MEMORY_LIMIT:
+    if not limit or used * 100 <= limit * MEMORY_LIMIT:
         return None
     return (
-        f"the log's Redis has used {used * 100 // limit} % of its maxmemory, and {_MEMORY_LIMIT} % "
+        f"the log's Redis has used {used * 100 // limit} % of its maxmemory, and {MEMORY_LIMIT} % "
         "is the limit: it frees memory as commands are applied; or CONFIG SET maxmemory to more"
     )
 

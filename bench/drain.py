@@ -22,7 +22,8 @@ from api import translate
 from api.schemas import ROW
 from eventlog.append import Submission, evalsha, load_script
 from eventlog.clients import working_client
-from eventlog.envelope import Envelope, encode
+from eventlog.codec import encode
+from eventlog.envelope import Envelope
 from eventlog.reader import LogReader
 from eventlog.ring import Ring
 from ledger.engines import writing_engine

@@ -31,7 +31,8 @@ from eventlog import keys
 from eventlog.append import Appended, Submission
 from eventlog.batcher import Batcher
 from eventlog.clients import appending_pool, ringing_client
-from eventlog.envelope import Envelope, encode
+from eventlog.codec import encode
+from eventlog.envelope import Envelope
 from eventlog.partition import partition_of
 from eventlog.ring import Ring
 from ledger.migrate import migrate

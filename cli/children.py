@@ -24,9 +24,24 @@ _EVERY = frozenset(
         "wait_replicas",
     }
 )
+# What tells whom a token belongs to.
+_KEYS = frozenset(
+    {
+        "token_secret",
+        "token_secret_file",
+        "token_issuer",
+        "token_audience",
+        "jwks_url",
+        "jwks_issuer",
+        "jwks_algorithms",
+    }
+)
+_SERVICE = _EVERY | _KEYS | {"host", "command_port", "query_port", "rate_limit"}
+# Of commands that are clients of a running service, and of no process.
+OF_CLIENTS = frozenset({"token"})
 MAY_TOUCH: Mapping[str, frozenset[str]] = {
-    "api": _EVERY | {"ring_url", "host", "command_port", "backlog_limit", "witness"},
-    "query": _EVERY | {"database_url", "data", "workers", "host", "query_port", "cursor_secret"},
+    "api": _SERVICE | {"ring_url", "backlog_limit", "witness", "require_if_match"},
+    "query": _SERVICE | {"database_url", "data", "workers", "cursor_secret"},
     "worker": _EVERY | {"ring_url", "database_url", "data", "workers", "heartbeat"},
     "cron": _EVERY | {"ring_url", "heartbeat"},
 }

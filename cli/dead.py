@@ -1,7 +1,5 @@
 """`itemledger dead`: commands that met a defect, and what an operator says about them."""
 
-import getpass
-import os
 import sys
 import time
 import uuid
@@ -24,6 +22,7 @@ from cli.refusals import (
     without_password,
 )
 from cli.status import Field, show_rows
+from cli.whoami import operator
 from eventlog.envelope import Order
 from eventlog.orders import OrderRefused
 from ledger.migrate import DatabaseUnusable, SchemaOutOfDate
@@ -152,7 +151,7 @@ def _give_all(
     settings: Settings, dead: DeadCommands, what: What, chosen: Sequence[Quarantined]
 ) -> list[Order]:
     """Put an order about each on the log; a worker can then obey them together."""
-    actor = _operator()
+    actor = operator()
     given: list[Order] = []
     for each in chosen:
         order = Order(f"order-{uuid.uuid4()}", what, each.command_id, actor)
@@ -171,14 +170,6 @@ def _give_all(
             ) from None
         given.append(order)
     return given
-
-
-def _operator() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run under a uid that has no name; Python 3.13 raises OSError for it.
-        return f"uid-{os.getuid()}"
 
 
 def _told(what: What, obeyed: Obeyed | None) -> str:

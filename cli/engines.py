@@ -29,6 +29,8 @@ async def start_engines(
         await asyncio.to_thread(_migrate, settings.sql_url)
     if not asked.is_set():
         await asyncio.to_thread(_check_layout, settings)
+    if settings.has_keys and not asked.is_set():
+        await asyncio.to_thread(_mirror_revocations, settings)
 
 
 async def _start_valkey(
@@ -73,3 +75,9 @@ def _check_layout(settings: Settings) -> None:
     from cli.layout import check_layout  # noqa: PLC0415
 
     check_layout(settings)
+
+
+def _mirror_revocations(settings: Settings) -> None:
+    from cli.tokens import mirror_revocations  # noqa: PLC0415
+
+    mirror_revocations(settings)

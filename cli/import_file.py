@@ -1,86 +1,131 @@
-"""`itemledger import`: the rows of a file into a running service, in order per item."""
+"""`itemledger import`: a file into a running service, and what became of its rows."""
 
-import asyncio
 import os
+import re
 import secrets
 import shlex
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Literal
 
 import httpx
 import typer
 
-from cli.import_report import Report, say
-from cli.import_rows import LANES, Batch, ImportFile, Reject, examine
-from cli.import_sender import Done, Pause, Sender
+from cli.import_client import Client, Pause, Told
+from cli.import_report import Report, say, write_rejects
+from cli.import_source import Source, examine
 from cli.reach import Service
-from cli.refusals import FAILED, INTERRUPTED, UNREACHABLE, WRONG_USAGE, Refusal, first_line
+from cli.refusals import FAILED, INTERRUPTED, UNREACHABLE, WRONG_USAGE, Refusal
+from runtime.errors import first_line
 
 PATIENCE = 120.0
+OnError = Literal["skip", "stop"]
+
 # How long a service that is being started may take to answer the first time.
 _FIRST_ANSWER = 3.0
 _LOOK_EVERY = 0.1
+_KEY = re.compile(r"[\x21\x23-\x7e]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What was asked for; `None` is what was not."""
+
+    path: Path
+    key: str | None = None
+    rejects: Path | None = None
+    patience: float = PATIENCE
+    columns: str | None = None
+    on_error: OnError = "skip"
+    reason: str | None = None
+    dry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
     """What to import, where to, and the key under which it can be taken up again."""
 
-    path: Path
-    service: Service
+    wishes: Wishes
+    command: Service
+    query: Service
     key: str
     rejects: Path
-    patience: float
     resume: str
 
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        wishes = self.wishes
+        given = {
+            "map": wishes.columns,
+            "reason": wishes.reason,
+            "dry_run": "true" if wishes.dry else None,
+            "on_error": None if wishes.on_error == "skip" else wishes.on_error,
+        }
+        return {name: value for name, value in given.items() if value is not None}
 
-def plan_import(
-    path: Path, service: Service, key: str | None, rejects: Path | None, patience: float
-) -> Import:
+
+def plan_import(wishes: Wishes, command: Service, query: Service) -> Import:
     """Fill in what was not given.
 
-    Raises Refusal for an empty key, a URL that is none, a folder in place of a file, or rejects
-    that cannot be written.
+    Raises Refusal for a key that is none, a URL that is none, a folder in place of a file, or
+    rejects that cannot be written.
     """
-    if key is not None and not key.strip():
-        raise Refusal("an import's key is not empty: leave --key out for a new one", WRONG_USAGE)
+    path, key = wishes.path, wishes.key
+    if key is not None and _KEY.fullmatch(key) is None:
+        raise Refusal(
+            "an import's key is 1 to 255 visible ASCII characters: leave --key out for a new one",
+            WRONG_USAGE,
+        )
     if path.is_dir():
         raise Refusal(f"{path} is a folder: name a file", WRONG_USAGE)
-    service.check()
-    target = rejects or Path(f"{path.name}.rejects.ndjson")
+    command.check()
+    query.check()
+    target = wishes.rejects or Path(f"{path.name}.rejects.ndjson")
     _check_writable(target)
     key = key or secrets.token_hex(8)
     words = ["itemledger", "import", str(path), "--key", key]
-    words += ["--command-url", service.url] if service.given else []
-    words += [] if rejects is None else ["--rejects", str(rejects)]
-    words += [] if patience == PATIENCE else ["--patience", f"{patience:g}"]
-    return Import(
-        path=path,
-        service=service,
-        key=key,
-        rejects=target,
-        patience=patience,
-        resume=shlex.join(words),
-    )
+    words += ["--dry-run"] if wishes.dry else []
+    words += ["--map", wishes.columns] if wishes.columns is not None else []
+    words += ["--on-error", wishes.on_error] if wishes.on_error != "skip" else []
+    words += ["--reason", wishes.reason] if wishes.reason is not None else []
+    words += ["--command-url", command.url] if command.given else []
+    words += ["--query-url", query.url] if query.given else []
+    words += [] if wishes.rejects is None else ["--rejects", str(wishes.rejects)]
+    words += [] if wishes.patience == PATIENCE else ["--patience", f"{wishes.patience:g}"]
+    return Import(wishes, command, query, key, target, shlex.join(words))
 
 
 def run_import(
     plan: Import,
-    transport: httpx.AsyncBaseTransport | None = None,
-    pause: Pause = asyncio.sleep,
+    transport: httpx.BaseTransport | None = None,
+    pause: Pause = time.sleep,
 ) -> int:
     """Import the file, and return the exit code once every row is final.
 
     Raises Refusal where the file cannot be read or the service cannot be used.
     """
-    file = examine(plan.path)
-    say(f"Importing {file.rows:,} rows to {plan.service.url} under the key {plan.key}.")
-    report = Report(file.rows, plan.rejects)
+    source = examine(plan.wishes.path)
+    what = "Trying" if plan.wishes.dry else "Importing"
+    say(f"{what} {source.path} at {plan.command.url} under the key {plan.key}.")
+    report = Report(source.size)
     try:
-        with report:
-            asyncio.run(_run(plan, file, report, transport, pause))
+        with (
+            httpx.Client(transport=transport, trust_env=plan.command.proxied) as http,
+            report,
+        ):
+            client = Client(http, plan.command, plan.query, plan.wishes.patience, pause)
+            told = _import(plan, source, http, client, report, pause)
+        with_rejects = told.counts["rejected"] > 0
+        if with_rejects:
+            with (
+                httpx.Client(transport=transport, trust_env=plan.query.proxied) as http,
+                Client(http, plan.command, plan.query, plan.wishes.patience, pause).rejects(
+                    told.import_id
+                ) as rejects,
+            ):
+                write_rejects(rejects, plan.rejects)
     except KeyboardInterrupt:
         say(f"\nInterrupted. {_so_far(report, plan)}")
         return INTERRUPTED
@@ -88,8 +133,23 @@ def run_import(
         if not report.begun:
             raise
         raise Refusal(f"{refusal}\n{_so_far(report, plan)}", refusal.code) from None
-    typer.echo(report.summary())
-    return FAILED if report.rejected else 0
+    typer.echo(report.summary(told, plan.rejects, dry=plan.wishes.dry))
+    fine = told.status == "done" and not with_rejects and not told.counts["other"]
+    return 0 if fine else FAILED
+
+
+def _import(
+    plan: Import,
+    source: Source,
+    http: httpx.Client,
+    client: Client,
+    report: Report,
+    pause: Pause,
+) -> Told:
+    _await_first_answer(http, plan.command, pause)
+    report.begin()
+    import_id = client.send(source, plan.parameters, plan.key, report.far)
+    return client.follow(import_id, report.told)
 
 
 def _check_writable(rejects: Path) -> None:
@@ -108,68 +168,19 @@ def _check_writable(rejects: Path) -> None:
     )
 
 
-async def _run(
-    plan: Import,
-    file: ImportFile,
-    report: Report,
-    transport: httpx.AsyncBaseTransport | None,
-    pause: Pause,
-) -> None:
-    async with httpx.AsyncClient(
-        transport=transport,
-        trust_env=plan.service.proxied,
-        limits=httpx.Limits(max_connections=LANES, max_keepalive_connections=LANES),
-    ) as client:
-        await _await_first_answer(client, plan.service, pause)
-        report.begin()
-        sender = Sender(
-            client,
-            plan.service,
-            lambda batch: batch.key(plan.key, file.digest),
-            plan.patience,
-            pause,
-        )
-        lanes: list[asyncio.Queue[Batch | None]] = [asyncio.Queue(1) for _ in range(LANES)]
-        try:
-            async with asyncio.TaskGroup() as group:
-                for lane in lanes:
-                    group.create_task(_send_in_order(lane, sender, report))
-                group.create_task(_feed(file, lanes, report))
-        except ExceptionGroup as errors:
-            raise _cause(errors) from None
-
-
-async def _feed(file: ImportFile, lanes: list[asyncio.Queue[Batch | None]], report: Report) -> None:
-    """Hand each lane its batches; a full lane holds up the reading, so memory stays flat."""
-    for each in file.batches():
-        match each:
-            case Batch(lane=lane):
-                await lanes[lane].put(each)
-            case Reject():
-                report.take(Done(0, 0, (each,)))
-    for lane in lanes:
-        await lane.put(None)
-
-
-async def _send_in_order(lane: asyncio.Queue[Batch | None], sender: Sender, report: Report) -> None:
-    """Send the next batch only when all rows of the last one are final: an item's rows are here."""
-    while (batch := await lane.get()) is not None:
-        report.take(await sender.send(batch))
-
-
-async def _await_first_answer(client: httpx.AsyncClient, service: Service, pause: Pause) -> None:
+def _await_first_answer(http: httpx.Client, service: Service, pause: Pause) -> None:
     """Find out at once that there is no service, instead of waiting as for one that is away."""
     deadline = time.monotonic() + _FIRST_ANSWER
     while True:
         try:
-            answer = await client.get(f"{service.url}/health/live", timeout=_FIRST_ANSWER)
+            answer = http.get(f"{service.url}/health/live", timeout=_FIRST_ANSWER)
         except httpx.TransportError as error:
             if time.monotonic() >= deadline:
                 raise Refusal(
                     f"cannot reach {service.url} ({first_line(error)}): {service.start}",
                     UNREACHABLE,
                 ) from None
-            await pause(_LOOK_EVERY)
+            pause(_LOOK_EVERY)
             continue
         if answer.is_client_error or answer.is_redirect:
             raise Refusal(
@@ -179,12 +190,6 @@ async def _await_first_answer(client: httpx.AsyncClient, service: Service, pause
         return
 
 
-def _cause(group: BaseException) -> BaseException:
-    """Find what stopped the import: one lane's error is enough, the others stop for the same."""
-    while isinstance(group, BaseExceptionGroup):
-        group = cast("BaseExceptionGroup[BaseException]", group).exceptions[0]
-    return group
-
-
 def _so_far(report: Report, plan: Import) -> str:
-    return f"{report.rows:,} rows are final. To go on: {plan.resume}"
+    done = f"{report.rows:,} rows are final" if report.rows else f"{report.sent:,} bytes are sent"
+    return f"{done}. To go on: {plan.resume}"

@@ -6,51 +6,33 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 import orjson
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
-from cli.import_rows import Reject
-from cli.import_sender import Done
+from cli.import_client import Reject, Told
+from cli.progress import progress
 from cli.refusals import Refusal
 
 _SAY_EVERY = 5.0
+# Rejected rows that are told at once; the file has them all.
+_SHOWN = 5
 
 
 class Report:
-    """Counts rows as they become final. A bar on a terminal, else a line every few seconds.
-
-    Rejected rows are written to `rejects` in the order in which they become final; without any
-    there is no such file.
+    """Shows how much of the file is taken, then how many rows are final. A bar on a terminal, else
+    a line every few seconds.
     """
 
-    def __init__(self, total: int, rejects: Path) -> None:
-        self._total = total
-        self._path = rejects
-        self._file: BinaryIO | None = None
+    def __init__(self, size: int) -> None:
+        self._size = size
         self._began = self._said = time.monotonic()
         self.begun = False
-        self.applied = self.unchanged = self.rejected = 0
-        console = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn("{task.percentage:>3.0f} %"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._task = self._bar.add_task("", total=total, note="")
+        self.sent = 0
+        self.rows = 0
+        self._bar = progress("{task.fields[note]}")
+        self._task = self._bar.add_task("", total=size, note="")
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -63,55 +45,66 @@ class Report:
         trace: TracebackType | None,
     ) -> None:
         self._bar.stop()
-        if self._file is not None:
-            self._file.close()
-
-    @property
-    def rows(self) -> int:
-        return self.applied + self.unchanged + self.rejected
 
     def begin(self) -> None:
-        """Start the clock: from here on rows are sent."""
+        """Start the clock: from here on the file is sent."""
         self._began = self._said = time.monotonic()
         self.begun = True
 
-    def take(self, done: Done) -> None:
-        """Count rows that are final, and write down the rejected ones."""
-        self.applied += done.applied
-        self.unchanged += done.unchanged
-        self.rejected += len(done.rejects)
-        self._write(done.rejects)
-        note = f"{self._rate():,.0f} rows/s, {self.rejected:,} rejected"
-        self._bar.update(self._task, completed=self.rows, note=note)
+    def far(self, sent: int) -> None:
+        """Show how many bytes are taken."""
+        self.sent = sent
+        rate = sent / 2**20 / self.seconds
+        self._show(sent, self._size, f"bytes sent, {rate:,.1f} MiB/s")
+
+    def told(self, told: Told) -> None:
+        """Show how many rows are final."""
+        self.rows = told.final_rows
+        rate = self.rows / self.seconds
+        rejected = told.counts["rejected"]
+        note = f"rows, {told.status}, {rate:,.0f} rows/s, {rejected:,} rejected"
+        self._show(self.rows, told.rows or self.rows, note)
+
+    def summary(self, told: Told, rejects: Path, *, dry: bool) -> str:
+        """Say in one line what became of the rows."""
+        counts = told.counts
+        parts = [f"{counts[each]} {each}" for each in ("applied", "unchanged", "rejected")]
+        parts += [f"{counts['skipped']} skipped"] if counts["skipped"] else []
+        parts += [f"{counts['other']} set aside for a defect"] if counts["other"] else []
+        rate = told.final_rows / self.seconds
+        line = (
+            f"{told.final_rows} rows: {', '.join(parts)}; {self.seconds:.1f} s, {rate:.0f} rows/s"
+        )
+        line = f"Dry run, nothing is changed: {line}" if dry else line
+        line += f"; the import was {told.status}" if told.status != "done" else ""
+        return f"{line}; rejected rows: {rejects}" if counts["rejected"] else line
+
+    @property
+    def seconds(self) -> float:
+        return max(time.monotonic() - self._began, 1e-9)
+
+    def _show(self, completed: int, total: int, note: str) -> None:
+        self._bar.update(self._task, completed=completed, total=total, note=note)
         if self._bar.disable and time.monotonic() - self._said >= _SAY_EVERY:
             self._said = time.monotonic()
-            typer.echo(f"{self.rows:,} of {self._total:,} rows, {note}", err=True)
+            typer.echo(f"{completed:,} of {total:,} {note}", err=True)
 
-    def summary(self) -> str:
-        """Say in one line what became of the rows."""
-        line = (
-            f"{self.rows} rows: {self.applied} applied, {self.unchanged} unchanged, "
-            f"{self.rejected} rejected; {self._seconds():.1f} s, {self._rate():.0f} rows/s"
-        )
-        return f"{line}; rejected rows: {self._path}" if self.rejected else line
 
-    def _write(self, rejects: Iterable[Reject]) -> None:
-        try:
-            for each in rejects:
-                if self._file is None:
-                    self._file = self._path.open("wb")
-                self._file.write(orjson.dumps(asdict(each), option=orjson.OPT_APPEND_NEWLINE))
-        except OSError as error:
-            raise Refusal(
-                f"cannot write the rejected rows to {self._path}: {error.strerror}; "
-                "name another file with --rejects"
-            ) from None
-
-    def _seconds(self) -> float:
-        return time.monotonic() - self._began
-
-    def _rate(self) -> float:
-        return self.rows / max(self._seconds(), 1e-9)
+def write_rejects(rejects: Iterable[Reject], path: Path) -> None:
+    """Write rejected rows to a file in the order of their numbers, and tell the first few."""
+    try:
+        with path.open("wb") as file:
+            for place, each in enumerate(rejects):
+                file.write(orjson.dumps(asdict(each), option=orjson.OPT_APPEND_NEWLINE))
+                if place < _SHOWN:
+                    say(f"row {each.row}: {each.code}, {each.reason}")
+                elif place == _SHOWN:
+                    say(f"and more: {path} has them all")
+    except OSError as error:
+        raise Refusal(
+            f"cannot write the rejected rows to {path}: {error.strerror}; "
+            "name another file with --rejects"
+        ) from None
 
 
 def say(line: str) -> None:

@@ -5,12 +5,13 @@ import sys
 import time
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from cli import options
 from cli.refusals import INTERRUPTED, read_settings, refusing
+from cli.token_words import token_app
 
 # A process loads only its own room: the imports stand in the commands.
 # ruff: noqa: PLC0415
@@ -83,9 +84,9 @@ def api() -> None:
     with refusing():
         settings = read_settings()
         from api.main import run
-        from cli.exposure import warn_of_exposure
+        from cli.exposure import require_guard
 
-        warn_of_exposure(settings)
+        require_guard(settings)
         raise typer.Exit(run(settings))
 
 
@@ -94,10 +95,10 @@ def query() -> None:
     """Serve the query API: items, their history, and what became of commands."""
     with refusing():
         settings = read_settings()
-        from cli.exposure import warn_of_exposure
+        from cli.exposure import require_guard
         from readmodel.main import run
 
-        warn_of_exposure(settings)
+        require_guard(settings)
         raise typer.Exit(run(settings))
 
 
@@ -133,7 +134,29 @@ def migrate() -> None:
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="NDJSON, one JSON object a line; may be gzipped.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="NDJSON (a JSON object a line) or CSV with a header; may be gzipped."),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing; tell what would become of each row.")
+    ] = False,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--map",
+            help="Which column is which member, such as "
+            "id:StockCode,name:Description,price:UnitPrice*100 (exact decimals). "
+            "Default: by their names.",
+        ),
+    ] = None,
+    on_error: Annotated[
+        Literal["skip", "stop"],
+        typer.Option(help="After a rejected row: go on, or skip all others."),
+    ] = "skip",
+    reason: Annotated[
+        str | None, typer.Option(help="Why; kept in the events of rows without a reason.")
+    ] = None,
     key: Annotated[
         str | None,
         typer.Option(
@@ -146,6 +169,14 @@ def import_(
         typer.Option(
             help="URL of the command API. Default: http://127.0.0.1:8000.",
             envvar="ITEMLEDGER_COMMAND_URL",
+            show_envvar=True,
+        ),
+    ] = None,
+    query_url: Annotated[
+        str | None,
+        typer.Option(
+            help="URL of the query API. Default: http://127.0.0.1:8001.",
+            envvar="ITEMLEDGER_QUERY_URL",
             show_envvar=True,
         ),
     ] = None,
@@ -167,8 +198,8 @@ def import_(
     on, with `op` create, put (the default), patch or delete. The rows of one
     item are applied in the order of the file.
 
-    While the service is away the import waits, and sends again what has no
-    answer: nothing is applied twice. Interrupted, it prints the command that
+    While the service is away the import waits, and sends the file again under
+    its key: nothing is applied twice. Interrupted, it prints the command that
     goes on with it.
 
     Exit code 0: all rows were accepted. 1: some were rejected, the file of
@@ -176,13 +207,24 @@ def import_(
     cannot be reached. 130: interrupted.
     """
     with refusing():
-        given = command_url is not None and command_url != os.environ.get("ITEMLEDGER_COMMAND_URL")
-        settings = read_settings(command_url=command_url)
-        from cli.import_file import plan_import, run_import
+        settings = read_settings(command_url=command_url, query_url=query_url)
+        from cli.import_file import Wishes, plan_import, run_import
         from cli.reach import Service
 
-        service = Service("command", settings.public_command_url, given)
-        raise typer.Exit(run_import(plan_import(file, service, key, rejects, patience)))
+        command, query = (
+            Service(
+                kind,
+                url,
+                given is not None and given != os.environ.get(f"ITEMLEDGER_{kind.upper()}_URL"),
+                settings.token,
+            )
+            for kind, url, given in (
+                ("command", settings.public_command_url, command_url),
+                ("query", settings.public_query_url, query_url),
+            )
+        )
+        wishes = Wishes(file, key, rejects, patience, columns, on_error, reason, dry_run)
+        raise typer.Exit(run_import(plan_import(wishes, command, query)))
 
 
 @app.command()
@@ -205,7 +247,8 @@ def status(
         from cli.reach import Service
         from cli.status import show_status
 
-        show_status(Service("query", settings.public_query_url), as_json=as_json)
+        service = Service("query", settings.public_query_url, token=settings.token)
+        show_status(service, as_json=as_json)
 
 
 @app.command()
@@ -305,6 +348,9 @@ def dead_discard(
         raise typer.Exit(
             order(settings, "discard", ids or (), everything=everything, sure=yes, wait=wait)
         )
+
+
+app.add_typer(token_app, name="token")
 
 
 @app.command()

@@ -1,7 +1,8 @@
 """`itemledger migrate`: bring the database's schema up to this release."""
 
-from cli.refusals import FAILED, Refusal, database_refusal, first_line, without_password
+from cli.refusals import FAILED, Refusal, database_refusal, without_password
 from ledger.migrate import DatabaseUnusable, UnknownSchema, migrate
+from runtime.errors import first_line
 
 
 def migrate_database(url: str) -> str:

@@ -1,11 +1,12 @@
 """A running service, as a command of the console reaches it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 
-from cli.exposure import is_this_machine
-from cli.refusals import WRONG_USAGE, Refusal, first_line
+from cli.refusals import WRONG_USAGE, Refusal
+from runtime.auth.exposure import is_this_machine
+from runtime.errors import first_line
 from runtime.settings import PREFIX
 
 
@@ -16,6 +17,7 @@ class Service:
     kind: str
     url: str
     given: bool = False
+    token: str | None = field(default=None, repr=False)
 
     @property
     def mend(self) -> str:
@@ -26,6 +28,11 @@ class Service:
     def start(self) -> str:
         """How to come by a service at this URL."""
         return f"start it with `itemledger up`, or {self.mend} if its {self.kind} API is elsewhere"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers of every request: who asks."""
+        return {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
 
     @property
     def proxied(self) -> bool:

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from domain import rules
 from domain.refusals import RuleBroken
+from runtime.errors import first_line
 from runtime.settings import ENV_FILE_VARIABLE, PREFIX, Settings
 
 FAILED = 1
@@ -93,12 +94,6 @@ def reason(url: str, error: BaseException) -> str:
     return first_line(error)
 
 
-def first_line(error: BaseException) -> str:
-    """Cut what a driver says down to its first line."""
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(" .;:") if lines else type(error).__name__
-
-
 def database_refusal(url: str, error: Exception) -> Refusal:
     """Say which database cannot be used and why, without its password."""
     if isinstance(error, ModuleNotFoundError):
@@ -140,7 +135,7 @@ def _unusable(url: str, error: Exception, mend: str) -> Refusal:
 def _line(problem: ErrorDetails, options: Mapping[str, object]) -> str:
     name = str(problem["loc"][0]) if problem["loc"] else ""
     value = str(problem["input"])
-    secret = name.endswith(("_url", "_secret"))  # a URL may hold a password
+    secret = name.endswith(("_url", "_secret", "token"))  # a URL may hold a password
     shown = "" if secret or len(value) > _LONGEST_VALUE else f", not {value!r}"
     variable = f"{PREFIX}{name.upper()}"
     setting = f"--{name.replace('_', '-')} ({variable})" if name in options else variable

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.reach import Service
-from cli.refusals import UNREACHABLE, Refusal, first_line
+from cli.refusals import UNREACHABLE, Refusal
+from runtime.errors import first_line
 
 _TIMEOUT = 10.0
 # The least width of a column whose values may go over several lines.
@@ -131,7 +132,10 @@ def _mib(size: object) -> str:
 def _fetch(service: Service, transport: httpx.BaseTransport | None) -> bytes:
     try:
         with httpx.Client(
-            transport=transport, trust_env=service.proxied, timeout=_TIMEOUT
+            transport=transport,
+            trust_env=service.proxied,
+            timeout=_TIMEOUT,
+            headers=service.headers,
         ) as client:
             answer = client.get(f"{service.url}/status")
     except httpx.TransportError as error:

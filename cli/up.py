@@ -11,7 +11,7 @@ import typer
 
 from cli.children import children
 from cli.engines import start_engines
-from cli.exposure import warn_of_exposure
+from cli.exposure import require_guard
 from cli.ports import check_ports
 from cli.refusals import WRONG_USAGE, Refusal, without_password
 from runtime.child import Child
@@ -37,6 +37,7 @@ def run_up(
     configure_logging(settings, "up")
     # Our own looks at whether the services are ready are no news.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    require_guard(settings)
     if settings.is_sqlite and settings.workers > 1:
         raise Refusal(
             f"{settings.workers} workers need PostgreSQL (--database-url): "
@@ -68,7 +69,6 @@ async def _run(settings: Settings, say: Callable[[str], None], list_children: Li
     lock = _lock(settings)
     try:
         await check_ports(settings)
-        warn_of_exposure(settings)
         async with Supervisor() as supervisor:
             await start_engines(settings, supervisor, lock, asked)
             if not asked.is_set():

@@ -5,15 +5,8 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
+from cli.progress import progress
 from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal, reading_refusal
 from ledger.migrate import DatabaseUnusable, SchemaOutOfDate
 from ledger.verify.difference import Difference, Noted, Verified
@@ -70,17 +63,7 @@ def _noted(text: str) -> Noted:
 @contextmanager
 def _progress() -> Generator[Callable[[int, int], None]]:
     """Show a bar on a terminal, and nothing elsewhere."""
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.percentage:>3.0f} %"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("events"),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    ) as bar:
+    with progress("events", transient=True) as bar:
         task = bar.add_task("", total=None)
 
         def advance(done: int, total: int) -> None:

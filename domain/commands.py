@@ -89,4 +89,70 @@ class RestoreItem:
     effective_at: int | None = None
 
 
-Command = CreateItem | ReplaceItem | PatchItem | DeleteItem | RestoreItem
+@dataclass(frozen=True, slots=True)
+class RevertItem:
+    """Bring back name, description and price as they were at an earlier version; with `revive` also
+    those of an item that is deleted by now.
+    """
+
+    item_id: str
+    received_at: int
+    to_version: int
+    expected: Expected = Existence.ANY
+    effective_at: int | None = None
+    revive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulePrice:
+    """A price that takes effect by itself at `effective_from` and, with `effective_until`, ends by
+    itself; without a currency it is in the item's own. `actor` and `reason` are told with the
+    change when it comes.
+    """
+
+    item_id: str
+    received_at: int
+    schedule_id: str
+    price: int
+    currency: str | None
+    effective_from: int
+    effective_until: int | None
+    actor: str
+    reason: str | None = None
+    expected: Expected = Existence.ANY
+    effective_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelScheduledPrice:
+    """Take a scheduled price back; one that has begun ends now."""
+
+    item_id: str
+    received_at: int
+    schedule_id: str
+    expected: Expected = Existence.ANY
+    effective_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TakeDue:
+    """Let a scheduled price begin or end that is due when this is received. Before any command of
+    an item that happens anyway; this one comes where no other does.
+    """
+
+    item_id: str
+    received_at: int
+    effective_at: int | None = None
+
+
+Command = (
+    CreateItem
+    | ReplaceItem
+    | PatchItem
+    | DeleteItem
+    | RestoreItem
+    | RevertItem
+    | SchedulePrice
+    | CancelScheduledPrice
+    | TakeDue
+)

@@ -1,18 +1,22 @@
 """What a command does to an item: events, none where nothing changes, or a refusal."""
 
+from collections.abc import Callable
 from typing import assert_never
 
+from domain import pricing
+from domain.checks import effective, expect, live
 from domain.commands import (
     ABSENT,
-    AtVersion,
+    CancelScheduledPrice,
     Command,
     CreateItem,
     DeleteItem,
-    Existence,
-    Expected,
     PatchItem,
     ReplaceItem,
     RestoreItem,
+    RevertItem,
+    SchedulePrice,
+    TakeDue,
 )
 from domain.events import (
     Event,
@@ -23,21 +27,19 @@ from domain.events import (
     ItemRepriced,
     ItemRestored,
 )
+from domain.evolve import fold
 from domain.item import Item
-from domain.refusals import (
-    EffectiveInFuture,
-    EffectiveTooEarly,
-    ItemExists,
-    ItemGone,
-    ItemNotFound,
-    PreconditionFailed,
-)
+from domain.refusals import ItemExists, ItemNotFound, NoSuchVersion
+
+# Rebuilds the item as it was at a version it has reached.
+Earlier = Callable[[int], Item]
 
 
-def decide(command: Command, item: Item | None, now: int) -> tuple[Event, ...]:
-    """Decide at the moment `now` (milliseconds), which becomes the events' `recorded_at`.
+def decide(command: Command, item: Item | None, now: int, earlier: Earlier) -> tuple[Event, ...]:
+    """Decide at the moment `now` (milliseconds), which becomes the events' `recorded_at`. What is
+    due of the item has happened before.
 
-    Raises a Refusal. Existence is judged first, then what the sender expects, then time.
+    Raises a Refusal. Existence is judged first, then what the sender expects, then the rest.
     """
     match command:
         case CreateItem():
@@ -46,12 +48,40 @@ def decide(command: Command, item: Item | None, now: int) -> tuple[Event, ...]:
             return _replace(command, item, now)
         case PatchItem():
             return _patch(command, item, now)
+        case DeleteItem() | RestoreItem() | RevertItem():
+            return _whole(command, item, now, earlier)
+        case SchedulePrice() | CancelScheduledPrice() | TakeDue():
+            return _of_schedules(command, item, now)
+        case _:
+            assert_never(command)
+
+
+def _whole(
+    command: DeleteItem | RestoreItem | RevertItem, item: Item | None, now: int, earlier: Earlier
+) -> tuple[Event, ...]:
+    match command:
         case DeleteItem():
-            live = _live(command.item_id, item)
-            _expect(command.expected, live, live.version)
-            return (ItemDeleted(live.id, now, _effective(command, live, now)),)
+            there = live(command.item_id, item)
+            expect(command.expected, there, there.version)
+            return _delete(there, now, effective(command, there, now))
         case RestoreItem():
             return _restore(command, item, now)
+        case RevertItem():
+            return _revert(command, item, now, earlier)
+        case _:
+            assert_never(command)
+
+
+def _of_schedules(
+    command: SchedulePrice | CancelScheduledPrice | TakeDue, item: Item | None, now: int
+) -> tuple[Event, ...]:
+    match command:
+        case SchedulePrice():
+            return pricing.schedule(command, item, now)
+        case CancelScheduledPrice():
+            return pricing.cancel(command, item, now)
+        case TakeDue():
+            return ()
         case _:
             assert_never(command)
 
@@ -64,7 +94,7 @@ def _create(command: CreateItem, item: Item | None, now: int) -> tuple[Event, ..
         ItemCreated(
             command.item_id,
             now,
-            _effective(command, None, now),
+            effective(command, None, now),
             command.name,
             command.description,
             command.price,
@@ -74,9 +104,9 @@ def _create(command: CreateItem, item: Item | None, now: int) -> tuple[Event, ..
 
 
 def _replace(command: ReplaceItem, item: Item | None, now: int) -> tuple[Event, ...]:
-    live = None if item is None or item.is_deleted else item
-    _expect(command.expected, live, 0 if item is None else item.version)
-    at = _effective(command, item, now)
+    there = None if item is None or item.is_deleted else item
+    expect(command.expected, there, 0 if item is None else item.version)
+    at = effective(command, item, now)
     if item is None:
         return (
             ItemCreated(
@@ -99,27 +129,55 @@ def _replace(command: ReplaceItem, item: Item | None, now: int) -> tuple[Event, 
 
 
 def _patch(command: PatchItem, item: Item | None, now: int) -> tuple[Event, ...]:
-    live = _live(command.item_id, item)
-    _expect(command.expected, live, live.version)
-    at = _effective(command, live, now)
+    there = live(command.item_id, item)
+    expect(command.expected, there, there.version)
+    at = effective(command, there, now)
     return tuple(
         _changes(
-            live,
+            there,
             now,
             at,
-            live.name if command.name is None else command.name,
-            live.description if command.description is ABSENT else command.description,
-            live.price if command.price is None else command.price,
+            there.name if command.name is None else command.name,
+            there.description if command.description is ABSENT else command.description,
+            there.price if command.price is None else command.price,
             command.currency,
         )
     )
 
 
+def _delete(item: Item, now: int, at: int) -> tuple[Event, ...]:
+    """Delete an item: its sale ends, and nothing of it is pending any more."""
+    return (*pricing.give_up_all(item, now, at), ItemDeleted(item.id, now, at))
+
+
+def _revert(
+    command: RevertItem, item: Item | None, now: int, earlier: Earlier
+) -> tuple[Event, ...]:
+    if item is not None and item.is_deleted and command.revive:
+        there = item
+    else:
+        there = live(command.item_id, item)
+    expect(command.expected, there, there.version)
+    if not 1 <= command.to_version <= there.version:
+        raise NoSuchVersion(
+            f"item {there.id} has the versions 1 to {there.version}, not {command.to_version}",
+            there.version,
+        )
+    at = effective(command, there, now)
+    then = earlier(command.to_version)
+    events = _changes(there, now, at, then.name, then.description, then.price, then.currency)
+    if there.is_deleted and not then.is_deleted:
+        events.insert(0, ItemRestored(there.id, now, at))
+    if then.is_deleted and not there.is_deleted:
+        return (*events, *_delete(fold(events, there) or there, now, at))
+    return tuple(events)
+
+
 def _restore(command: RestoreItem, item: Item | None, now: int) -> tuple[Event, ...]:
     if item is None:
         raise ItemNotFound(f"there is no item {command.item_id}")
-    _expect(command.expected, item, item.version)
-    at = _effective(command, item, now)
+    expect(command.expected, item, item.version)
+    at = effective(command, item, now)
     return (ItemRestored(item.id, now, at),) if item.is_deleted else ()
 
 
@@ -141,42 +199,3 @@ def _changes(
     if price != item.price or (currency or item.currency) != item.currency:
         events.append(ItemRepriced(item.id, now, at, price, currency or item.currency))
     return events
-
-
-def _live(item_id: str, item: Item | None) -> Item:
-    if item is None:
-        raise ItemNotFound(f"there is no item {item_id}")
-    if item.is_deleted:
-        raise ItemGone(f"item {item_id} is deleted, at version {item.version}", item.version)
-    return item
-
-
-def _expect(expected: Expected, item: Item | None, version: int) -> None:
-    """Compare what the sender believes with the item that is there, `None` where there is none."""
-    match expected:
-        case Existence.ANY:
-            return
-        case Existence.MUST_EXIST:
-            if item is None:
-                raise PreconditionFailed("there is no such item", version)
-        case Existence.MUST_NOT_EXIST:
-            if item is not None:
-                raise PreconditionFailed(f"the item exists, at version {version}", version)
-        case AtVersion(versions):
-            if item is None or item.version not in versions:
-                raise PreconditionFailed(f"the item is at version {version}", version)
-        case _:
-            assert_never(expected)
-
-
-def _effective(command: Command, item: Item | None, now: int) -> int:
-    """Find the moment the change takes effect: as given, else now, never before the item's last."""
-    given = command.effective_at
-    if given is not None and given > command.received_at:
-        raise EffectiveInFuture("effective_at lies after the moment the command was received")
-    last = None if item is None else item.effective_at
-    if given is None:
-        return now if last is None else max(now, last)
-    if item is not None and last is not None and given < last:
-        raise EffectiveTooEarly("effective_at lies before the item's last change", item.version)
-    return given

@@ -5,6 +5,7 @@ world; both are milliseconds since 1970.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,14 @@ class ItemDescribed:
 
 @dataclass(frozen=True, slots=True)
 class ItemRepriced:
+    """`schedule_id` names the scheduled price that began or ended with it, if one did."""
+
     item_id: str
     recorded_at: int
     effective_at: int
     price: int
     currency: str
+    schedule_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +61,44 @@ class ItemRestored:
     effective_at: int
 
 
-Event = ItemCreated | ItemRenamed | ItemDescribed | ItemRepriced | ItemDeleted | ItemRestored
+@dataclass(frozen=True, slots=True)
+class ItemPriceScheduled:
+    """A price will take effect at `effective_from`, and end at `effective_until` if that is not
+    null. `actor` and `reason` are of the command that asked for it.
+    """
+
+    item_id: str
+    recorded_at: int
+    effective_at: int
+    schedule_id: str
+    price: int
+    currency: str
+    effective_from: int
+    effective_until: int | None
+    actor: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPriceUnscheduled:
+    """A scheduled price is over without changing the price: it was `cancelled`, or it `ended` when
+    somebody had given the item another price meanwhile.
+    """
+
+    item_id: str
+    recorded_at: int
+    effective_at: int
+    schedule_id: str
+    how: Literal["cancelled", "ended"]
+
+
+Event = (
+    ItemCreated
+    | ItemRenamed
+    | ItemDescribed
+    | ItemRepriced
+    | ItemDeleted
+    | ItemRestored
+    | ItemPriceScheduled
+    | ItemPriceUnscheduled
+)

@@ -1,6 +1,7 @@
 """How an event changes an item. Never refuses: what happened, happened."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import assert_never
 
 from domain.events import (
@@ -8,11 +9,14 @@ from domain.events import (
     ItemCreated,
     ItemDeleted,
     ItemDescribed,
+    ItemPriceScheduled,
+    ItemPriceUnscheduled,
     ItemRenamed,
     ItemRepriced,
     ItemRestored,
 )
 from domain.item import Item
+from domain.schedules import Price, Schedule
 
 
 def evolve(item: Item | None, event: Event) -> Item:
@@ -45,6 +49,8 @@ def evolve(item: Item | None, event: Event) -> Item:
             deleted_at = event.recorded_at
         case ItemRestored():
             deleted_at = None
+        case ItemPriceScheduled() | ItemPriceUnscheduled():
+            pass
         case _:
             assert_never(event)
     return Item(
@@ -58,7 +64,42 @@ def evolve(item: Item | None, event: Event) -> Item:
         updated_at=event.recorded_at,
         deleted_at=deleted_at,
         effective_at=event.effective_at,
+        schedules=_schedules(item, event),
     )
+
+
+def _schedules(item: Item, event: Event) -> tuple[Schedule, ...]:
+    match event:
+        case ItemRepriced(schedule_id=str() as schedule_id):
+            return _moved_on(item, schedule_id)
+        case ItemPriceScheduled():
+            return (*item.schedules, _scheduled(event))
+        case ItemPriceUnscheduled():
+            return tuple(each for each in item.schedules if each.id != event.schedule_id)
+        case _:
+            return item.schedules
+
+
+def _scheduled(event: ItemPriceScheduled) -> Schedule:
+    return Schedule(
+        event.schedule_id,
+        Price(event.price, event.currency),
+        event.effective_from,
+        event.effective_until,
+        event.actor,
+        event.reason,
+    )
+
+
+def _moved_on(item: Item, schedule_id: str) -> tuple[Schedule, ...]:
+    """Let a schedule begin, remembering what it comes back to, or be over."""
+    schedules: list[Schedule] = []
+    for each in item.schedules:
+        if each.id != schedule_id:
+            schedules.append(each)
+        elif not each.has_begun and each.ends is not None:
+            schedules.append(replace(each, regular=item.priced))
+    return tuple(schedules)
 
 
 def fold(events: Iterable[Event], start: Item | None = None) -> Item | None:

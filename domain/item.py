@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 
+from domain.schedules import Price, Schedule
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """State folded from events. Times are milliseconds since 1970, `price` is in minor units."""
+    """State folded from events. Times are milliseconds since 1970, `price` is in minor units.
+
+    `schedules` are the scheduled prices that are not over, in the order they were asked for.
+    """
 
     id: str
     name: str
@@ -17,6 +22,11 @@ class Item:
     updated_at: int
     deleted_at: int | None
     effective_at: int
+    schedules: tuple[Schedule, ...] = ()
+
+    @property
+    def priced(self) -> Price:
+        return Price(self.price, self.currency)
 
     @property
     def is_deleted(self) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-OutcomeStatus = Literal["applied", "unchanged", "rejected", "dead"]
+OutcomeStatus = Literal["applied", "unchanged", "rejected", "expired", "skipped", "dead"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,8 @@ class Outcome:
 
     `http_status` is what a synchronous API would have answered. `version` is the item's after the
     command, 0 where there is none. `code` and `detail` say why it was rejected or, where it is
-    `dead`, why it was given up. `fingerprint` is that of the payload it was accepted with.
+    `dead`, why it was given up; `expired` is what came too late, `skipped` a row of an import that
+    was over before. `fingerprint` is that of the payload it was accepted with.
     """
 
     command_id: str

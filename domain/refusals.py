@@ -93,6 +93,60 @@ class PreconditionFailed(Refusal):
     mend = "Read the item again and send the version it has now; `current_version` names it."
 
 
+class NoSuchVersion(Refusal):
+    """The item never had, or does not have yet, this version."""
+
+    code = "no-such-version"
+    title = "The item has no such version"
+    kind = "invalid"
+    mend = "Choose a version from 1 to the item's own; its history lists them."
+
+
+class EffectiveFromPast(Refusal):
+    """A scheduled price would begin before it was asked for."""
+
+    code = "effective-from-in-past"
+    title = "effective_from does not lie in the future"
+    kind = "invalid"
+    mend = "Send a moment in the future, or change the price now with PATCH."
+
+
+class ScheduleEndsEarly(Refusal):
+    """A scheduled price would end before it begins."""
+
+    code = "effective-until-too-early"
+    title = "effective_until does not lie after effective_from"
+    kind = "invalid"
+    mend = "Send a later effective_until, or leave it out for a price that stays."
+
+
+class ScheduleOverlaps(Refusal):
+    """Another scheduled price begins at the same moment, or two sales would overlap."""
+
+    code = "schedule-overlaps"
+    title = "Another scheduled price is in force then"
+    kind = "conflict"
+    mend = "Cancel the other one, which `detail` names, or choose another time."
+
+
+class TooManySchedules(Refusal):
+    """The item has as many pending scheduled prices as it may have."""
+
+    code = "too-many-scheduled-prices"
+    title = "The item has too many scheduled prices"
+    kind = "conflict"
+    mend = "Cancel some, or wait until some have taken effect."
+
+
+class ScheduleNotPending(Refusal):
+    """There is no such scheduled price, or it is over or cancelled already."""
+
+    code = "scheduled-price-not-found"
+    title = "No such scheduled price is pending"
+    kind = "absent"
+    mend = "Look at the item's scheduled prices: it may have taken effect or been cancelled."
+
+
 REFUSALS: tuple[type[DomainError], ...] = (
     RuleBroken,
     ItemNotFound,
@@ -101,4 +155,10 @@ REFUSALS: tuple[type[DomainError], ...] = (
     EffectiveTooEarly,
     EffectiveInFuture,
     PreconditionFailed,
+    NoSuchVersion,
+    EffectiveFromPast,
+    ScheduleEndsEarly,
+    ScheduleOverlaps,
+    TooManySchedules,
+    ScheduleNotPending,
 )

@@ -60,6 +60,11 @@ def read(answers: list[Any]) -> list[Extent]:
     return extents
 
 
+def epoch_ends(found: Mapping[Any, Any]) -> dict[int, int]:
+    """Read, from a partition's hash of ended epochs, how far each of them went."""
+    return {int(epoch): int(n) for epoch, n in found.items()}
+
+
 async def count(redis: Redis, extents: list[Extent]) -> int:
     """Count what waits in all partitions. Raises what Redis raises."""
     total = 0
@@ -69,5 +74,5 @@ async def count(redis: Redis, extents: list[Extent]) -> int:
             if extent.spans_epochs
             else {}
         )
-        total += extent.waiting({int(epoch): int(n) for epoch, n in found.items()})
+        total += extent.waiting(epoch_ends(found))
     return total

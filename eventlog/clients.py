@@ -14,6 +14,7 @@ from redis.retry import Retry
 # Seconds. A command API must know soon that a server does not answer.
 _API_TIMEOUT = 2.0
 _WORKER_TIMEOUT = 10.0
+_COUNTING_TIMEOUT = 0.5
 
 
 def appending_pool(url: str) -> AsyncConnectionPool:
@@ -24,6 +25,16 @@ def appending_pool(url: str) -> AsyncConnectionPool:
         socket_timeout=_API_TIMEOUT,
         socket_connect_timeout=_API_TIMEOUT,
         protocol=2,
+    )
+
+
+def counting_pool(url: str) -> AsyncConnectionPool:
+    """For counting the requests of a caller: better not counted than held up."""
+    return AsyncConnectionPool.from_url(
+        url,
+        retry=AsyncRetry(NoBackoff(), 0),
+        socket_timeout=_COUNTING_TIMEOUT,
+        socket_connect_timeout=_COUNTING_TIMEOUT,
     )
 
 

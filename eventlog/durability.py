@@ -12,6 +12,10 @@ from redis.exceptions import RedisError
 
 from runtime.settings import PREFIX, Durability
 
+# Percent of maxmemory beyond which nothing is accepted: Redis is then close to refusing what the
+# workers need.
+MEMORY_LIMIT = 85
+
 _SECTIONS = ("memory", "persistence", "replication")
 _POLICIES = ("appendfsync", "no-appendfsync-on-rewrite")
 

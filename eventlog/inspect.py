@@ -12,15 +12,12 @@ from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import RedisError, ResponseError
 
-from eventlog import durability, keys, workers
+from eventlog import backlog, durability, import_state, keys, workers
 from eventlog.backlog import Extent
 from eventlog.clients import asking_client_of_threads
 from eventlog.durability import LogDurability
 from eventlog.workers import Report
 from runtime.positions import Position
-
-# Percent of maxmemory beyond which the command API accepts nothing.
-_MEMORY_LIMIT = 85
 
 
 class LogUnavailable(Exception):
@@ -51,7 +48,7 @@ class Checkup:
     @property
     def short_of_memory(self) -> bool:
         """Say whether nothing is accepted since the log's Redis has too little memory left."""
-        return self._uses(_MEMORY_LIMIT)
+        return self._uses(durability.MEMORY_LIMIT)
 
     @property
     def full(self) -> bool:
@@ -63,6 +60,14 @@ class Checkup:
         if facts is None or not facts.maxmemory:
             return False
         return facts.used_memory * 100 > facts.maxmemory * percent
+
+
+@dataclass(frozen=True, slots=True)
+class ImportFed:
+    """How far the feeder of an import is: when it was last heard of, after how many rows."""
+
+    beat: int
+    rows: int
 
 
 class LogInspector:
@@ -114,7 +119,7 @@ class LogInspector:
                 pipeline.hgetall(keys.epochs(partition))
             answers: list[Any] = pipeline.execute()
         return {
-            partition: {int(epoch): int(n) for epoch, n in found.items()}
+            partition: backlog.epoch_ends(found)
             for partition, found in zip(partitions, answers, strict=True)
         }
 
@@ -151,6 +156,15 @@ class LogInspector:
             if entries
         }
         return {partition: at for partition, at in found.items() if at is not None}
+
+    def imports_fed(self, import_ids: Sequence[str]) -> dict[str, ImportFed]:
+        """Tell of imports how far their feeders are; left out where nothing is known."""
+        with self._look() as pipeline:
+            for each in import_ids:
+                pipeline.hgetall(keys.import_state(each))
+            answers: list[Any] = pipeline.execute()
+        found = zip(import_ids, map(import_state.read, answers), strict=True)
+        return {each: ImportFed(state.beat, state.rows) for each, state in found if state}
 
     def close(self) -> None:
         self._redis.close()

@@ -8,6 +8,8 @@ RUNG = "itemledger:rung"
 QUEUE = "itemledger"
 # Hash: by the name of a worker process, how it is.
 WORKERS = "itemledger:workers"
+# Hash: the ids of revoked tokens, and the version of that list.
+REVOKED = "itemledger:revoked"
 
 
 def log(partition: int) -> str:
@@ -75,3 +77,8 @@ def turn(chore: str) -> str:
 def batch(batch_id: str) -> str:
     """Fingerprint of the payload a keyed batch came with."""
     return f"itemledger:batch:{batch_id}"
+
+
+def import_state(import_id: str) -> str:
+    """Hash: where an import stands while it is fed, and a day longer."""
+    return f"itemledger:import:{import_id}"

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from redis import Redis
 
-from eventlog import keys
+from eventlog import backlog, keys
 from runtime.positions import Position
 
 # Beyond this part of its memory the log keeps nothing that is applied; the command API goes on
@@ -125,7 +125,7 @@ class Lookout:
     def epoch_ends(self, partition: int) -> Mapping[int, int]:
         """Tell how far every ended epoch went."""
         ends: Any = self._redis.hgetall(keys.epochs(partition))
-        return {int(epoch): int(n) for epoch, n in ends.items()}
+        return backlog.epoch_ends(ends)
 
     def fence(self, checkpoint: Position, *, force: bool, again: Sequence[Again] = ()) -> int:
         """Begin a new epoch beyond the ledger's, where the server is another one or by `force`;

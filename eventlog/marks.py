@@ -17,8 +17,8 @@ class Marks:
     def __init__(self, redis: "Redis", process: str) -> None:
         self._redis = redis
         self._process = process
-        self._text = Path(__file__).with_name("begun.lua").read_text("utf-8")
-        self._script = redis.register_script(self._text)
+        script = Path(__file__).with_name("begun.lua").read_text("utf-8")
+        self._script = redis.register_script(script)
 
     def begin(self, checkpoints: Sequence[Position]) -> dict[int, int]:
         """Mark that what follows each of these positions is begun; say, by partition, how many
@@ -28,7 +28,7 @@ class Marks:
         try:
             return self._begin(checkpoints)
         except NoScriptError:
-            self._redis.script_load(self._text)
+            self._redis.script_load(self._script.script)
             return self._begin(checkpoints)
 
     def _begin(self, checkpoints: Sequence[Position]) -> dict[int, int]:

@@ -1,19 +1,10 @@
 """An operator's orders about dead commands: put on the log, so that they keep their place in it."""
 
-from typing import Any, cast
-
 from redis import Redis
 
-from eventlog.append import (
-    Appended,
-    NotAppended,
-    Submission,
-    Unknown,
-    evalsha,
-    load_script,
-    read_reply,
-)
-from eventlog.envelope import Order, encode
+from eventlog.append import Appended
+from eventlog.appender import Appender, EntryRefused
+from eventlog.envelope import Order
 from eventlog.ring import Ring
 from runtime.positions import Position
 
@@ -26,14 +17,10 @@ def place(redis: "Redis", doorbell: "Redis", partition: int, order: Order) -> Po
     """Append the order and ring. Raises OrderRefused, and what Redis raises: then the same order
     may be placed again.
     """
-    script = load_script()
-    redis.script_load(script.text)
-    submission = Submission(order.id, encode(order), "")
-    reply = cast("Any", redis.execute_command(*evalsha(script, partition, [submission])))
-    _, verdicts = read_reply(partition, reply)
-    match verdicts[0]:
-        case Appended(position=position):
-            Ring(doorbell).ring([partition])
-            return position
-        case NotAppended(why=why) | Unknown(why=why):
-            raise OrderRefused(why)
+    try:
+        (verdict,) = Appender(redis, Ring(doorbell)).append(partition, [order])
+    except EntryRefused as error:
+        raise OrderRefused(str(error)) from error
+    if not isinstance(verdict, Appended):
+        raise OrderRefused(verdict.why)
+    return verdict.position

@@ -17,9 +17,8 @@ from eventlog.notices import Notice
 from runtime.positions import Position
 
 # An id is remembered until its command is applied, and this many seconds more: long enough for
-# our own repeats, and for a key of a client's, whose other payload has to be refused, a day.
+# our own repeats. After that its outcome in SQL does the rest.
 REMEMBER_SECONDS = 600
-REMEMBER_KEY_SECONDS = 86_400
 _REMEMBER_SCARCELY = 60
 # Log entries are kept this long behind the checkpoint: a database that was set back finds them.
 KEEP_MS = 15 * 60 * 1000
@@ -51,7 +50,7 @@ class Settled:
 
 class LogReader:
     def __init__(self, redis: "Redis", partitions: int) -> None:
-        self._redis = redis
+        self.redis = redis
         self.partitions = partitions
         self.lookout = Lookout(redis, partitions)
         self.marks = Marks(redis, uuid.uuid4().hex)
@@ -65,7 +64,7 @@ class LogReader:
 
         From now on an append to one of them rings; so this comes before reading them.
         """
-        with self._redis.pipeline(transaction=False) as pipeline:
+        with self.redis.pipeline(transaction=False) as pipeline:
             for each in partitions:
                 pipeline.delete(keys.bell(each))
                 pipeline.get(keys.done(each))
@@ -81,7 +80,7 @@ class LogReader:
 
     def after_each(self, positions: Sequence[Position], count: int) -> list[list[LogEntry]]:
         """Read up to `count` entries that follow each of the positions."""
-        with self._redis.pipeline(transaction=False) as pipeline:
+        with self.redis.pipeline(transaction=False) as pipeline:
             for each in positions:
                 pipeline.xrange(keys.log(each.partition), min=f"({each.stream_id}", count=count)
             answers: list[Any] = pipeline.execute()
@@ -97,16 +96,6 @@ class LogReader:
             for position, found in zip(positions, answers, strict=True)
         ]
 
-    def epoch_ends(self, partition: int) -> Mapping[int, int]:
-        """Tell how far every ended epoch went."""
-        ends: Any = self._redis.hgetall(keys.epochs(partition))
-        return {int(epoch): int(n) for epoch, n in ends.items()}
-
-    def done(self, partition: int) -> Position | None:
-        """Tell up to where the partition was tidied up after its commits."""
-        mark: Any = self._redis.get(keys.done(partition))
-        return None if mark is None else Position.from_stream_id(partition, mark.decode())
-
     def tidy(self, settled: Sequence[Settled], told: Sequence[Notice], now: int) -> None:
         """After a commit: tell who waits, let ids be forgotten, mark the positions done.
 
@@ -114,7 +103,7 @@ class LogReader:
         log at once: room for new commands matters more than the entries kept for a database that
         is set back.
         """
-        with self._redis.pipeline(transaction=False) as pipeline:
+        with self.redis.pipeline(transaction=False) as pipeline:
             notices.publish(pipeline, told)
             for each in settled:
                 self._settle(pipeline, each, now)
@@ -150,7 +139,7 @@ class LogReader:
         """Forget the ids of commands at lost positions, so that they can be accepted again."""
         pattern = keys.command(partition, "*").translate(_GLOB)
         names: list[bytes] = []
-        found: Iterator[bytes] = cast("Any", self._redis).scan_iter(match=pattern, count=_SCAN)
+        found: Iterator[bytes] = cast("Any", self.redis).scan_iter(match=pattern, count=_SCAN)
         for name in found:
             names.append(name)
             if len(names) >= _SCAN:
@@ -160,7 +149,7 @@ class LogReader:
             self._forget_among(names, epoch, first_n, last_n)
 
     def _forget_among(self, names: list[bytes], epoch: int, first_n: int, last_n: int) -> None:
-        with self._redis.pipeline(transaction=False) as pipeline:
+        with self.redis.pipeline(transaction=False) as pipeline:
             for name in names:
                 pipeline.get(name)
             answers: list[Any] = pipeline.execute()
@@ -170,7 +159,7 @@ class LogReader:
             if position.epoch == epoch and first_n <= position.n <= last_n:
                 lost.append(name)
         if lost:
-            self._redis.delete(*lost)
+            self.redis.delete(*lost)
 
     def may_trim(self, partition: int, now: int) -> bool:
         """Say whether trimming is worth a round trip: not after every batch."""
@@ -181,21 +170,21 @@ class LogReader:
 
     def trim_at_once(self, upto: Position) -> None:
         """Forget log entries up to a position that is applied and told, but not that one."""
-        self._redis.xtrim(keys.log(upto.partition), minid=upto.stream_id, approximate=False)
+        self.redis.xtrim(keys.log(upto.partition), minid=upto.stream_id, approximate=False)
 
     def trim(self, checkpoint: Position, now: int) -> None:
         """Forget log entries that were applied longer ago than they are kept, and that the ledger
         still has: one that was set back may need them again.
         """
         partition = checkpoint.partition
-        old: Any = self._redis.zrange(
+        old: Any = self.redis.zrange(
             keys.marks(partition), now - KEEP_MS, 0, desc=True, byscore=True, offset=0, num=1
         )
         if not old:
             return
         mark = min(checkpoint, Position.from_stream_id(partition, old[0].decode()))
         # MINID keeps the entry of that id itself, so the last one that was applied stays readable.
-        with self._redis.pipeline(transaction=False) as pipeline:
+        with self.redis.pipeline(transaction=False) as pipeline:
             pipeline.xtrim(keys.log(partition), minid=mark.stream_id, approximate=True)
             pipeline.zremrangebyscore(keys.marks(partition), 0, now - KEEP_MS)
             pipeline.execute()

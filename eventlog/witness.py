@@ -10,7 +10,7 @@ import hashlib
 import mmap
 import os
 import struct
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -52,9 +52,10 @@ class Witness:
             os.close(descriptor)
             raise
         self._descriptor = descriptor
-        # Per partition the place of each epoch that is kept. What is there already has to be read
-        # before anything is kept: it is overwritten from its first place on.
+        # Per partition the place of each epoch that is kept.
         self._places: list[dict[int, int]] = [{} for _ in range(partitions)]
+        for slot, position in self._kept():
+            self._places[position.partition][position.epoch] = slot % _EPOCHS
 
     def __enter__(self) -> Self:
         return self
@@ -72,19 +73,21 @@ class Witness:
 
     def read(self) -> list[Position]:
         """Tell what was kept, by this process or the one before."""
-        kept: list[Position] = []
+        return [position for _, position in self._kept()]
+
+    def _kept(self) -> Iterator[tuple[int, Position]]:
         for slot in range(self._partitions * _EPOCHS):
             epoch, n, mixed = _PLACE.unpack_from(self._map, slot * _PLACE.size)
             if n and mixed == (epoch * _MIX ^ n) & _64_BITS:
-                kept.append(Position(slot // _EPOCHS, epoch, n))
-        return kept
+                yield slot, Position(slot // _EPOCHS, epoch, n)
 
     def _slot(self, partition: int, epoch: int) -> int:
         """Find the place of an epoch; a new one takes that of the oldest."""
         places = self._places[partition]
         place = places.get(epoch)
         if place is None:
-            place = len(places) if len(places) < _EPOCHS else places.pop(min(places))
+            free = set(range(_EPOCHS)) - set(places.values())
+            place = min(free) if free else places.pop(min(places))
             places[epoch] = place
         return partition * _EPOCHS + place
 

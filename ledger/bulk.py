@@ -38,10 +38,14 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> No
         _write(connection, _inserting(table, tuple(rows[0])), rows)
 
 
-def upsert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Insert rows or overwrite those with the same primary key; keys must differ among the rows."""
+def upsert_rows(
+    connection: Connection, table: Table, rows: Sequence[Row], lasting: tuple[str, ...] = ()
+) -> None:
+    """Insert rows or overwrite those with the same primary key, but for the `lasting` columns; keys
+    must differ among the rows.
+    """
     if rows:
-        _write(connection, _upserting(table, tuple(rows[0])), rows)
+        _write(connection, _upserting(table, tuple(rows[0]), lasting), rows)
 
 
 def among(
@@ -73,17 +77,18 @@ def _inserting(table: Table, names: tuple[str, ...]) -> Prepared:
 
 
 @cache
-def _upserting(table: Table, names: tuple[str, ...]) -> Prepared:
+def _upserting(table: Table, names: tuple[str, ...], lasting: tuple[str, ...]) -> Prepared:
     key = [column.name for column in table.primary_key]
+    overwritten = [each for each in names if each not in key and each not in lasting]
 
     def build(dialect_name: str) -> ClauseElement:
         if dialect_name == "sqlite":
             insert = sqlite.insert(table)
-            overwrite = {each: insert.excluded[each] for each in names if each not in key}
+            overwrite = {each: insert.excluded[each] for each in overwritten}
             valued = insert.values({name: bindparam(name) for name in names})
             return valued.on_conflict_do_update(index_elements=key, set_=overwrite)
         from_rows = postgresql.insert(table).from_select(names, _from_json(table, names))
-        changed = {each: from_rows.excluded[each] for each in names if each not in key}
+        changed = {each: from_rows.excluded[each] for each in overwritten}
         return from_rows.on_conflict_do_update(index_elements=key, set_=changed)
 
     return Prepared(build)

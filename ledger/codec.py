@@ -9,6 +9,8 @@ from domain.events import (
     ItemCreated,
     ItemDeleted,
     ItemDescribed,
+    ItemPriceScheduled,
+    ItemPriceUnscheduled,
     ItemRenamed,
     ItemRepriced,
     ItemRestored,
@@ -32,8 +34,22 @@ def encode(event: Event) -> tuple[str, str]:
             members = {"description": event.description}
         case ItemRepriced():
             members = {"price": event.price, "currency": event.currency}
+            if event.schedule_id is not None:
+                members["schedule_id"] = event.schedule_id
         case ItemDeleted() | ItemRestored():
             members = {}
+        case ItemPriceScheduled():
+            members = {
+                "schedule_id": event.schedule_id,
+                "price": event.price,
+                "currency": event.currency,
+                "effective_from": event.effective_from,
+                "effective_until": event.effective_until,
+                "actor": event.actor,
+                "reason": event.reason,
+            }
+        case ItemPriceUnscheduled():
+            members = {"schedule_id": event.schedule_id, "how": event.how}
         case _:
             assert_never(event)
     return type(event).__name__, orjson.dumps(members).decode()
@@ -48,6 +64,8 @@ _TYPES: dict[str, type[Event]] = {
         ItemRepriced,
         ItemDeleted,
         ItemRestored,
+        ItemPriceScheduled,
+        ItemPriceUnscheduled,
     )
 }
 

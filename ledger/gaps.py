@@ -1,6 +1,6 @@
 """Positions that were given out by the log and are not in it any more."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,7 +60,14 @@ def beyond(acknowledged: Position, end: int) -> list[Gap]:
     )
 
 
-def record(connection: Connection, found: Iterable[Gap], now: int) -> None:
+def record(connection: Connection, found: Sequence[Gap], now: int) -> list[Gap]:
+    """Record gaps, and return those that were not recorded before."""
+    known = {
+        gap
+        for partition in {each.partition for each in found}
+        for gap in recorded(connection, partition)
+    }
+    fresh = [gap for gap in found if gap not in known]
     upsert_rows(
         connection,
         gaps,
@@ -74,9 +81,10 @@ def record(connection: Connection, found: Iterable[Gap], now: int) -> None:
                 "noticed_at": now,
                 "kind": gap.kind,
             }
-            for gap in found
+            for gap in fresh
         ],
     )
+    return fresh
 
 
 def recorded(connection: Connection, partition: int) -> list[Gap]:

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, select
+import orjson
+from sqlalchemy import Connection, RowMapping, bindparam, func, select, tuple_
 
 from domain.evolve import fold
 from domain.item import Item
+from domain.schedules import Due, Price, Schedule, next_due
 from ledger.bulk import upsert_rows
 from ledger.codec import decode
 from ledger.prepared import Prepared, among, listed
@@ -27,6 +29,17 @@ _DECIDING = (
     .order_by(events.c.version)
 )
 
+_DUE = (
+    select(heads.c.item_id, heads.c.schedules)
+    .where(
+        heads.c.due_at <= bindparam("by"),
+        heads.c.due_at >= bindparam("since"),
+        tuple_(heads.c.due_at, heads.c.item_id) > tuple_(bindparam("since"), bindparam("after")),
+    )
+    .order_by(heads.c.due_at, heads.c.item_id)
+    .limit(bindparam("most"))
+)
+
 _LOAD = Prepared(lambda dialect: select(heads).where(among(dialect, heads.c.item_id, "ids")))
 
 
@@ -36,23 +49,39 @@ def load(connection: Connection, item_ids: Sequence[str]) -> dict[str, Item]:
     return {row["item_id"]: _item(row) for row in found.mappings()}
 
 
+def due(
+    connection: Connection, by: int, after: tuple[int, str], most: int
+) -> list[tuple[str, Due]]:
+    """List up to `most` items of which something is due by a moment, the longest due first; those
+    that follow `after`, a moment and an item's id.
+    """
+    since, after_id = after
+    given = {"by": by, "since": since, "after": after_id, "most": most}
+    found = connection.execute(_DUE, given).mappings()
+    return [
+        (row["item_id"], happening)
+        for row in found
+        if (happening := next_due(_read_schedules(row["schedules"]))) is not None
+    ]
+
+
 def store(connection: Connection, items: Iterable[tuple[Item, int]]) -> None:
     """Insert or overwrite the heads of these items, each with its partition."""
-    upsert_rows(connection, heads, [_row(item, partition) for item, partition in items])
+    upsert_rows(connection, heads, [make_row(item, partition) for item, partition in items])
 
 
 def at_version(connection: Connection, item_id: str, version: int) -> Item | None:
     """Rebuild the item as it was at a version it has reached; `None` before its first event.
 
     Every event overwrites what earlier ones of its type said, so the last of each type is enough:
-    a handful of events, however long the history.
+    a handful of events, however long the history. What was scheduled then is not told.
     """
     found = connection.execute(_DECIDING, {"item_id": item_id, "version": version})
     item = fold(
         decode(type_name, data, item_id, recorded_at, effective_at)
         for type_name, data, recorded_at, effective_at in found
     )
-    return None if item is None else replace(item, version=version)
+    return None if item is None else replace(item, version=version, schedules=())
 
 
 def _item(row: RowMapping) -> Item:
@@ -67,10 +96,13 @@ def _item(row: RowMapping) -> Item:
         row["updated_at"],
         row["deleted_at"],
         row["effective_at"],
+        _read_schedules(row["schedules"]),
     )
 
 
-def _row(item: Item, partition: int) -> dict[str, Any]:
+def make_row(item: Item, partition: int) -> dict[str, Any]:
+    """Make the row of an item's head."""
+    due = next_due(item.schedules)
     return {
         "item_id": item.id,
         "partition": partition,
@@ -83,4 +115,43 @@ def _row(item: Item, partition: int) -> dict[str, Any]:
         "updated_at": item.updated_at,
         "deleted_at": item.deleted_at,
         "effective_at": item.effective_at,
+        "schedules": write_schedules(item),
+        "due_at": None if due is None else due.at,
     }
+
+
+def write_schedules(item: Item) -> str | None:
+    """Write what is pending of an item as the JSON that its head keeps."""
+    if not item.schedules:
+        return None
+    return orjson.dumps([_document(each) for each in item.schedules]).decode()
+
+
+def _document(schedule: Schedule) -> dict[str, Any]:
+    regular = schedule.regular
+    return {
+        "id": schedule.id,
+        "price": [schedule.price.amount, schedule.price.currency],
+        "begins": schedule.begins,
+        "ends": schedule.ends,
+        "actor": schedule.actor,
+        "reason": schedule.reason,
+        "regular": None if regular is None else [regular.amount, regular.currency],
+    }
+
+
+def _read_schedules(text: str | None) -> tuple[Schedule, ...]:
+    if text is None:
+        return ()
+    return tuple(
+        Schedule(
+            each["id"],
+            Price(*each["price"]),
+            each["begins"],
+            each["ends"],
+            each["actor"],
+            each["reason"],
+            None if each["regular"] is None else Price(*each["regular"]),
+        )
+        for each in orjson.loads(text)
+    )

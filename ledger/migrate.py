@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.engines import writing_engine
+from runtime.errors import first_line
 
 # Any fixed number: PostgreSQL's advisory lock that keeps two migrations apart.
 _MIGRATION_LOCK = 4_871_203
@@ -28,6 +29,11 @@ class DatabaseUnusable(Exception):
     """The database is not to be had; `str()` is the driver's reason, in one line."""
 
 
+def unusable(error: BaseException) -> DatabaseUnusable:
+    """Make an error of SQLAlchemy's, or of the machine, one that says what the driver said."""
+    return DatabaseUnusable(first_line(getattr(error, "orig", None) or error))
+
+
 def migrate(url: str) -> str:
     """Apply what is missing, in one transaction, and return the revision reached.
 
@@ -39,8 +45,7 @@ def migrate(url: str) -> str:
     except CommandError as error:
         raise UnknownSchema(str(error)) from error
     except (SQLAlchemyError, OSError) as error:
-        reason = getattr(error, "orig", None) or error
-        raise DatabaseUnusable(str(reason).strip().splitlines()[0]) from error
+        raise unusable(error) from error
 
 
 def _migrate(url: str) -> str:

@@ -23,12 +23,19 @@ def _wanted(dialect_name: str) -> Select[Any]:
 def _locked(dialect_name: str) -> Select[Any]:
     statement = _wanted(dialect_name)
     if dialect_name == "postgresql":
-        # Nobody waits for a lock here, so the order in which they are taken can not matter.
+        # Nobody waits for a lock here, so the order in which they are taken can not matter. Who
+        # does wait, in `lock_all`, takes them in order.
         return statement.with_for_update(skip_locked=True)
     return statement
 
 
+def _all_locked(dialect_name: str) -> Select[Any]:
+    statement = _wanted(dialect_name).order_by(partitions.c.partition)
+    return statement.with_for_update() if dialect_name == "postgresql" else statement
+
+
 _READ = Prepared(_wanted)
+_LOCK_ALL = Prepared(_all_locked)
 _LOCK = Prepared(_locked)
 
 
@@ -51,6 +58,14 @@ class Checkpoint:
 def lock(connection: Connection, wanted: Sequence[int]) -> dict[int, Checkpoint]:
     """Take partitions for this transaction; those that another writer has are left out."""
     rows = _LOCK.run(connection, {"wanted": listed(connection, wanted)}).mappings()
+    return {row["partition"]: _checkpoint(row) for row in rows}
+
+
+def lock_all(connection: Connection, wanted: Sequence[int]) -> dict[int, Checkpoint]:
+    """Take all of these partitions for this transaction, waiting for other writers. They are taken
+    in their order, so nobody who waits here is waited for in a circle.
+    """
+    rows = _LOCK_ALL.run(connection, {"wanted": listed(connection, wanted)}).mappings()
     return {row["partition"]: _checkpoint(row) for row in rows}
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -73,7 +74,8 @@ events = Table(
     UniqueConstraint("item_id", "version"),
 )
 
-# The last state of every item, for decide.
+# The last state of every item, for decide. `schedules` are its pending scheduled prices as JSON,
+# `due_at` is when the next of them begins or ends.
 heads = Table(
     "heads",
     metadata,
@@ -88,6 +90,14 @@ heads = Table(
     Column("updated_at", BigInteger, nullable=False),
     Column("deleted_at", BigInteger),
     Column("effective_at", BigInteger, nullable=False),
+    Column("schedules", Text),
+    Column("due_at", BigInteger),
+    Index(
+        None,
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
 )
 
 # What became of every command.
@@ -149,4 +159,68 @@ gaps = Table(
     Column("to_n", BigInteger, nullable=False),
     Column("noticed_at", BigInteger, nullable=False),
     Column("kind", Text, nullable=False, server_default="lost"),
+)
+
+# Imports, each in its home partition. `rows` counts what was read, once all of it is; `reverts`
+# names the import that one takes back.
+imports = Table(
+    "imports",
+    metadata,
+    Column("import_id", Text, primary_key=True),
+    Column("partition", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("dry_run", SmallInteger, nullable=False),
+    Column("stop_on_error", SmallInteger, nullable=False),
+    Column("reverts", Text),
+    Column("rows", BigInteger),
+    Column("detail", Text),
+    Column("begun_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Index(None, "begun_at"),
+)
+
+# What became of an import's rows, counted per partition; the results themselves are outcomes.
+# `stopped` is 1 where one was rejected of an import that stops then.
+import_counts = Table(
+    "import_counts",
+    metadata,
+    Column("import_id", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("applied", BigInteger, nullable=False),
+    Column("unchanged", BigInteger, nullable=False),
+    Column("rejected", BigInteger, nullable=False),
+    Column("skipped", BigInteger, nullable=False),
+    Column("other", BigInteger, nullable=False),
+    Column("stopped", SmallInteger, nullable=False),
+)
+
+# The items that an import has changed: their versions before its first change and after its last.
+import_items = Table(
+    "import_items",
+    metadata,
+    Column("import_id", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("item_id", Text, primary_key=True),
+    Column("before", BigInteger, nullable=False),
+    Column("after", BigInteger, nullable=False),
+)
+
+# Items as a dry run would have left them, until it is forgotten; `state` is the item as JSON.
+dry_items = Table(
+    "dry_items",
+    metadata,
+    Column("import_id", Text, primary_key=True),
+    Column("item_id", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+)
+
+# Tokens that are not to be taken any more, until they would have expired.
+revocations = Table(
+    "revocations",
+    metadata,
+    Column("token_id", Text, primary_key=True),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger, nullable=False),
+    Column("revoked_by", Text, nullable=False),
 )

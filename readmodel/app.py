@@ -12,10 +12,18 @@ from readmodel import params
 from readmodel.answers import Answer, answer
 from readmodel.commands import CommandRoutes
 from readmodel.cursors import Cursors
+from readmodel.guard import MAX_BODY, Doorkeeper
+from readmodel.import_routes import ImportRoutes
 from readmodel.item_routes import ItemRoutes
 from readmodel.openapi import openapi
+from readmodel.paging import Paging
 from readmodel.problems import problem_page, register_problems
+from readmodel.rate import Limit, limit_here, unlimited
+from readmodel.schedule_routes import ScheduleRoutes
+from readmodel.scopes import NEEDED
 from readmodel.status import StatusRoutes
+from runtime.auth.guard import Guard, guard_of
+from runtime.response_headers import SECURITY_HEADERS
 from runtime.settings import Settings
 from runtime.times import now_ms
 
@@ -25,9 +33,10 @@ def create_app(
     engine: Engine,
     inspector: LogInspector,
     clock: Callable[[], int] = now_ms,
+    guard: Guard | None = None,
 ) -> Flask:
     """Build the application over a reading engine and a look at the log; `clock` gives
-    milliseconds.
+    milliseconds. Without a guard of its own it has that of its settings.
     """
     app = Flask("readmodel", static_folder=None, template_folder=None)
     app.response_class = Answer
@@ -35,10 +44,21 @@ def create_app(
     app.url_map.merge_slashes = False
     public_url = settings.public_query_url
     reads = single_reads(engine)
-    items = ItemRoutes(reads, Cursors(settings.cursor_secret), public_url)
+    cursors = Cursors(settings.cursor_secret)
+    paging = Paging(cursors, public_url)
+    items = ItemRoutes(reads, paging, public_url)
+    scheduled = ScheduleRoutes(reads, paging)
     commands = CommandRoutes(reads, inspector, public_url, settings.public_command_url)
     status = StatusRoutes(
         engine, inspector, clock, settings.least_durability, settings.wait_replicas
+    )
+    imported = ImportRoutes(
+        reads,
+        inspector,
+        Cursors(settings.cursor_secret),
+        public_url,
+        settings.public_command_url,
+        clock,
     )
     description = openapi(public_url)
 
@@ -50,7 +70,12 @@ def create_app(
         ("/items", items.items),
         ("/items/<item_id>", items.item),
         ("/items/<item_id>/history", items.history),
+        ("/items/<item_id>/scheduled-prices", scheduled.scheduled_prices),
+        ("/items/<item_id>/scheduled-prices/<schedule_id>", scheduled.scheduled_price),
         ("/commands/<command_id>", commands.command),
+        ("/imports", imported.imports),
+        ("/imports/<import_id>", imported.import_),
+        ("/imports/<import_id>/rows", imported.rows),
         ("/health/live", status.live),
         ("/health/ready", status.ready),
         ("/status", status.status),
@@ -58,5 +83,29 @@ def create_app(
         ("/openapi.json", openapi_document),
     ):
         app.add_url_rule(path, path, view, methods=["GET"], provide_automatic_options=False)
+    _guard(app, Doorkeeper(guard or guard_of(settings), _limit(settings)))
     register_problems(app, public_url, structlog.get_logger("readmodel"))
     return app
+
+
+def _guard(app: Flask, door: Doorkeeper) -> None:
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+
+    def check() -> None:
+        door.check(request.environ)
+        rule = request.url_rule
+        # Where there is nothing, there is nothing to guard.
+        if rule is not None and (needed := NEEDED[rule.rule]):
+            door.caller(request.environ, needed)
+
+    def complete(response: Response) -> Response:
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    app.before_request(check)
+    app.after_request(complete)
+
+
+def _limit(settings: Settings) -> Limit:
+    return unlimited if settings.rate_limit is None else limit_here(settings.rate_limit)

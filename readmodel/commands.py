@@ -17,7 +17,7 @@ from readmodel.answers import REVALIDATE, answer
 from readmodel.problem_codes import COMMAND_LOST, COMMAND_NOT_FOUND, title_of
 from readmodel.problems import RETRY_AFTER, Trouble, problem
 from readmodel.tokens import is_lost
-from readmodel.views import items
+from readmodel.views import items, schedules
 from runtime.positions import MalformedToken, Position
 from runtime.problems import PROBLEM_JSON, Problem
 from runtime.times import rfc3339
@@ -46,17 +46,17 @@ class CommandRoutes:
         position: Position | None = given.get("token")
         if _COMMAND_ID.fullmatch(command_id) is None:
             raise _not_found(command_id)
-        final = self._final(command_id)
+        final = self._final(command_id, position)
         if final is not None:
             return final
         # First: where the database was set back, the log may remember what nobody has any more.
         if position is not None and self._is_recorded_lost(position):
             return self._lost(command_id, position)
         partition = None if position is None else position.partition
-        if self._inspector.is_waiting(command_id, partition):
+        if self._inspector.is_waiting(_whole_of(command_id) or command_id, partition):
             return self._accepted(command_id, position)
         # Between the two looks it may have been applied and forgotten by the log.
-        final = self._final(command_id)
+        final = self._final(command_id, position)
         if final is not None:
             return final
         if position is not None and self._is_lost(position):
@@ -91,15 +91,15 @@ class CommandRoutes:
             )
         )
 
-    def _set_aside(self, found: Quarantined) -> Response:
+    def _set_aside(self, found: Quarantined, command_id: str) -> Response:
         token = found.position.token
-        links = {"command": f"{self._query_url}/commands/{found.command_id}?token={token}"}
+        links = {"command": f"{self._query_url}/commands/{command_id}?token={token}"}
         if found.item_id is not None:
             links["item"] = self._item_url(found.item_id)
         return answer(
             orjson.dumps(
                 {
-                    "command_id": found.command_id,
+                    "command_id": command_id,
                     "item_id": found.item_id,
                     "status": found.state,
                     "since": rfc3339(found.since),
@@ -119,25 +119,28 @@ class CommandRoutes:
         members["links"] = {"command": f"{self._query_url}/commands/{command_id}{query}"}
         return answer(orjson.dumps(members), {**REVALIDATE, **RETRY_AFTER})
 
-    def _final(self, command_id: str) -> Response | None:
+    def _final(self, command_id: str, position: Position | None) -> Response | None:
         with self._reads.connect() as connection:
-            row = connection.execute(_OUTCOME, {"command_id": command_id}).one_or_none()
+            row = _outcome_of(connection, command_id, position)
             if row is None:
                 found = quarantine.find(connection, command_id)
-                return None if found is None else self._set_aside(found)
+                if found is None and (whole := _whole_of(command_id)) is not None:
+                    # Of an atomic batch all rows are set aside together, under its own id.
+                    found = quarantine.find(connection, whole)
+                return None if found is None else self._set_aside(found, command_id)
             token = Position(row.partition, row.epoch, row.n).token
             outcome = self._outcome(connection, row, token)
         return answer(
             orjson.dumps(
                 {
-                    "command_id": row.command_id,
+                    "command_id": command_id,
                     "item_id": row.item_id,
                     "status": row.status,
                     "outcome": outcome,
                     "completed_at": rfc3339(row.completed_at),
                     "token": token,
                     "links": {
-                        "command": f"{self._query_url}/commands/{row.command_id}?token={token}",
+                        "command": f"{self._query_url}/commands/{command_id}?token={token}",
                         "item": self._item_url(row.item_id),
                     },
                 }
@@ -163,13 +166,37 @@ class CommandRoutes:
             return _answered(row.http_status, headers, None)
         headers["Content-Type"] = "application/json"
         headers["ETag"] = f'"{row.version}"'
+        scheduled = None
         if row.http_status == _CREATED:
+            scheduled = schedules.asked_at(connection, row.item_id, row.version)
             headers["Location"] = self._item_url(row.item_id)
-        body = _body_at(connection, row.item_id, row.version)
+        if scheduled is not None:
+            headers["Location"] += f"/scheduled-prices/{scheduled.id}"
+            body = scheduled.render()
+        else:
+            body = _body_at(connection, row.item_id, row.version)
         return _answered(row.http_status, headers, orjson.Fragment(body))
 
     def _item_url(self, item_id: str) -> str:
         return f"{self._query_url}/items/{item_id}"
+
+
+def _outcome_of(
+    connection: Connection, command_id: str, position: Position | None
+) -> Row[*tuple[Any, ...]] | None:
+    """Find an outcome. A key that was used again for another payload gives the same id at another
+    position: that one was refused.
+    """
+    row = connection.execute(_OUTCOME, {"command_id": command_id}).one_or_none()
+    if row is None or position is None or position == Position(row.partition, row.epoch, row.n):
+        return row
+    reused = {"command_id": f"{command_id}@{position.token}"}
+    return connection.execute(_OUTCOME, reused).one_or_none() or row
+
+
+def _whole_of(command_id: str) -> str | None:
+    """Find the atomic batch that a command may be a row of."""
+    return command_id.rpartition(".")[0] or None
 
 
 def _answered(status: int, headers: Mapping[str, str], body: object) -> Mapping[str, object]:

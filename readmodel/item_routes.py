@@ -1,19 +1,16 @@
 """The resources of items: the list, one item, its history."""
 
 from collections.abc import Mapping
-from typing import Any
-from urllib.parse import urlencode
 
 import orjson
 from flask import Response, request
 from sqlalchemy import Engine
-from werkzeug.datastructures import MultiDict
 
 from domain import rules
 from domain.refusals import DomainError, ItemGone, ItemNotFound, RuleBroken
 from readmodel import params
 from readmodel.answers import REVALIDATE, answer
-from readmodel.cursors import BadCursor, Cursors
+from readmodel.paging import PAGING, Paging
 from readmodel.problems import Trouble
 from readmodel.tokens import refuse_lost
 from readmodel.views import history as history_view
@@ -34,16 +31,15 @@ _FILTERS: Mapping[str, params.Reader] = {
     "ids": params.ids,
     "include_deleted": params.flag,
 }
-_PAGING: Mapping[str, params.Reader] = {"limit": params.limit, "cursor": params.text}
-_LIST: Mapping[str, params.Reader] = {**_FILTERS, **_PAGING, "sort": params.one_of(SORTS)}
+_LIST: Mapping[str, params.Reader] = {**_FILTERS, **PAGING, "sort": params.one_of(SORTS)}
 
 
 class ItemRoutes:
     """Answers for items from `reads`; links are under `public_url`."""
 
-    def __init__(self, reads: Engine, cursors: Cursors, public_url: str) -> None:
+    def __init__(self, reads: Engine, paging: Paging, public_url: str) -> None:
         self._reads = reads
-        self._cursors = cursors
+        self._paging = paging
         self._public_url = public_url
 
     def items(self) -> Response:
@@ -51,26 +47,26 @@ class ItemRoutes:
         chosen = Filter(**{name: given[name] for name in _FILTERS if name in given})
         sort: Sort = given.get("sort", Sort())
         binding = ("items", sort, chosen)
-        after = self._place(given.get("cursor"), *binding)
+        after = self._paging.place(given, *binding)
         limit: int = given.get("limit", params.DEFAULT_PAGE)
         with self._reads.connect() as connection:
             refuse_lost(connection)
             page = items_view.page(connection, chosen, sort, limit, after)
-        following = None if page.last is None else self._cursors.write(page.last, *binding)
+        following = self._paging.following(page.last, *binding)
         joined = ",".join(page.bodies)
         return answer(
             f'{{"items":[{joined}],"next":{orjson.dumps(following).decode()}}}',
-            self._headers("/items", following),
+            self._paging.headers("/items", following),
         )
 
     def item(self, item_id: str) -> Response:
         params.read(request.args, {})
-        known = _known(item_id)
+        checked = known(item_id)
         with self._reads.connect() as connection:
             refuse_lost(connection)
-            found = items_view.find(connection, known)
+            found = items_view.find(connection, checked)
         if found is None:
-            raise _never_seen(item_id)
+            raise never_seen(item_id)
         version, deleted_at, body = found
         if deleted_at is not None:
             raise self._gone(item_id, version)
@@ -81,37 +77,21 @@ class ItemRoutes:
         return answer(body, headers)
 
     def history(self, item_id: str) -> Response:
-        given = params.read(request.args, _PAGING)
-        known = _known(item_id)
-        binding = ("history", known)
-        before = self._place(given.get("cursor"), *binding)
+        given = params.read(request.args, PAGING)
+        checked = known(item_id)
+        binding = ("history", checked)
+        before = self._paging.place(given, *binding)
         limit: int = given.get("limit", params.DEFAULT_PAGE)
         with self._reads.connect() as connection:
             refuse_lost(connection)
-            page = history_view.history(connection, known, limit, before)
+            page = history_view.history(connection, checked, limit, before)
         if page is None:
-            raise _never_seen(item_id)
-        following = None if page.last is None else self._cursors.write(page.last, *binding)
+            raise never_seen(item_id)
+        following = self._paging.following(page.last, *binding)
         return answer(
             orjson.dumps({"events": page.events, "next": following}),
-            self._headers(f"/items/{known}/history", following),
+            self._paging.headers(f"/items/{checked}/history", following),
         )
-
-    def _place(self, cursor: str | None, *binding: object) -> Any:
-        if cursor is None:
-            return None
-        try:
-            return self._cursors.read(cursor, *binding)
-        except BadCursor as error:
-            raise params.bad("cursor", "cursor-mismatch", str(error)) from error
-
-    def _headers(self, path: str, following: str | None) -> Mapping[str, str]:
-        if following is None:
-            return REVALIDATE
-        query: MultiDict[str, str] = MultiDict(request.args)
-        query["cursor"] = following
-        url = f"{self._public_url}{path}?{urlencode(list(query.items()))}"
-        return {**REVALIDATE, "Link": f'<{url}>; rel="next"'}
 
     def _gone(self, item_id: str, version: int) -> Trouble:
         history = f"{self._public_url}/items/{item_id}/history"
@@ -124,15 +104,16 @@ class ItemRoutes:
         )
 
 
-def _known(item_id: str) -> str:
+def known(item_id: str) -> str:
     """Refuse an id that no item can have before a database has to look at it."""
     try:
         return rules.item_id(item_id)
     except RuleBroken as error:
-        raise _never_seen(item_id) from error
+        raise never_seen(item_id) from error
 
 
-def _never_seen(item_id: str) -> Trouble:
+def never_seen(item_id: str) -> Trouble:
+    """Say that there never was an item of this id."""
     return _refused(ItemNotFound, f"there is no item {item_id}", {}, {})
 
 

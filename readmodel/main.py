@@ -4,6 +4,8 @@ import os
 import signal
 import socket
 import sys
+import threading
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -18,8 +20,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from eventlog.inspect import inspect_log
 from ledger import partitions
 from ledger.engines import reading_engine
-from ledger.migrate import SchemaOutOfDate, check_schema
+from ledger.migrate import SchemaOutOfDate, check_schema, unusable
+from ledger.register import source_of
 from readmodel.app import create_app
+from runtime.auth.guard import Unguarded, guard_of
+from runtime.auth.revoked import Revoked
 from runtime.settings import PREFIX, Settings
 from runtime.telemetry import configure_logging
 from runtime.tether import die_with
@@ -57,6 +62,7 @@ def run(settings: Settings) -> int:
     configure_logging(settings, _PROCESS)
     log = structlog.get_logger("readmodel")
     try:
+        _check_guard(settings)
         _check_database(settings)
         address = _free_address(settings)
     except CannotServeError as error:
@@ -93,7 +99,19 @@ def load_worker(settings: Settings, parent: int) -> Flask:
     configure_logging(settings, _PROCESS)
     engine = reading_engine(settings.sql_url, connections=_threads(settings))
     inspector = inspect_log(settings.log_url, partition_count(settings, engine))
-    return create_app(settings, engine, inspector)
+    revoked = Revoked()
+    guard = guard_of(settings, revoked)
+    if guard.wants_tokens:
+        _hear(revoked, reading_engine(settings.sql_url, connections=1))
+    return create_app(settings, engine, inspector, guard=guard)
+
+
+def _hear(revoked: Revoked, engine: Engine) -> None:
+    """Hear of revocations until the process ends, over a connection that no read waits for."""
+    source = source_of(engine)
+    with suppress(SQLAlchemyError):
+        revoked.look(source)
+    threading.Thread(target=revoked.follow, args=(source, threading.Event()), daemon=True).start()
 
 
 def partition_count(settings: Settings, engine: Engine) -> int:
@@ -102,6 +120,13 @@ def partition_count(settings: Settings, engine: Engine) -> int:
         return settings.partitions
     stored = partitions.stored_count(engine)
     return settings.default_partitions if stored is None else stored
+
+
+def _check_guard(settings: Settings) -> None:
+    try:
+        guard_of(settings)
+    except Unguarded as error:
+        raise CannotServeError(str(error)) from error
 
 
 def _check_database(settings: Settings) -> None:
@@ -123,10 +148,9 @@ def _check_database(settings: Settings) -> None:
     except SchemaOutOfDate as error:
         raise CannotServeError(str(error)) from error
     except SQLAlchemyError as error:
-        why = str(getattr(error, "orig", None) or error).strip().partition("\n")[0].rstrip(" .")
         raise CannotServeError(
-            f"the database does not answer ({why}): start it, set {PREFIX}DATABASE_URL, "
-            "or run `itemledger up`, which brings it",
+            f"the database does not answer ({unusable(error)}): start it, set "
+            f"{PREFIX}DATABASE_URL, or run `itemledger up`, which brings it",
             _UNREACHABLE,
         ) from error
     finally:

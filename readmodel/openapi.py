@@ -10,6 +10,7 @@ import orjson
 from domain import rules
 from readmodel import params
 from readmodel.openapi_schemas import ITEM_ID, SCHEMAS
+from readmodel.scopes import NEEDED
 from runtime.problems import PROBLEM_JSON
 
 _MONEY: Mapping[str, Any] = {"type": "integer", "minimum": 0, "maximum": rules.PRICE_LIMIT}
@@ -42,6 +43,7 @@ _ITEM = _Parameter(
 _CURSOR = _Parameter(
     "cursor", {"type": "string"}, "`next` of the page before; same filters and sort"
 )
+_IMPORT = _Parameter("import_id", {"type": "string"}, "From the answer to the upload", "path")
 _LIMIT = _Parameter(
     "limit",
     {"type": "integer", "minimum": 1, "maximum": params.PAGE_LIMIT, "default": params.DEFAULT_PAGE},
@@ -103,6 +105,21 @@ _ROUTES = (
         problems=(400, 404),
     ),
     _Route(
+        "/items/{item_id}/scheduled-prices",
+        "List the scheduled prices of an item, newest first",
+        "ScheduledPrices",
+        (_ITEM, _LIMIT, _CURSOR),
+        headers=("Link",),
+        problems=(400, 404),
+    ),
+    _Route(
+        "/items/{item_id}/scheduled-prices/{schedule_id}",
+        "Read one scheduled price",
+        "ScheduledPrice",
+        (_ITEM, _Parameter("schedule_id", {"type": "string"}, "From the list", "path")),
+        problems=(400, 404),
+    ),
+    _Route(
         "/commands/{command_id}",
         "Read what became of a command",
         "Command",
@@ -112,6 +129,40 @@ _ROUTES = (
         ),
         headers=("Retry-After",),
         problems=(400, 404),
+    ),
+    _Route(
+        "/imports",
+        "List imports, the newest first",
+        "ImportPage",
+        (_LIMIT, _CURSOR),
+        headers=("Link",),
+    ),
+    _Route(
+        "/imports/{import_id}",
+        "Read what becomes of an import",
+        "Import",
+        (_IMPORT,),
+        problems=(404,),
+    ),
+    _Route(
+        "/imports/{import_id}/rows",
+        "Read what became of the rows of an import, all of them or with limit page by page",
+        "ImportRow",
+        (
+            _IMPORT,
+            _Parameter("status", {"enum": ["applied", "unchanged", "rejected", "skipped"]}, "Only"),
+            _LIMIT,
+            _CURSOR,
+            _Parameter(
+                "Accept",
+                {"enum": ["application/x-ndjson", "text/csv", "application/json"]},
+                "Lines of JSON if not said; application/json is always page by page",
+                "header",
+            ),
+        ),
+        headers=("Link",),
+        problems=(400, 404),
+        media_type="application/x-ndjson",
     ),
     _Route("/status", "Read how far the ledger has taken the log", "Status"),
     _Route("/health/live", "Is the process alive", "Health"),
@@ -134,12 +185,23 @@ _HEADERS: Mapping[str, str] = {
 }
 _PROBLEMS: Mapping[int, str] = {
     400: "A parameter is not right",
+    401: "It is not known who asks: no token, or one that is not valid",
+    403: "The token lacks the scope, which `detail` names",
     404: "Not known here",
     410: "Deleted; `links.history` leads to its history",
+    429: "Too many requests of this caller; Retry-After says when to try again",
     500: "The service failed",
     503: "Something the answer needs is not to be had; Retry-After says when to ask again",
 }
 _ALWAYS = (500, 503)
+_GUARDED = (401, 403, 429)
+_BEARER: Mapping[str, Any] = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "A token of `itemledger token create`, or of the identity provider. On this "
+    "machine alone the service may run without.",
+}
 
 
 def openapi(public_url: str) -> bytes:
@@ -161,7 +223,7 @@ def openapi(public_url: str) -> bytes:
                 }
                 for route in _ROUTES
             },
-            "components": {"schemas": SCHEMAS},
+            "components": {"schemas": SCHEMAS, "securitySchemes": {"bearer": _BEARER}},
         }
     )
 
@@ -180,7 +242,8 @@ def _operation(route: _Route) -> dict[str, Any]:
     }
     if route.not_modified:
         responses["304"] = {"description": "The client has this version"}
-    for status in (*route.problems, *_ALWAYS):
+    scopes = NEEDED[route.path.replace("{", "<").replace("}", ">")]
+    for status in (*route.problems, *(_GUARDED if scopes else ()), *_ALWAYS):
         responses[str(status)] = {
             "description": _PROBLEMS[status],
             "content": {PROBLEM_JSON: {"schema": _reference("Problem")}},
@@ -188,6 +251,8 @@ def _operation(route: _Route) -> dict[str, Any]:
     return {
         "operationId": f"get {route.path}",
         "summary": route.summary,
+        "description": f"Scope: {' or '.join(scopes)}." if scopes else "Open to all.",
+        "security": [{"bearer": [scope]} for scope in scopes],
         "parameters": [_parameter(each) for each in route.parameters],
         "responses": responses,
     }

@@ -34,6 +34,18 @@ _EVENT = {
     "recorded_at": _AT,
     "effective_at": _AT,
 }
+_SCHEDULED = {
+    "id": _COMMAND_ID,
+    "item_id": ITEM_ID,
+    "price": 999,
+    "currency": "EUR",
+    "effective_from": "2026-11-27T00:00:00.000Z",
+    "effective_until": "2026-12-01T00:00:00.000Z",
+    "status": "pending",
+    "actor": "anonymous",
+    "reason": "black week",
+    "recorded_at": _AT,
+}
 _DURABILITY = {
     "level": "fsync",
     "required": "fsync",
@@ -55,6 +67,38 @@ _GAP = {
     "last": 11,
     "kind": "lost",
     "noticed_at": _AT,
+}
+_IMPORT = {
+    "import_id": "0193c6a5-9c1e-7b6f-8a1d-2f3e4d5c6b7a",
+    "status": "done",
+    "dry_run": False,
+    "on_error": "skip",
+    "rows": 78_311,
+    "applied": 78_294,
+    "unchanged": 0,
+    "rejected": 17,
+    "skipped": 0,
+    "other": 0,
+    "actor": "anonymous",
+    "reverts": None,
+    "detail": None,
+    "begun_at": _AT,
+    "changed_at": _AT,
+    "links": {
+        "import": "http://127.0.0.1:8001/imports/0193c6a5-9c1e-7b6f-8a1d-2f3e4d5c6b7a",
+        "rows": "http://127.0.0.1:8001/imports/0193c6a5-9c1e-7b6f-8a1d-2f3e4d5c6b7a/rows",
+        "revert": "http://127.0.0.1:8000/imports/0193c6a5-9c1e-7b6f-8a1d-2f3e4d5c6b7a/revert",
+    },
+}
+_IMPORT_ROW = {
+    "row": 2721,
+    "status": "rejected",
+    "item_id": None,
+    "problem": {
+        "status": 422,
+        "code": "invalid-body",
+        "detail": "id: an id is 1 to 64 of A-Z a-z 0-9 . _ ~ - and begins with a letter or a digit",
+    },
 }
 
 
@@ -91,6 +135,31 @@ SCHEMAS: Mapping[str, Any] = {
     "ItemPage": _shape(
         {"items": _list_of({"$ref": "#/components/schemas/Item"}), "next": _NULLABLE},
         {"items": [_ITEM], "next": None},
+    ),
+    "ScheduledPrice": _shape(
+        {
+            "id": _STRING,
+            "item_id": _STRING,
+            "price": {"type": "integer", "description": "In minor units"},
+            "currency": _STRING,
+            "effective_from": _TIME,
+            "effective_until": {"type": ["string", "null"], "format": "date-time"},
+            "status": {
+                "enum": ["pending", "active", "done", "cancelled"],
+                "description": "`active` is a sale that has begun and not ended",
+            },
+            "actor": _STRING,
+            "reason": _NULLABLE,
+            "recorded_at": _TIME,
+        },
+        _SCHEDULED,
+    ),
+    "ScheduledPrices": _shape(
+        {
+            "scheduled_prices": _list_of({"$ref": "#/components/schemas/ScheduledPrice"}),
+            "next": _NULLABLE,
+        },
+        {"scheduled_prices": [_SCHEDULED], "next": None},
     ),
     "History": _shape(
         {
@@ -234,6 +303,64 @@ SCHEMAS: Mapping[str, Any] = {
         },
         "checks",
         "degraded",
+    ),
+    "Import": _shape(
+        {
+            "import_id": _STRING,
+            "status": {
+                "enum": [
+                    "receiving",
+                    "running",
+                    "paused",
+                    "done",
+                    "stopped",
+                    "cancelled",
+                    "failed",
+                ]
+            },
+            "dry_run": {"type": "boolean"},
+            "on_error": {"enum": ["skip", "stop"]},
+            "rows": {
+                "type": ["integer", "null"],
+                "description": "How many were read, so far or in all",
+            },
+            **{
+                name: {"type": "integer", "description": f"Rows {says}"}
+                for name, says in (
+                    ("applied", "that changed their item, or would"),
+                    ("unchanged", "that changed nothing"),
+                    ("rejected", "that were refused"),
+                    ("skipped", "that came after the import had been stopped or cancelled"),
+                    ("other", "that are set aside for a defect"),
+                )
+            },
+            "actor": _STRING,
+            "reverts": {**_NULLABLE, "description": "The import that this one takes back"},
+            "detail": _NULLABLE,
+            "begun_at": {"type": ["string", "null"], "format": "date-time"},
+            "changed_at": {"type": ["string", "null"], "format": "date-time"},
+            "links": _OBJECT,
+        },
+        _IMPORT,
+    ),
+    "ImportPage": _shape(
+        {"imports": _list_of({"$ref": "#/components/schemas/Import"}), "next": _NULLABLE},
+        {"imports": [_IMPORT], "next": None},
+    ),
+    "ImportRow": _shape(
+        {
+            "row": {"type": "integer", "description": "The line on which it begins, from 1"},
+            "status": _STRING,
+            "item_id": _NULLABLE,
+            "version": _INTEGER,
+            "problem": {
+                "type": "object",
+                "properties": {"status": _INTEGER, "code": _STRING, "detail": _NULLABLE},
+            },
+        },
+        _IMPORT_ROW,
+        "version",
+        "problem",
     ),
     "OpenAPI": {"type": "object"},
     "Problem": _shape(

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 from domain.refusals import REFUSALS
-from runtime.problem_pages import ProblemCode, of_refusal
+from readmodel.guard import BODY_TOO_LARGE
+from runtime.auth.codes import GUARDS
+from runtime.problem_pages import MALFORMED_HEADER, OF_OUTCOMES, ProblemCode, of_refusal
 
 BAD_PARAMETER = ProblemCode(
     "bad-parameter",
@@ -12,13 +14,6 @@ BAD_PARAMETER = ProblemCode(
     "A query parameter is unknown here, given twice, or has a value it does not take.",
     "The members of errors name each parameter and say what it takes. A cursor only continues "
     "the list it came from: same filters, same sort.",
-)
-MALFORMED_HEADER = ProblemCode(
-    "malformed-header",
-    400,
-    "A header can not be read",
-    "A header that this request depends on is not of the form it must have.",
-    "`errors` names the header and its form. To leave it out is always allowed.",
 )
 BAD_REQUEST = ProblemCode(
     "bad-request",
@@ -55,12 +50,12 @@ COMMAND_LOST = ProblemCode(
     "The log of accepted commands came back without this one, and it had not been applied.",
     "Send it again. The operator finds what else is missing at /status, under gaps.",
 )
-DISCARDED = ProblemCode(
-    "discarded",
-    500,
-    "The command was given up",
-    "The command met a defect of the service, and an operator gave it up. It changed nothing.",
-    "Read the detail. Send it again where the defect is mended.",
+IMPORT_NOT_FOUND = ProblemCode(
+    "import-not-found",
+    404,
+    "No such import",
+    "No import of this id was ever begun.",
+    "Ask at the Location of the answer to POST /imports as it is. GET /imports lists them all.",
 )
 NOT_DEAD = ProblemCode(
     "not-dead",
@@ -106,12 +101,15 @@ _OWN = (
     METHOD_NOT_ALLOWED,
     COMMAND_NOT_FOUND,
     COMMAND_LOST,
-    DISCARDED,
+    IMPORT_NOT_FOUND,
+    *OF_OUTCOMES,
     NOT_DEAD,
     LOG_UNAVAILABLE,
     DATABASE_UNAVAILABLE,
     NOT_READY,
     INTERNAL_ERROR,
+    BODY_TOO_LARGE,
+    *GUARDS,
 )
 _REFUSALS = (
     of_refusal(each.code, each.kind, each.title, each.__doc__, each.mend) for each in REFUSALS

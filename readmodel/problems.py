@@ -24,6 +24,7 @@ from readmodel.problem_codes import (
     ProblemCode,
 )
 from runtime import problem_pages
+from runtime.auth.denied import Denied
 from runtime.problems import PROBLEM_JSON, Problem
 
 RETRY_AFTER = {"Retry-After": "1"}
@@ -50,8 +51,8 @@ def register_problems(app: Flask, service_url: str, log: FilteringBoundLogger) -
     """Answer every error of the application with a problem under this service's URL."""
 
     def write(trouble: Trouble) -> Answer:
-        headers = {"X-Content-Type-Options": "nosniff", **trouble.headers}
-        written = answer(trouble.problem.body(service_url), headers, trouble.problem.status)
+        body = trouble.problem.body(service_url)
+        written = answer(body, trouble.headers, trouble.problem.status)
         written.content_type = PROBLEM_JSON
         return written
 
@@ -84,6 +85,8 @@ def _trouble(error: Exception) -> Trouble:
     match error:
         case Trouble():
             return error
+        case Denied():
+            return Trouble(error.problem, error.headers)
         case BadParameters():
             detail = "one query parameter or more is not right; errors says which and why"
             said = problem(BAD_PARAMETER, detail, errors=error.errors)

@@ -5,9 +5,10 @@ from sqlalchemy import Connection
 
 from ledger import epochs, gaps
 from readmodel.answers import FRESH_ONLY
-from readmodel.problem_codes import COMMAND_LOST, MALFORMED_HEADER
+from readmodel.problem_codes import COMMAND_LOST
 from readmodel.problems import Trouble, problem
 from runtime.positions import MalformedToken, Position
+from runtime.problem_pages import MALFORMED_HEADER
 
 HEADER = "Consistency-Token"
 

@@ -25,6 +25,63 @@ class ProblemCode:
     mend: str
 
 
+# What both services answer, or tell of a command.
+MALFORMED_HEADER = ProblemCode(
+    "malformed-header",
+    400,
+    "A header can not be read",
+    "A header that this request depends on is not of the form it must have.",
+    "`errors` names the header and its form. To leave it out is always allowed.",
+)
+DISCARDED = ProblemCode(
+    "discarded",
+    500,
+    "The command was given up",
+    "The command met a defect of the service, and an operator gave it up. It changed nothing.",
+    "Read the detail. Send it again, as a new command, where the defect is mended.",
+)
+
+
+EXPIRED = ProblemCode(
+    "expired",
+    409,
+    "The command came too late",
+    "The moment of its Command-Deadline had passed when its turn came. Nothing changed.",
+    "Send it again with a later deadline, if it is still wanted.",
+)
+BATCH_REJECTED = ProblemCode(
+    "batch-rejected",
+    409,
+    "Another row of the batch was refused",
+    "The batch is atomic and one of its rows was refused, so none of them was applied.",
+    "`detail` says which row and why. Mend that one and send the whole batch again.",
+)
+ITEM_BLOCKED = ProblemCode(
+    "item-blocked",
+    409,
+    "The item waits behind a dead command",
+    "An earlier command of this item met a defect of the service; until an operator has decided "
+    "about it, an atomic batch can not touch the item.",
+    "Wait for the operator, or leave the item out of the batch.",
+)
+IMPORT_OVER = ProblemCode(
+    "import-over",
+    409,
+    "The import was over before this row",
+    "The import was cancelled, or one of its rows was rejected and it stops then.",
+    "Mend the rejected row and import the file again.",
+)
+KEY_REUSED = ProblemCode(
+    "idempotency-key-reused",
+    422,
+    "The Idempotency-Key was used for another payload",
+    "The same caller sent this key with another payload to the same method and path.",
+    "Use a new key for a new command, and the same key only to repeat the very same one.",
+)
+# What a command may come to beside the refusals of the domain.
+OF_OUTCOMES = (DISCARDED, EXPIRED, BATCH_REJECTED, ITEM_BLOCKED, IMPORT_OVER, KEY_REUSED)
+
+
 def of_refusal(code: str, kind: str, title: str, doc: str | None, mend: str) -> ProblemCode:
     """Describe a class of refusals; the first line of its docstring says what it means."""
     return ProblemCode(code, STATUS_OF_KIND[kind], title, (doc or title).partition("\n")[0], mend)

@@ -5,15 +5,27 @@ import os
 import re
 import tempfile
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import Field
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+)
+
+from runtime.values import (
+    Algorithms,
+    Currency,
+    DatabaseUrl,
+    JwksUrl,
+    Port,
+    Rate,
+    RedisUrl,
+    Secret,
+    SecretFile,
+    WebUrl,
 )
 
 PREFIX = "ITEMLEDGER_"
@@ -31,57 +43,8 @@ _SOCKET_PATH_LIMIT = 103
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._/~+-]+")
 
 
-def _check_place(url: str) -> None:
-    """Refuse a URL whose password ends elsewhere than it looks: a driver would tell parts of it."""
-    rest = url.partition("://")[2]
-    place = re.split("[/?#]", rest, maxsplit=1)[0]
-    path = rest.removeprefix(place).partition("?")[0]
-    try:
-        broken = urlsplit(f"//{place}").port == 0
-    except ValueError:
-        broken = True
-    if "@" in path or place.count("@") > 1 or (broken and "@" in rest):
-        raise ValueError("`@`, `/` and `:` in a password must be percent-encoded (%40, %2F, %3A)")
-    if broken:
-        raise ValueError("must have a host and a port that is a number")
-
-
-def _web_url(url: str) -> str:
-    _check_place(url)
-    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
-        raise ValueError("must be http:// or https:// and a host, such as http://127.0.0.1:8000")
-    return url
-
-
-def _redis_url(url: str) -> str:
-    if not url.startswith(("redis://", "rediss://", "unix://")) or " " in url:
-        raise ValueError("must be redis://…, rediss://… or unix:///…, without spaces")
-    if not url.startswith("unix:"):
-        _check_place(url)
-    return url
-
-
-def _database_url(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    if scheme in {"postgres", "postgresql"}:
-        raise ValueError(f"must begin with postgresql+psycopg:// in place of {scheme}://")
-    if scheme not in {"sqlite", "postgresql+psycopg"}:
-        raise ValueError("must be sqlite:///FILE or postgresql+psycopg://…")
-    if scheme == "postgresql+psycopg":
-        _check_place(url)
-    elif not re.match(r"/[^?]", rest) or ":memory:" in rest or "mode=memory" in rest:
-        raise ValueError("must name a file (sqlite:///FILE): several processes share it")
-    return url
-
-
 # From weak to strong: may be lost when Redis ends, when the machine crashes, not at all.
 Durability = Literal["none", "everysec", "fsync"]
-
-_Port = Annotated[int, Field(ge=1, le=65535)]
-_Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
-_WebUrl = Annotated[str, AfterValidator(_web_url)]
-_RedisUrl = Annotated[str, AfterValidator(_redis_url)]
-_DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 
 
 class Settings(BaseSettings):
@@ -99,13 +62,13 @@ class Settings(BaseSettings):
         default=Path("data"), description="Folder of the embedded engines: one `up` at a time."
     )
     host: str = Field(default="127.0.0.1", description="Address both services listen on.")
-    command_port: _Port = Field(default=8000, description="Port of the command API.")
-    query_port: _Port = Field(default=8001, description="Port of the query API.")
-    command_url: _WebUrl | None = Field(
+    command_port: Port = Field(default=8000, description="Port of the command API.")
+    query_port: Port = Field(default=8001, description="Port of the query API.")
+    command_url: WebUrl | None = Field(
         default=None,
         description="Public URL of the command API. Default: http:// with host and port.",
     )
-    query_url: _WebUrl | None = Field(
+    query_url: WebUrl | None = Field(
         default=None,
         description="Public URL of the query API, in `Location` and links. "
         "Default: http:// with host and port.",
@@ -116,17 +79,17 @@ class Settings(BaseSettings):
         le=64,
         description="Worker processes that `up` starts; on SQLite exactly 1.",
     )
-    redis_url: _RedisUrl | None = Field(
+    redis_url: RedisUrl | None = Field(
         default=None,
         description="Redis or Valkey that keeps the log. "
         "Default: the embedded Valkey of the data folder.",
     )
-    ring_url: _RedisUrl | None = Field(
+    ring_url: RedisUrl | None = Field(
         default=None,
         description="Redis for the doorbells (RQ) alone; may lose everything. "
         "Default: the log's Redis.",
     )
-    database_url: _DatabaseUrl | None = Field(
+    database_url: DatabaseUrl | None = Field(
         default=None,
         description="SQLAlchemy URL, `postgresql+psycopg://…` or `sqlite:///…`. "
         "Default: SQLite in the data folder.",
@@ -145,7 +108,7 @@ class Settings(BaseSettings):
         description="Partitions where none are stored yet and `partitions` is not given; "
         "`up` sets it for its own children.",
     )
-    default_currency: _Currency = Field(
+    default_currency: Currency = Field(
         default="EUR", description="ISO 4217 code of a new item that names none."
     )
     min_durability: Durability | None = Field(
@@ -168,11 +131,57 @@ class Settings(BaseSettings):
         description="Commands that may wait in the log; beyond it the command API refuses with "
         "503 until the workers have caught up.",
     )
+    require_if_match: bool = Field(
+        default=False,
+        description="Whether a change of an item needs a condition (`If-Match`, or `if_version` in "
+        "a row of a batch); without one it is answered with 428. Imports are exempt.",
+    )
     cursor_secret: str = Field(
         default="itemledger",
         repr=False,
         description="Key that signs the cursors of paged answers, the same in all query processes. "
         "A cursor grants nothing: the default stops accidents, one of your own stops tampering.",
+    )
+    token_secret: Secret | None = Field(
+        default=None,
+        repr=False,
+        description="Key that signs and checks the tokens of `itemledger token create`, at least "
+        "32 characters; the same in both services. Without it and without `jwks_url` there are no "
+        "tokens, and both services listen on this machine alone.",
+    )
+    token_secret_file: SecretFile | None = Field(
+        default=None, description="File with the `token_secret` in it, where that is not given."
+    )
+    token_issuer: str = Field(
+        default="itemledger", min_length=1, description="`iss` of our own tokens."
+    )
+    token_audience: str = Field(
+        default="itemledger",
+        min_length=1,
+        description="`aud` that every token must name, ours and the identity provider's.",
+    )
+    jwks_url: JwksUrl | None = Field(
+        default=None,
+        description="Where the keys of an identity provider are (a JWK set): https, or on this "
+        "machine. Fetched every few minutes, and when a key is not known.",
+    )
+    jwks_issuer: str | None = Field(
+        default=None, min_length=1, description="`iss` of the identity provider's tokens."
+    )
+    jwks_algorithms: Algorithms = Field(
+        default="RS256,ES256",
+        description="Algorithms that the identity provider's tokens may be signed with.",
+    )
+    rate_limit: Rate | None = Field(
+        default=None,
+        description="Most requests of one caller (a token's subject, else an address), such as "
+        "`100/second` or `1000 per 5 minutes`; beyond it 429. Default: no limit.",
+    )
+    token: str | None = Field(
+        default=None,
+        min_length=1,
+        repr=False,
+        description="Token that `itemledger import` and `itemledger status` send.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that is logged."
@@ -249,6 +258,22 @@ class Settings(BaseSettings):
     def least_durability(self) -> Durability:
         """Durability of the log below which nothing is accepted."""
         return self.min_durability or ("fsync" if self.redis_url is None else "everysec")
+
+    @property
+    def signing_secret(self) -> str | None:
+        """Secret that our own tokens are signed with, wherever it is."""
+        if self.token_secret is not None or self.token_secret_file is None:
+            return self.token_secret
+        return self.token_secret_file.read_text("utf-8").strip()
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether somebody can show who they are; if not, nobody beyond this machine comes in."""
+        return (
+            self.token_secret is not None
+            or self.token_secret_file is not None
+            or self.jwks_url is not None
+        )
 
     @property
     def is_sqlite(self) -> bool:

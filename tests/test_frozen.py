@@ -40,7 +40,8 @@ def test_the_database_frees_the_locks_of_a_frozen_worker_and_the_zombie_changes_
             world.ring.ring([0])
             until(lambda: list(fails.glob("*.reached-*")), 30, "one froze")
             (frozen,) = [int(each.name.rpartition("-")[2]) for each in fails.iterdir()]
-            assert psutil.Process(frozen).status() == psutil.STATUS_STOPPED
+            stopped = psutil.STATUS_STOPPED
+            until(lambda: psutil.Process(frozen).status() == stopped, 30, "it stands still")
             until(lambda: world.checkpoint().n == 1, 30, "the other one took over")
             psutil.Process(frozen).send_signal(signal.SIGCONT)
             world.append(envelope("c2", PatchItem("lamp-1", NOW, price=2)))
@@ -52,7 +53,7 @@ def test_the_database_frees_the_locks_of_a_frozen_worker_and_the_zombie_changes_
         finally:
             for each in workers:
                 each.kill()
-                each.wait()
+                each.communicate()
 
         assert [each.returncode for each in workers] == [0, 0], logs
         told = [row["command_id"] for row in world.rows(tables.events, "offset")]

@@ -13,7 +13,8 @@ from redis import Redis
 
 from domain.commands import CreateItem
 from eventlog.append import Appended, Submission, evalsha, load_script, read_reply
-from eventlog.envelope import Envelope, encode
+from eventlog.codec import encode
+from eventlog.envelope import Envelope
 from runtime.lock import lock_folder
 from runtime.positions import Position
 from runtime.settings import Settings

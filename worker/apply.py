@@ -42,12 +42,14 @@ class Applied:
     """
 
     upto: Position
-    outcomes: Mapping[str, KeptOutcome]
-    items: Mapping[str, Item]
-    events: int
-    gaps: Sequence[Gap]
-    dead: Mapping[str, str]
-    corrected: Mapping[str, tuple[Position, str]]
+    outcomes: Mapping[str, KeptOutcome] = field(default_factory=dict[str, KeptOutcome])
+    items: Mapping[str, Item] = field(default_factory=dict[str, Item])
+    events: int = 0
+    gaps: Sequence[Gap] = ()
+    dead: Mapping[str, str] = field(default_factory=dict[str, str])
+    corrected: Mapping[str, tuple[Position, str]] = field(
+        default_factory=dict[str, tuple[Position, str]]
+    )
 
 
 class Held(Exception):
@@ -93,17 +95,17 @@ def apply(
     with engine.begin() as connection:
         checkpoints_of = partitions.lock(connection, list(batches))
         given.reach("tx.after_lock")
-        jobs: list[_Job] = []
+        jobs: list[Job] = []
         for partition, checkpoint in checkpoints_of.items():
             fresh = [each for each in batches[partition] if each.position > checkpoint.position]
             if fresh:
-                jobs.append(_begin(connection, checkpoint, fresh, given))
+                jobs.append(begin(connection, checkpoint, fresh, given))
             else:
-                applied[partition] = Applied(checkpoint.position, {}, {}, 0, (), {}, {})
+                applied[partition] = Applied(checkpoint.position)
         if jobs:
             condemned = given.locked({each.upto.partition: each.checkpoint for each in jobs})
             _decide(connection, jobs, {**given.condemned, **condemned})
-            _write(connection, projections, jobs, given)
+            write(connection, projections, jobs, given)
             given.reach("tx.before_commit")
     given.reach("tx.after_commit")
     return applied | {job.upto.partition: job.applied() for job in jobs}
@@ -124,8 +126,10 @@ def apply_one(
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    """The batch of one partition while it is applied."""
+class Job:
+    """The batch of one partition while it is applied; `fresh` is empty where the partition only
+    takes part in another one's.
+    """
 
     checkpoint: Checkpoint
     fresh: Sequence[Decoded]
@@ -134,7 +138,7 @@ class _Job:
 
     @property
     def upto(self) -> Position:
-        return self.fresh[-1].position
+        return self.fresh[-1].position if self.fresh else self.checkpoint.position
 
     def applied(self) -> Applied:
         work = self.work
@@ -142,32 +146,30 @@ class _Job:
             self.upto,
             work.outcomes,
             work.left,
-            len(work.recorded),
+            len(work.shelf.recorded),
             self.gaps,
             work.dead,
             work.corrected,
         )
 
 
-def _begin(
+def begin(
     connection: Connection,
     checkpoint: Checkpoint,
     fresh: Sequence[Decoded],
     given: Circumstances,
-) -> _Job:
-    found = _gaps(checkpoint.position, fresh, given.epoch_ends)
-    if found:
-        recorded = set(gaps.recorded(connection, checkpoint.position.partition))
-        found = [gap for gap in found if gap not in recorded]
-        gaps.record(connection, found, given.now)
+) -> Job:
+    """Begin to take what is new to a partition that is held."""
+    passed_over = _gaps(checkpoint.position, fresh, given.epoch_ends)
+    missing = gaps.record(connection, passed_over, given.now)
     _leave_epochs(connection, checkpoint.position, fresh)
     work = Work(connection, checkpoint, given.now)
     work.prepare([each.entry for each in fresh])
-    return _Job(checkpoint, fresh, found, work)
+    return Job(checkpoint, fresh, missing, work)
 
 
 def _decide(
-    connection: Connection, jobs: Sequence[_Job], condemned: Mapping[Position, Condemned]
+    connection: Connection, jobs: Sequence[Job], condemned: Mapping[Position, Condemned]
 ) -> None:
     """Load what is needed, each kind of row in one statement, and decide in order."""
     known = outcomes.find(connection, [each for job in jobs for each in job.work.ids])
@@ -179,10 +181,10 @@ def _decide(
             job.work.take(each.position, each.entry, each.body, condemned.get(each.position))
 
 
-def _write(
+def write(
     connection: Connection,
     projections: Mapping[str, Project],
-    jobs: Sequence[_Job],
+    jobs: Sequence[Job],
     given: Circumstances,
 ) -> None:
     """Write everything the batches came to, each kind of row in one statement."""
@@ -190,20 +192,22 @@ def _write(
     moved: list[Checkpoint] = []
     for job in jobs:
         work = job.work
-        chained, last_hash = events.chained(work.recorded, job.checkpoint.hash)
+        shelf = work.shelf
+        chained, last_hash = events.chained(shelf.recorded, job.checkpoint.hash)
         rows += chained
         detached = job.checkpoint.detached | given.detach.keys()
         quarantined = job.checkpoint.quarantined + work.aside.growth
         moved.append(
-            Checkpoint(job.upto, work.offset, work.recorded_at, last_hash, quarantined, detached)
+            Checkpoint(job.upto, shelf.offset, shelf.recorded_at, last_hash, quarantined, detached)
         )
         checkpoints.detach(connection, given.detach, job.upto.partition, job.checkpoint.offset)
         work.aside.write()
+        work.imported.write(shelf.recorded)
     events.append(connection, rows)
     given.reach("tx.after_events")
     heads.store(
         connection,
-        [(item, job.upto.partition) for job in jobs for item in job.work.changed.values()],
+        [(item, job.upto.partition) for job in jobs for item in job.work.shelf.changed.values()],
     )
     for name, project in projections.items():
         in_step = [
@@ -211,15 +215,15 @@ def _write(
         ]
         _project(connection, name, project, [job.work for job in in_step])
         checkpoints.move(
-            connection, [Taken(name, job.upto.partition, job.work.offset) for job in in_step]
+            connection, [Taken(name, job.upto.partition, job.work.shelf.offset) for job in in_step]
         )
     outcomes.keep(connection, [each for job in jobs for each in job.work.outcomes.values()])
     partitions.move(connection, moved)
 
 
 def _project(connection: Connection, name: str, project: Project, works: Sequence[Work]) -> None:
-    recorded = [each for work in works for each in work.recorded]
-    changed = {item_id: item for work in works for item_id, item in work.changed.items()}
+    recorded = [each for work in works for each in work.shelf.recorded]
+    changed = {item_id: item for work in works for item_id, item in work.shelf.changed.items()}
     try:
         project(connection, recorded, changed)
     except Exception as error:

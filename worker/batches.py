@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from eventlog.reader import LogReader
 from ledger.partitions import Checkpoint
+from runtime.errors import first_line
 from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
 from worker.apply import (
@@ -25,7 +26,9 @@ from worker.apply import (
     apply,
     condemn_nothing,
 )
+from worker.losses import alarm
 from worker.trouble import ProjectionFailed, is_of_data, shortened
+from worker.wide import Wide, atomic_of, first_wide
 from worker.work import Condemned
 
 # How many times a batch, and then a command alone, may be begun and end with its process.
@@ -53,18 +56,42 @@ class Batches:
         self._clock = clock
         self._stopping = stopping
         self._reach = reach
+        self._atomics = Wide(engine, projections, reader.partitions)
 
     def take(self, batches: Mapping[int, Sequence[Decoded]]) -> dict[int, Applied]:
         """Apply a batch of each of these partitions. Those that another writer has are left out.
 
         Raises what the stores raise: then nothing counts against a command.
         """
+        narrow = {each: _until_wide(batch) for each, batch in batches.items()}
         try:
-            return self._together(batches)
+            together = {each: batch for each, batch in narrow.items() if batch}
+            applied = self._together(together) if together else {}
+            for partition in narrow.keys() - together.keys():
+                applied |= self._wide(batches[partition][0])
         except Exception:
             # The process lives: what failed did not kill it.
             self._marks.ended_alive(list(batches))
             raise
+        return applied
+
+    def _wide(self, each: Decoded) -> dict[int, Applied]:
+        """Apply an entry that may be of several partitions."""
+        partition = each.position.partition
+        atomic = atomic_of(self._engine, each)
+        if atomic is None:
+            return self._together({partition: [each]})
+
+        def run(given: Circumstances) -> dict[int, Applied]:
+            return {partition: self._atomics.apply(each, atomic, given)}
+
+        try:
+            return self._run(run, partial(self._mark_alone, each))
+        except Exception as error:
+            if not is_of_data(error):
+                raise
+        condemned = {each.position: Condemned(shortened(traceback.format_exc()))}
+        return self._run(run, condemn_nothing, condemned)
 
     def _together(self, batches: Mapping[int, Sequence[Decoded]]) -> dict[int, Applied]:
         try:
@@ -79,7 +106,7 @@ class Batches:
             log.warning(
                 "the database, or a view, refused a batch; it is taken apart",
                 partitions=list(batches),
-                error=str(error).partition("\n")[0],
+                error=first_line(error),
             )
         if len(batches) == 1:
             return self._one_by_one(next(iter(batches.values())), marked=False)
@@ -144,12 +171,24 @@ class Batches:
         locked: Callable[[Mapping[int, Checkpoint]], Mapping[Position, Condemned]],
         condemned: Mapping[Position, Condemned] | None = None,
     ) -> dict[int, Applied]:
-        """Apply in one transaction; leave out projections that fail on their own."""
+        """Apply in one transaction."""
+        run = partial(apply, self._engine, self._projections, batches)
+        return self._run(run, locked, condemned, several=len(batches) > 1)
+
+    def _run(
+        self,
+        run: Callable[[Circumstances], dict[int, Applied]],
+        locked: Callable[[Mapping[int, Checkpoint]], Mapping[Position, Condemned]],
+        condemned: Mapping[Position, Condemned] | None = None,
+        *,
+        several: bool = False,
+    ) -> dict[int, Applied]:
+        """Apply; leave out projections that fail on their own."""
         detach: dict[str, str] = {}
         while True:
             given = Circumstances(
                 # Asked after the entries were read: an epoch's end is written with its successor.
-                self._reader.epoch_ends,
+                self._reader.lookout.epoch_ends,
                 self._clock(),
                 condemned or {},
                 detach,
@@ -157,9 +196,9 @@ class Batches:
                 self._reach,
             )
             try:
-                applied = apply(self._engine, self._projections, batches, given)
+                applied = run(given)
             except ProjectionFailed as failed:
-                if failed.name in detach or len(batches) > 1:
+                if failed.name in detach or several:
                     raise
                 log.exception("a projection failed, it stays behind", projection=failed.name)
                 detach[failed.name] = shortened(
@@ -191,6 +230,12 @@ class Batches:
         return {alone.position: Condemned(why, again=times > 2 * _CHANCES)}
 
 
+def _until_wide(batch: Sequence[Decoded]) -> Sequence[Decoded]:
+    """Take the entries before the first that may be of several partitions: that one comes alone."""
+    place = first_wide(batch)
+    return batch if place is None else batch[:place]
+
+
 def _is_suspect(begun: Mapping[int, int], partition: int) -> bool:
     """Say whether another process had begun the same and did not come to its end."""
     # One that nobody holds was not marked: it is left out anyway.
@@ -219,15 +264,7 @@ def _summed(applied: Sequence[Applied]) -> Applied:
 
 def _tell(applied: Applied) -> None:
     """Raise the alarm for what is missing and for what is dead."""
-    for gap in applied.gaps:
-        log.error(
-            "commands are missing from the log",
-            partition=gap.partition,
-            epoch=gap.epoch,
-            first=gap.first_n,
-            last=gap.last_n,
-            kind=gap.kind,
-        )
+    alarm(applied.gaps)
     for command_id, why in applied.dead.items():
         log.error(
             "a command is dead; see `itemledger dead`",

@@ -8,12 +8,15 @@ from contextlib import ExitStack
 import structlog
 from sqlalchemy import Engine
 
+from eventlog.appender import Appender
 from eventlog.reader import LogReader
 from eventlog.ring import Ring
+from runtime.errors import first_line
 from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
 from worker.apply import Applied, Decoded, Held, Project
 from worker.batches import Batches
+from worker.further import Further
 from worker.intake import Intake
 from worker.pause import Pause
 from worker.trouble import is_outage
@@ -53,7 +56,8 @@ class Drain:
         self._pause = pause or Pause(time.monotonic, clock)
         self._reach = reach
         self._batches = Batches(engine, reader, projections, clock, stopping, reach)
-        self._intake = Intake(engine, reader, clock, reach)
+        further = Further(engine, reader.redis, Appender(reader.redis, ring), reader.partitions)
+        self._intake = Intake(engine, reader, further, clock, reach)
         self._locks = [threading.Lock() for _ in range(reader.partitions)]
         self._batches_begun: dict[int, float] = {}
 
@@ -196,7 +200,3 @@ class Drain:
         """Take note that the stores do what they are for."""
         if self._pause.end():
             log.info("draining goes on")
-
-
-def first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__

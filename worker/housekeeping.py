@@ -6,10 +6,12 @@ import structlog
 from sqlalchemy import Engine
 
 from eventlog.reader import LogReader
-from ledger import outcomes, partitions
+from ledger import outcomes, partitions, revocations
 
 # Outcomes are promised for 30 days; one more for clocks that differ.
 KEEP_OUTCOMES_MS = 31 * 24 * 60 * 60 * 1000
+# Revoked tokens have expired by then, whatever clocks say.
+_KEEP_REVOKED_MS = 24 * 60 * 60 * 1000
 # Rows per transaction: other writers wait no longer than this takes.
 _AT_ONCE = 5_000
 
@@ -31,6 +33,8 @@ class Housekeeping:
             forgotten += count
             if count < _AT_ONCE:
                 break
+        with self._engine.begin() as connection:
+            revocations.forget(connection, now - _KEEP_REVOKED_MS)
         ledger = partitions.read(self._engine, range(self._reader.partitions))
         for checkpoint in ledger.values():
             self._reader.trim(checkpoint.position, now)

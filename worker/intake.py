@@ -5,19 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 from sqlalchemy import Engine
 
-from eventlog.envelope import Entry, Envelope, Unreadable, read
-from eventlog.reader import (
-    REMEMBER_KEY_SECONDS,
-    REMEMBER_SECONDS,
-    LogEntry,
-    LogReader,
-    Settled,
-)
+from eventlog.codec import read
+from eventlog.reader import REMEMBER_SECONDS, LogEntry, LogReader, Settled
 from ledger import partitions
 from ledger.outcomes import KeptOutcome
 from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
 from worker.apply import Applied, Decoded
+from worker.further import Further
 from worker.strays import Strays
 from worker.tell import notices
 
@@ -30,12 +25,18 @@ class Intake:
     """`clock` returns milliseconds since 1970."""
 
     def __init__(
-        self, engine: Engine, reader: LogReader, clock: Callable[[], int], reach: Reach = nowhere
+        self,
+        engine: Engine,
+        reader: LogReader,
+        further: Further,
+        clock: Callable[[], int],
+        reach: Reach = nowhere,
     ) -> None:
         self._engine = engine
         self._reader = reader
         self._clock = clock
         self._reach = reach
+        self._further = further
         self._strays = Strays(engine, reader.lookout)
 
     def begin(self, wanted: Sequence[int]) -> dict[int, Position]:
@@ -73,7 +74,7 @@ class Intake:
             batch = _decoded(found)
             self._strays.append_again(checkpoint, batch)
             position = batch[-1].position if batch else checkpoint
-            self.tidy({partition: batch}, {partition: Applied(position, {}, {}, 0, (), {}, {})})
+            self.tidy({partition: batch}, {partition: Applied(position)})
         return checkpoint
 
     def read(self, positions: Mapping[int, Position], count: int) -> dict[int, list[Decoded]]:
@@ -96,7 +97,9 @@ class Intake:
         for partition, each in applied.items():
             taken = [entry for entry in batches[partition] if entry.position <= each.upto]
             heard += taken
-            settled.append(Settled(each.upto, _remembered(taken), each.corrected))
+            # Else it is marked as done when this is tried again.
+            if self._further.go_on(taken):
+                settled.append(Settled(each.upto, _remembered(taken), each.corrected))
         kept: dict[str, KeptOutcome] = {}
         for each in applied.values():
             kept |= each.outcomes
@@ -117,12 +120,4 @@ def _decoded(found: Sequence[LogEntry]) -> list[Decoded]:
 
 
 def _remembered(batch: Sequence[Decoded]) -> dict[str, int]:
-    return {each.entry.id: _seconds(each.entry) for each in batch if each.entry.id is not None}
-
-
-def _seconds(entry: Entry | Unreadable) -> int:
-    """Say for how many seconds an applied entry's id is remembered. A batch is known by the key of
-    its own, so its rows need not be.
-    """
-    keyed = isinstance(entry, Envelope) and entry.fingerprint != "" and entry.with_item
-    return REMEMBER_KEY_SECONDS if keyed else REMEMBER_SECONDS
+    return {each.entry.id: REMEMBER_SECONDS for each in batch if each.entry.id is not None}

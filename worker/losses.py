@@ -85,25 +85,20 @@ class Losses:
         return fenced
 
     def _fence(self, sight: Sight, checkpoint: Position) -> bool:
-        head = sight.head or Position(sight.partition, 0, 0)
-        seen = max(
-            (Position(sight.partition, epoch, n) for epoch, n in sight.acknowledged.items()),
-            default=head,
-        )
-        behind = checkpoint.n > 0 and head < checkpoint
-        # An API process has seen more acknowledged than there is, and no epoch has begun since.
-        behind = behind or (seen.epoch >= head.epoch and seen > head)
+        behind = _behind(sight, checkpoint)
         if sight.same_server and not behind:
             return False
         self._reach("fence.before")
         if behind:
+            acknowledged = _acknowledged(sight)
             log.error(
-                "the log is behind the ledger: it has lost what it had acknowledged",
+                behind,
                 partition=sight.partition,
                 log=None if sight.head is None else sight.head.stream_id,
                 ledger=checkpoint.stream_id,
+                acknowledged=None if acknowledged is None else acknowledged.stream_id,
             )
-        epoch = self._lookout.fence(checkpoint, force=behind)
+        epoch = self._lookout.fence(checkpoint, force=behind is not None)
         log.info("the log has a new epoch", partition=sight.partition, epoch=epoch)
         self._reach("fence.after")
         return True
@@ -134,16 +129,37 @@ class Losses:
                 found += gaps.beyond(
                     Position(sight.partition, epoch, acknowledged), max(taken, ends.get(epoch, 0))
                 )
-            known = set(gaps.recorded(connection, sight.partition))
-            fresh = [gap for gap in found if gap not in known]
-            gaps.record(connection, fresh, self._clock())
+            fresh = gaps.record(connection, found, self._clock())
         self._settled |= {(sight.partition, epoch): n for epoch, n in new.items()}
-        for gap in fresh:
-            log.error(
-                "commands are missing from the log",
-                partition=gap.partition,
-                epoch=gap.epoch,
-                first=gap.first_n,
-                last=gap.last_n,
-                kind=gap.kind,
-            )
+        alarm(fresh)
+
+
+def _behind(sight: Sight, checkpoint: Position) -> str | None:
+    """Say what the log is behind; `None` where it has all that is known to have been in it."""
+    head = sight.head or Position(sight.partition, 0, 0)
+    if checkpoint.n > 0 and head < checkpoint:
+        return "the log is behind the ledger: it has lost what it had acknowledged"
+    seen = _acknowledged(sight)
+    # Where an epoch has begun since, its fence is up already.
+    if seen is not None and seen.epoch >= head.epoch and seen > head:
+        return "the log is behind what a command API saw acknowledged: it has lost commands"
+    return None
+
+
+def _acknowledged(sight: Sight) -> Position | None:
+    """Tell the last position that an API process reported to have seen acknowledged."""
+    told = (Position(sight.partition, epoch, n) for epoch, n in sight.acknowledged.items())
+    return max(told, default=None)
+
+
+def alarm(found: Sequence[Gap]) -> None:
+    """Tell the operator of gaps that are newly recorded."""
+    for gap in found:
+        log.error(
+            "commands are missing from the log",
+            partition=gap.partition,
+            epoch=gap.epoch,
+            first=gap.first_n,
+            last=gap.last_n,
+            kind=gap.kind,
+        )

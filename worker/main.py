@@ -1,4 +1,4 @@
-"""The worker process: RQ's loop in the main thread, the sweeper and the heartbeat beside it."""
+"""The worker process: RQ's loop in the main thread; sweeper, alarm and heartbeat beside it."""
 
 import gc
 import os
@@ -19,19 +19,22 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from eventlog import keys, layout
+from eventlog.appender import Appender
 from eventlog.clients import ringing_client, rq_client, working_client
 from eventlog.reader import LogReader
 from eventlog.ring import Ring
 from ledger import partitions
 from ledger.engines import writing_engine
-from ledger.migrate import SchemaOutOfDate, check_schema
+from ledger.migrate import SchemaOutOfDate, check_schema, unusable
 from ledger.writer import NoFolder, SecondWriter, sole_writer
 from readmodel.views import items
+from runtime.errors import first_line
 from runtime.failpoints import failpoints
 from runtime.positions import PartitionMismatch
 from runtime.settings import PREFIX, Settings
 from runtime.telemetry import configure_logging
 from runtime.times import now_ms
+from worker.alarm import Alarm
 from worker.apply import Project
 from worker.catchup import CatchUp
 from worker.drain import Drain
@@ -41,6 +44,7 @@ from worker.jobs import Duties, on_duty
 from worker.losses import Losses
 from worker.pause import Pause
 from worker.report import Reporter
+from worker.revocations import MirrorRevocations, together
 from worker.rqworker import Outages, OwnWorker, make_worker
 from worker.sweeper import Sweeper
 
@@ -78,13 +82,14 @@ def run(settings: Settings) -> int:
         return _refuse(str(error), _CANNOT_START)
     except SQLAlchemyError as error:
         return _refuse(
-            f"the database does not answer ({_short(getattr(error, 'orig', None) or error)}): "
+            f"the database does not answer ({unusable(error)}): "
             f"start it, set {PREFIX}DATABASE_URL, {_OR_UP}",
             _UNREACHABLE,
         )
     except RedisError as error:
         return _refuse(
-            f"the log does not answer ({_short(error)}): start it, set {PREFIX}REDIS_URL, {_OR_UP}",
+            f"the log does not answer ({first_line(error)}): "
+            f"start it, set {PREFIX}REDIS_URL, {_OR_UP}",
             _UNREACHABLE,
         )
     finally:
@@ -152,10 +157,14 @@ def _work(settings: Settings, engine: Engine, redis: "Redis", reader: LogReader)
         time.monotonic,
         stopping,
         pause,
-        reporter.report,
+        together(reporter.report, MirrorRevocations(engine, redis).run),
         reach,
     )
-    threads = [threading.Thread(target=sweeper.run, name="sweeper")]
+    alarm = Alarm(engine, Appender(redis, ring), reader.partitions, now_ms, stopping)
+    threads = [
+        threading.Thread(target=sweeper.run, name="sweeper"),
+        threading.Thread(target=alarm.run, name="alarm"),
+    ]
     if settings.heartbeat is not None:
         threads.append(
             threading.Thread(
@@ -211,8 +220,3 @@ def _stop_on_signals(stopping: threading.Event) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-
-
-def _short(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(" .") if lines else type(error).__name__

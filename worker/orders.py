@@ -17,7 +17,7 @@ from eventlog.envelope import Order
 from eventlog.orders import place
 from ledger import outcomes, quarantine
 from ledger.engines import reading_engine
-from ledger.migrate import DatabaseUnusable, check_schema
+from ledger.migrate import check_schema, unusable
 from ledger.quarantine import Quarantined
 from runtime.settings import Settings
 
@@ -114,7 +114,6 @@ def dead_commands(settings: Settings) -> Generator[DeadCommands]:
         check_schema(engine)
         yield DeadCommands(settings, engine)
     except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        raise DatabaseUnusable(str(cause).strip().splitlines()[0]) from error
+        raise unusable(error) from error
     finally:
         engine.dispose()

@@ -30,6 +30,7 @@ from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
 from eventlog import keys
 from eventlog.ring import DRAIN, HOUSEKEEP
+from runtime.errors import first_line
 from worker import jobs
 
 # Seconds. RQ's own recovery is slow by default; the sweeper is the fast one.
@@ -126,8 +127,7 @@ class Outages(logging.Filter):
     def say(self, error: BaseException) -> None:
         """Say that doorbells are not heard, unless that was said of this outage."""
         passing = isinstance(error, _AWAY) or _is_record_gone(error)
-        lines = str(error).strip().splitlines() or [""]
-        why = f"{type(error).__name__}: {lines[0].rstrip(' .')}"
+        why = f"{type(error).__name__}: {first_line(error)}"
         kind = "away" if passing else why
         now = time.monotonic()
         if now - self._last > _SAME_OUTAGE:

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 import structlog
 from sqlalchemy import Engine
 
-from eventlog.envelope import Ask, Envelope
+from eventlog.envelope import Ask, Atomic, Envelope, Rows
 from eventlog.lookout import Again, Lookout
 from ledger import outcomes, quarantine
 from runtime.positions import Position
 from worker.apply import Decoded
+from worker.work import id_of
 
 log = structlog.get_logger()
 
@@ -30,10 +31,11 @@ class Strays:
         by_id = {_id(each): each for each in batch if not isinstance(each.entry, Ask)}
         if not by_id:
             return 0
+        ids = [each for entry in by_id.values() for each in _ids(entry)]
         with self._engine.connect() as connection:
-            known = set(outcomes.find(connection, list(by_id)))
-            known |= quarantine.known(connection, checkpoint.partition, list(by_id))
-        strays = [each for command_id, each in by_id.items() if command_id not in known]
+            known = set(outcomes.find(connection, ids))
+            known |= quarantine.known(connection, checkpoint.partition, ids)
+        strays = [each for each in by_id.values() if known.isdisjoint(_ids(each))]
         if strays:
             log.error(
                 "the log went on over positions it had given out before; its commands are moved",
@@ -45,7 +47,16 @@ class Strays:
 
 
 def _id(each: Decoded) -> str:
-    return each.entry.id or f"unreadable-{each.position.token}"
+    return id_of(each.position, each.entry)
+
+
+def _ids(each: Decoded) -> list[str]:
+    """List the ids by which it shows that an entry was taken: several are taken together."""
+    match each.entry:
+        case Rows(rows=rows) | Atomic(rows=rows):
+            return [_id(each), *(row.id for row in rows)]
+        case _:
+            return [_id(each)]
 
 
 def _again(each: Decoded) -> Again:

@@ -10,14 +10,24 @@ from sqlalchemy import Engine
 
 from domain.item import Item
 from domain.outcomes import Outcome
-from eventlog.envelope import Ask, Envelope, Order, Unreadable
+from eventlog.envelope import (
+    Ask,
+    Atomic,
+    Envelope,
+    ImportMark,
+    Order,
+    RevertRows,
+    Rows,
+    Unreadable,
+)
 from eventlog.notices import Notice
 from ledger import heads, outcomes
 from ledger.outcomes import KeptOutcome
+from readmodel.views import schedules
 from readmodel.views.items import render
 from worker.apply import Decoded
 
-_NO_CONTENT = 204
+_CREATED, _NO_CONTENT = 201, 204
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +65,31 @@ def notices(
             continue
         outcome = found.outcome
         reused = each.fingerprint != outcome.fingerprint
-        item = None
+        body = None
         if each.with_item and _has_item(outcome) and not reused:
-            item = items.get(each.command_id) or _at_version(engine, outcome)
-        body = None if item is None else render(item)
+            item = items.get(each.command_id)
+            if item is None or _has_scheduled(item, each.command_id):
+                body = _stored_body(engine, outcome)
+            else:
+                body = render(item)
         told.append(Notice(each.reply_to, each.fingerprint, outcome, found.position, body, reused))
     return told
 
 
-def _at_version(engine: Engine, outcome: Outcome) -> Item | None:
+def _has_scheduled(item: Item, command_id: str) -> bool:
+    """Say whether the command scheduled a price, which an item does not tell all of."""
+    return any(each.id == command_id for each in item.schedules)
+
+
+def _stored_body(engine: Engine, outcome: Outcome) -> str | None:
+    """Render from the ledger what a command has left behind."""
     with engine.connect() as connection:
-        return heads.at_version(connection, outcome.item_id, outcome.version)
+        if outcome.http_status == _CREATED:
+            asked = schedules.asked_at(connection, outcome.item_id, outcome.version)
+            if asked is not None:
+                return asked.render()
+        item = heads.at_version(connection, outcome.item_id, outcome.version)
+        return None if item is None else render(item)
 
 
 def _waiting(batch: Iterable[Decoded]) -> Iterable[_Waiting]:
@@ -78,7 +102,11 @@ def _waiting(batch: Iterable[Decoded]) -> Iterable[_Waiting]:
                     )
             case Ask() as ask:
                 yield _Waiting(ask.command_id, ask.fingerprint, ask.reply_to, ask.with_item)
-            case Order() | Unreadable():
+            case Atomic() as atomic:
+                for row in atomic.rows:
+                    if row.reply_to is not None:
+                        yield _Waiting(row.id, row.fingerprint, row.reply_to, row.with_item)
+            case Rows() | ImportMark() | RevertRows() | Order() | Unreadable():
                 pass
             case _:
                 assert_never(each.entry)

@@ -1,27 +1,42 @@
-"""A batch while it is decided: items as they become, and what is to be written."""
+"""A batch while it is decided: what becomes of every entry, and what is to be written."""
 
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import assert_never
 
 from sqlalchemy import Connection
 
-from domain.commands import Command, CreateItem, DeleteItem, PatchItem, ReplaceItem, RestoreItem
+from domain.commands import TakeDue
 from domain.decide import decide
-from domain.events import Event, ItemCreated, ItemRestored
-from domain.evolve import fold
 from domain.item import Item
 from domain.outcomes import Outcome
+from domain.pricing import take_effect
 from domain.refusals import Refusal
-from eventlog.envelope import Ask, Entry, Envelope, Order, Unreadable, read
+from domain.schedules import next_due
+from eventlog.codec import encode, read
+from eventlog.envelope import (
+    Ask,
+    Atomic,
+    BadRow,
+    Entry,
+    Envelope,
+    ImportMark,
+    Order,
+    RevertRows,
+    Rows,
+    Unreadable,
+    whole_of,
+)
 from ledger.outcomes import KeptOutcome
 from ledger.partitions import Checkpoint
 from ledger.quarantine import Quarantined
-from ledger.recorded import Recorded
 from runtime.positions import Position
-from runtime.problems import STATUS_OF_KIND
+from worker import outcome as said
 from worker.aside import Aside
+from worker.imported import Imported
+from worker.shelf import Cause, DryShelf, Shelf
 from worker.trouble import shortened
 
 _NO_CONTENT = 204
@@ -35,25 +50,27 @@ class Condemned:
     again: bool = False
 
 
+def id_of(position: Position, entry: Entry | Unreadable) -> str:
+    """Tell by which id an entry is known: one whose own can not be made out, by its place."""
+    return entry.id or f"unreadable-{position.token}"
+
+
 class Work:
     """What one batch of a partition comes to. Entries are taken one by one, in their order."""
 
     def __init__(self, connection: Connection, checkpoint: Checkpoint, now: int) -> None:
-        self._partition = checkpoint.position.partition
+        partition = checkpoint.position.partition
         self._now = now
-        # The wall clock may go back, the ledger's does not.
-        self.recorded_at = max(now, checkpoint.recorded_at)
-        self.offset = checkpoint.offset
-        self.changed: dict[str, Item] = {}
+        self.shelf = Shelf(connection, checkpoint, now)
         self.left: dict[str, Item] = {}
-        self.recorded: list[Recorded] = []
         self.outcomes: dict[str, KeptOutcome] = {}
         self.dead: dict[str, str] = {}
         self.corrected: dict[str, tuple[Position, str]] = {}
-        self.aside = Aside(connection, self._partition, checkpoint.quarantined)
-        self._items: dict[str, Item] = {}
+        self.aside = Aside(connection, partition, checkpoint.quarantined)
+        self.imported = Imported(connection, partition, now)
         self._kept: Mapping[str, KeptOutcome] = {}
         self._known: set[str] = set()
+        self._reverts: dict[str, list[Envelope]] = {}
         self.ids: list[str] = []
         self.touched: set[str] = set()
 
@@ -63,28 +80,35 @@ class Work:
         """
         ordered: list[str] = []
         for entry in entries:
+            if entry.id is not None:
+                self.ids.append(entry.id)
             match entry:
                 case Envelope():
-                    self.ids.append(entry.id)
                     self.touched.add(entry.command.item_id)
-                case Unreadable():
-                    if entry.id is not None:
-                        self.ids.append(entry.id)
+                case Rows():
+                    self.imported.want(entry)
+                    self._need(entry.rows)
+                case RevertRows():
+                    self._reverts[entry.id] = self.imported.take_back(entry)
+                    self._need(self._reverts[entry.id])
                 case Order():
-                    self.ids.append(entry.id)
                     ordered.append(entry.command_id)
-                case Ask():
+                case Atomic() | ImportMark() | Ask() | Unreadable():
                     pass
                 case _:
                     assert_never(entry)
         self._known = self.aside.load(self.ids, ordered)
         self.touched |= self.aside.items()
 
+    def _need(self, rows: Sequence[Envelope | BadRow]) -> None:
+        self.ids += (each.id for each in rows)
+        self.touched |= {each.command.item_id for each in rows if isinstance(each, Envelope)}
+
     def learn(self, kept: Mapping[str, KeptOutcome], items: Mapping[str, Item]) -> None:
         """Take in which commands have an outcome, and the items as they stand."""
         self._kept = kept
         self._known.update(kept)
-        self._items = {item_id: items[item_id] for item_id in self.touched & items.keys()}
+        self.shelf.learn(items, self.touched)
 
     def take(
         self,
@@ -98,110 +122,170 @@ class Work:
         """
         match entry:
             case Ask():
-                return
+                pass
             case Order():
-                if entry.id not in self._known:
-                    self._known.add(entry.id)
+                if self.is_new(entry.id):
                     self._obey(entry, position, condemned)
-                return
-            case Envelope():
-                command_id, item_id = entry.id, entry.command.item_id
-            case Unreadable():
-                command_id = entry.id or f"unreadable-{position.token}"
-                item_id = entry.item_id
+            case Rows():
+                self._take_rows(entry, position, condemned)
+            case ImportMark() | RevertRows():
+                if self.is_new(entry.id):
+                    self._take_of_import(entry, position, condemned)
+            case Envelope() | Unreadable():
+                self._take_command(position, entry, body, condemned)
+            case Atomic():
+                raise AssertionError("an atomic batch is not applied with other entries")
             case _:
                 assert_never(entry)
+
+    def is_new(self, command_id: str) -> bool:
+        """Say whether an id was not met before, which it now is."""
         if command_id in self._known:
-            self._correct(command_id, entry)
-            return
+            return False
         self._known.add(command_id)
+        return True
+
+    def _take_of_import(
+        self, entry: ImportMark | RevertRows, position: Position, condemned: Condemned | None
+    ) -> None:
+        # It is no command of an item: its outcome only says that it is taken.
+        self.keep(Outcome(entry.id, "", "applied", _NO_CONTENT, 0), position)
+        match entry:
+            case ImportMark():
+                self.imported.mark(entry)
+            case RevertRows():
+                rows = Rows(entry.id, entry.import_id, tuple(self._reverts[entry.id]))
+                self._take_rows(rows, position, condemned)
+            case _:
+                assert_never(entry)
+
+    def _take_command(
+        self,
+        position: Position,
+        entry: Envelope | Unreadable,
+        body: bytes,
+        condemned: Condemned | None,
+    ) -> Outcome | None:
+        """Take a command; return its outcome, `None` where it is known or set aside."""
+        command_id = id_of(position, entry)
+        item_id = entry.command.item_id if isinstance(entry, Envelope) else entry.item_id
+        if not self.is_new(command_id):
+            self._correct(command_id, position, entry)
+            return None
         came = Quarantined(command_id, position, item_id, "parked", body, None, self._now)
         if self.aside.blocks(item_id):
             self.aside.put(came)
-        elif condemned is not None:
-            self._bury(came, condemned.why)
-        else:
-            self._try(came, entry)
+            return None
+        if condemned is not None:
+            self.bury(came, condemned.why)
+            return None
+        return self._try(came, entry)
 
-    def _correct(self, command_id: str, entry: Envelope | Unreadable) -> None:
+    def _take_rows(self, entry: Rows, position: Position, condemned: Condemned | None) -> None:
+        """Take rows of an import, each as a command of its own."""
+        for row in entry.rows:
+            if row.id in self._known:
+                continue
+            if self.imported.is_over(entry.import_id):
+                outcome = said.not_taken(row, "import-over", "the import was over before this row")
+                self.keep(outcome, position)
+            elif isinstance(row, BadRow):
+                outcome = said.bad(row)
+                self.keep(outcome, position)
+            elif entry.dry:
+                outcome = self._try_dry(self.imported.dry_shelf(entry.import_id, self.shelf), row)
+                self.keep(outcome, position)
+            else:
+                outcome = self._take_command(position, row, encode(row), condemned)
+            self._known.add(row.id)
+            self.imported.count(entry.import_id, outcome, stops=entry.stop)
+
+    def _try_dry(self, shelf: DryShelf, row: Envelope) -> Outcome:
+        """Decide what would become of a row; as nothing happens, it has no version."""
+        try:
+            outcome, _ = self._judge(shelf, row)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it is: that is what would happen
+            why = f"it would be set aside for a defect: {type(error).__name__}: {error}"
+            item_id = row.command.item_id
+            return Outcome(row.id, item_id, "dead", 500, 0, "discarded", why, row.fingerprint)
+        return replace(outcome, version=0)
+
+    def _correct(self, command_id: str, position: Position, entry: Envelope | Unreadable) -> None:
         """Take note of a known command that came with another payload: the log had forgotten the
         first one, and now remembers the wrong one.
         """
         kept = self._kept.get(command_id)
         if kept is None or not isinstance(entry, Envelope):
             return
-        if entry.fingerprint != kept.outcome.fingerprint:
-            self.corrected[command_id] = (kept.position, kept.outcome.fingerprint)
+        outcome = kept.outcome
+        if entry.fingerprint != outcome.fingerprint:
+            self.corrected[command_id] = (kept.position, outcome.fingerprint)
+            item_id, token = entry.command.item_id, position.token
+            self.keep(said.reused(command_id, item_id, token, entry.fingerprint), position)
 
-    def _try(self, came: Quarantined, entry: Envelope | Unreadable) -> None:
+    def _try(self, came: Quarantined, entry: Envelope | Unreadable) -> Outcome | None:
         """Decide a command; what it raises, unless it is a refusal, is a defect."""
         match entry:
             case Unreadable():
-                self._bury(came, entry.why)
+                self.bury(came, entry.why)
             case Envelope():
                 try:
-                    self._decide(came.position, entry)
+                    return self.decide(came.position, entry)
                 except MemoryError:
                     raise
                 except Exception:  # noqa: BLE001  whatever it is: it is kept, and the others go on
-                    self._bury(came, traceback.format_exc())
+                    self.bury(came, traceback.format_exc())
             case _:
                 assert_never(entry)
+        return None
 
-    def _bury(self, came: Quarantined, why: str) -> None:
+    def bury(self, came: Quarantined, why: str) -> None:
+        """Set a command aside as dead."""
         why = shortened(why)
         self.dead[came.command_id] = why
         self.aside.put(replace(came, state="dead", error=why, since=self._now))
 
-    def _decide(self, position: Position, envelope: Envelope) -> None:
+    def decide(self, position: Position, envelope: Envelope) -> Outcome:
         """Decide one command and evolve its item; where this raises, nothing of it is left."""
-        command = envelope.command
-        item = self._items.get(command.item_id)
-        try:
-            happened = decide(command, item, self.recorded_at)
-        except Refusal as refusal:
-            outcome = Outcome(
-                envelope.id,
-                command.item_id,
-                "rejected",
-                STATUS_OF_KIND[refusal.kind],
-                refusal.version,
-                refusal.code,
-                str(refusal),
-                envelope.fingerprint,
-            )
-        else:
-            after = fold(happened, item)
-            outcome = Outcome(
-                envelope.id,
-                command.item_id,
-                "applied" if happened else "unchanged",
-                _http_status(command, happened),
-                (0 if item is None else item.version) + len(happened),
-                fingerprint=envelope.fingerprint,
-            )
-            self._record(envelope, happened, 0 if item is None else item.version)
-            if after is not None and happened:
-                self._items[after.id] = self.changed[after.id] = after
-            if after is not None and envelope.reply_to is not None and envelope.with_item:
-                self.left[envelope.id] = after
-        self.outcomes[envelope.id] = KeptOutcome(outcome, position, self._now)
+        if envelope.deadline is not None and self._now > envelope.deadline:
+            outcome = said.expired(envelope, self._now)
+            self.keep(outcome, position)
+            return outcome
+        self._bring_in_due(envelope.command.item_id, envelope.command.received_at, position)
+        if isinstance(envelope.command, TakeDue) and envelope.id in self.outcomes:
+            return self.outcomes[envelope.id].outcome
+        outcome, after = self._judge(self.shelf, envelope)
+        if after is not None and envelope.reply_to is not None and envelope.with_item:
+            self.left[envelope.id] = after
+        self.keep(outcome, position)
+        return outcome
 
-    def _record(self, envelope: Envelope, happened: Sequence[Event], version: int) -> None:
-        for event in happened:
-            self.offset += 1
-            version += 1
-            self.recorded.append(
-                Recorded(
-                    self._partition,
-                    self.offset,
-                    version,
-                    event,
-                    envelope.id,
-                    envelope.actor,
-                    envelope.reason,
-                )
-            )
+    def _bring_in_due(self, item_id: str, by: int, position: Position) -> None:
+        """Let happen what was due of an item by a moment, each under an id of its own."""
+        item = self.shelf.get(item_id)
+        while item is not None and (due := next_due(item.schedules)) and due.at <= by:
+            cause = Cause(due.command_id, due.schedule.actor, due.schedule.reason)
+            event = take_effect(item, due, self.shelf.recorded_at)
+            item = self.shelf.happen(item_id, [event], cause)
+            version = 0 if item is None else item.version
+            self._known.add(due.command_id)
+            self.keep(Outcome(due.command_id, item_id, "applied", 200, version), position)
+
+    def _judge(self, shelf: Shelf | DryShelf, envelope: Envelope) -> tuple[Outcome, Item | None]:
+        """Decide a command on a shelf of items, where it then has happened."""
+        command = envelope.command
+        item = shelf.get(command.item_id)
+        earlier = partial(shelf.earlier, command.item_id)
+        try:
+            happened = decide(command, item, shelf.recorded_at, earlier)
+        except Refusal as refusal:
+            return said.refused(envelope, refusal), None
+        cause = Cause(envelope.id, envelope.actor, envelope.reason)
+        after = shelf.happen(command.item_id, happened, cause)
+        version = 0 if after is None else after.version
+        return said.decided(envelope, happened, version), after
 
     def _obey(self, order: Order, position: Position, condemned: Condemned | None) -> None:
         """Do what an operator said of a dead command, and go on with those parked behind it.
@@ -211,13 +295,12 @@ class Work:
         """
         found = self.aside.dead(order.command_id)
         if found is None:
-            why = f"command {order.command_id} is not among the dead"
-            self._keep(Outcome(order.id, "", "rejected", 404, 0, "not-dead", why), position)
+            self.keep(said.not_dead(order), position)
             return
         done = Outcome(order.id, found.item_id or "", "applied", _NO_CONTENT, 0)
-        self._keep(done, position)
+        self.keep(done, position)
         if condemned is not None and condemned.again and order.what == "replay":
-            self._bury(found, condemned.why)
+            self.bury(found, condemned.why)
             return
         parked = self.aside.parked_behind(found)
         queue = [] if condemned is not None else parked
@@ -226,12 +309,13 @@ class Work:
                 queue = [found, *queue]
             case "discard":
                 self.aside.take_out(found)
-                self._keep(_discarded(found, order.actor), found.position)
+                for outcome in said.discarded(found, order.actor):
+                    self.keep(outcome, found.position)
             case _:
                 assert_never(order.what)
         self._go_on(queue)
         if condemned is not None and parked and not self.aside.blocks(found.item_id):
-            self._bury(parked[0], condemned.why)
+            self.bury(parked[0], condemned.why)
 
     def _go_on(self, queue: Sequence[Quarantined]) -> None:
         """Try set aside commands in order, until one is dead (again)."""
@@ -244,34 +328,16 @@ class Work:
     def _try_again(self, each: Quarantined) -> None:
         match read(each.body):
             case Envelope() | Unreadable() as entry:
-                self._try(replace(each, state="parked", error=None), entry)
-            case Ask() | Order():
+                outcome = self._try(replace(each, state="parked", error=None), entry)
+            case _:
                 raise AssertionError(f"{each.command_id} is nothing that is ever set aside")
+        self._recount(each.command_id, outcome)
 
-    def _keep(self, outcome: Outcome, position: Position) -> None:
+    def _recount(self, command_id: str, outcome: Outcome | None) -> None:
+        import_id = whole_of(command_id)
+        if import_id is not None and outcome is not None:
+            self.imported.recount(import_id)
+            self.imported.count(import_id, outcome)
+
+    def keep(self, outcome: Outcome, position: Position) -> None:
         self.outcomes[outcome.command_id] = KeptOutcome(outcome, position, self._now)
-
-
-def _discarded(found: Quarantined, actor: str) -> Outcome:
-    entry = read(found.body)
-    fingerprint = entry.fingerprint if isinstance(entry, Envelope) else ""
-    last = (found.error or "no reason is known").strip().splitlines()[-1]
-    why = f"{actor} gave it up after: {last}"
-    item_id = found.item_id or ""
-    return Outcome(found.command_id, item_id, "dead", 500, 0, "discarded", why, fingerprint)
-
-
-def _http_status(command: Command, happened: Sequence[Event]) -> int:
-    """Say what a synchronous API would have answered to a command that was not refused."""
-    match command:
-        case CreateItem():
-            return 201
-        case ReplaceItem():
-            brought = any(isinstance(event, ItemCreated | ItemRestored) for event in happened)
-            return 201 if brought else 200
-        case PatchItem() | RestoreItem():
-            return 200
-        case DeleteItem():
-            return 204
-        case _:
-            assert_never(command)

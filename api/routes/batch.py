@@ -1,4 +1,4 @@
-"""Many commands in one request; each row stands for itself."""
+"""Many commands in one request; each row stands for itself, or all for one another."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,35 +7,27 @@ from typing import Any, cast
 import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
-from redis.exceptions import RedisError
 
 from api import translate
-from api.accept import (
-    Accepted,
-    Acceptor,
-    Answer,
-    Draft,
-    KeyReused,
-    Refused,
-    Sender,
-    Uncertain,
-)
+from api.accept import Accepted, Answer, Draft, KeyReused, Refused, Sender, Uncertain
 from api.answers import Answers
-from api.batch_keys import Remember
+from api.batch_keys import Remember, first_or_same
 from api.bodies import JSON, read_body, require_known_parameters, spots
-from api.headers import Preferences, idempotency_key, preferences, trace_of
+from api.guard import caller_of, check_times
+from api.headers import Preferences, deadline_of, idempotency_key, preferences, trace_of
 from api.ids import fingerprint, uuid7, uuid8
 from api.openapi import body_of, described
 from api.problems import (
     ProblemRaised,
     invalid_body,
-    key_reused,
     not_accepted,
     outcome_unknown,
     retry_after,
 )
-from api.routes.items import ANONYMOUS, Clock, command_id_of
+from api.requests import Door, command_id_of
 from api.schemas import ROW, BatchBody
+from domain.commands import DeleteItem, PatchItem, ReplaceItem
+from eventlog.envelope import row_id
 from runtime.problems import Problem
 
 
@@ -45,10 +37,8 @@ class _BadRow:
     problem: Problem
 
 
-def routes(
-    acceptor: Acceptor, answers: Answers, clock: Clock, currency: str, remember: Remember
-) -> APIRouter:
-    """Make the route; the parameters are those of `api.routes.items.routes`, and `remember`."""
+def routes(door: Door, remember: Remember) -> APIRouter:
+    """Make the route."""
     router = APIRouter()
 
     @router.post(
@@ -60,52 +50,102 @@ def routes(
         require_known_parameters(request)
         asked = preferences(request)
         body = await read_body(request, BatchBody, JSON)
-        now = clock()
+        check_times(request, body.commands)
+        now = door.clock()
         batch_id = command_id_of(request, now)
         keyed = idempotency_key(request) is not None
+        payload = fingerprint([body.commands, body.atomic, body.reason]) if keyed else ""
         if keyed:
-            await _first_or_same(remember, batch_id, fingerprint(body.commands))
-        rows = [
-            _row(raw, number, batch_id if keyed else None, now, currency)
-            for number, raw in enumerate(body.commands)
-        ]
+            await first_or_same(remember, batch_id, payload)
+        making = _Making(door, batch_id, deadline_of(request), now, body, keyed=keyed)
+        rows = [making.row(raw, number) for number, raw in enumerate(body.commands)]
         drafts = [each for each in rows if isinstance(each, Draft)]
-        sender = Sender(ANONYMOUS, trace_of(request))
-        judged = (
-            await acceptor.accept(drafts, sender, asked.wait, with_items=False) if drafts else []
-        )
+        sender = Sender(caller_of(request).subject, trace_of(request))
+        if body.atomic:
+            _require_good_rows(rows)
+            judged = await door.acceptor.accept_atomic(
+                batch_id, payload, drafts, sender, asked.wait
+            )
+        elif drafts:
+            judged = await door.acceptor.accept(drafts, sender, asked.wait, with_items=False)
+        else:
+            judged = []
         _require_something_accepted(judged)
-        in_order = iter(judged)
-        results = [
-            answers.bad_row(number, each.item_id, each.problem)
-            if isinstance(each, _BadRow)
-            else answers.row(number, next(in_order))
-            for number, each in enumerate(rows)
-        ]
-        final = not any(
-            isinstance(each, Uncertain) or (isinstance(each, Accepted) and each.notice is None)
-            for each in judged
-        )
-        told_anyway = any(isinstance(each, Refused | Uncertain) for each in judged)
-        minimal = asked.minimal and not told_anyway
-        replayed = any(isinstance(each, Accepted) and each.replayed for each in judged)
-        return _response(
-            results, asked, final=final and asked.wait > 0, minimal=minimal, replayed=replayed
-        )
+        return _answer(door.answers, asked, rows, judged)
 
     return router
 
 
-async def _first_or_same(remember: Remember, batch_id: str, payload: str) -> None:
-    """Refuse a batch under the key of another one, before anything of it is accepted."""
-    try:
-        before = await remember(batch_id, payload)
-    except (RedisError, OSError) as error:
-        raise ProblemRaised(
-            not_accepted(f"the log is not to be reached: {error}"), retry_after()
-        ) from error
-    if before is not None and before != payload:
-        raise ProblemRaised(key_reused())
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """What the rows of one batch have in common; under a key their ids come out the same."""
+
+    door: Door
+    batch_id: str
+    deadline: int | None
+    now: int
+    body: BatchBody
+    keyed: bool
+
+    def row(self, raw: Any, number: int) -> Draft | _BadRow:
+        """Make a row's command."""
+        try:
+            parsed = ROW.validate_python(raw)
+        except ValidationError as error:
+            return _BadRow(_item_id(raw), invalid_body(spots(error, f"/commands/{number}")))
+        lasting = self.keyed or self.body.atomic
+        new_id = uuid8(self.batch_id, str(number), "item") if lasting else uuid7(self.now)
+        command = translate.row(parsed, new_id, self.now, self.door.currency)
+        try:
+            if isinstance(command, ReplaceItem | PatchItem | DeleteItem):
+                self.door.require_condition(command.expected)
+        except ProblemRaised as raised:
+            return _BadRow(command.item_id, raised.problem)
+        if self.body.atomic:
+            command_id = row_id(self.batch_id, number)
+        else:
+            command_id = uuid8(self.batch_id, str(number)) if self.keyed else uuid7(self.now)
+        return Draft(
+            command_id,
+            command,
+            fingerprint(raw) if self.keyed else "",
+            self.body.reason if parsed.reason is None else parsed.reason,
+            self.deadline,
+        )
+
+
+def _require_good_rows(rows: Sequence[Draft | _BadRow]) -> None:
+    """Refuse an atomic batch of which a row is no command, naming every one."""
+    bad = [each.problem for each in rows if isinstance(each, _BadRow)]
+    if not bad:
+        return
+    errors = [error for each in bad for error in each.errors]
+    raise ProblemRaised(invalid_body(errors) if errors else bad[0])
+
+
+def _answer(
+    answers: Answers,
+    asked: Preferences,
+    rows: Sequence[Draft | _BadRow],
+    judged: Sequence[Answer],
+) -> Response:
+    in_order = iter(judged)
+    results = [
+        answers.bad_row(number, each.item_id, each.problem)
+        if isinstance(each, _BadRow)
+        else answers.row(number, next(in_order))
+        for number, each in enumerate(rows)
+    ]
+    final = not any(
+        isinstance(each, Uncertain) or (isinstance(each, Accepted) and each.notice is None)
+        for each in judged
+    )
+    told_anyway = any(isinstance(each, Refused | Uncertain) for each in judged)
+    minimal = asked.minimal and not told_anyway
+    replayed = any(isinstance(each, Accepted) and each.replayed for each in judged)
+    return _response(
+        results, asked, final=final and asked.wait > 0, minimal=minimal, replayed=replayed
+    )
 
 
 def _require_something_accepted(judged: Sequence[Answer]) -> None:
@@ -119,19 +159,6 @@ def _require_something_accepted(judged: Sequence[Answer]) -> None:
     raise ProblemRaised(
         not_accepted(first.why, lasting=first.lasting), retry_after(lasting=first.lasting)
     )
-
-
-def _row(raw: Any, number: int, batch_id: str | None, now: int, currency: str) -> Draft | _BadRow:
-    """Make a row's command; under a key, `batch_id`, its ids are derived and come out the same."""
-    try:
-        parsed = ROW.validate_python(raw)
-    except ValidationError as error:
-        return _BadRow(_item_id(raw), invalid_body(spots(error, f"/commands/{number}")))
-    if batch_id is None:
-        command = translate.row(parsed, uuid7(now), now, currency)
-        return Draft(uuid7(now), command, "", parsed.reason)
-    command = translate.row(parsed, uuid8(batch_id, str(number), "item"), now, currency)
-    return Draft(uuid8(batch_id, str(number)), command, fingerprint(raw), parsed.reason)
 
 
 def _item_id(raw: Any) -> str | None:

@@ -9,10 +9,11 @@ from redis.exceptions import RedisError
 
 from api.problems import ProblemRaised
 from api.watch import Watch
+from runtime.auth.guard import Guard
 from runtime.problems import Problem
 
 
-def routes(ping: Callable[[], Awaitable[object]], watch: Watch) -> APIRouter:
+def routes(ping: Callable[[], Awaitable[object]], watch: Watch, guard: Guard) -> APIRouter:
     """Make the routes; `ping` raises what Redis raises where the log is not to be had."""
     router = APIRouter(tags=["health"])
 
@@ -24,7 +25,7 @@ def routes(ping: Callable[[], Awaitable[object]], watch: Watch) -> APIRouter:
     @router.head("/health/ready", include_in_schema=False)
     @router.get("/health/ready", summary="The service accepts commands")
     async def ready() -> Response:
-        log, reason = "ok", watch.why()
+        log, reason = "ok", watch.why() or guard.why_not()
         try:
             await ping()
         except (RedisError, OSError) as error:

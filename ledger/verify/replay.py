@@ -27,14 +27,17 @@ _FOLLOWING = (
 )
 
 # What a synchronous API may have answered to a command, by the first thing that it made happen. A
-# PUT brings back with 201, a restore with 200.
+# PUT brings back with 201, a restore with 200; deleting an item may end its sale before, and going
+# back to an earlier version may delete it.
 _ANSWERS: Mapping[str, frozenset[int]] = {
     "ItemCreated": frozenset({201}),
     "ItemRestored": frozenset({200, 201}),
-    "ItemDeleted": frozenset({204}),
+    "ItemDeleted": frozenset({200, 204}),
     "ItemRenamed": frozenset({200}),
     "ItemDescribed": frozenset({200}),
-    "ItemRepriced": frozenset({200}),
+    "ItemRepriced": frozenset({200, 204}),
+    "ItemPriceScheduled": frozenset({201}),
+    "ItemPriceUnscheduled": frozenset({200, 204}),
 }
 
 

@@ -9,9 +9,9 @@ from typing import Any, cast
 from sqlalchemy import Connection, Engine, RowMapping, and_, case, func, or_, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from domain.item import Item
 from ledger.engines import reading_engine
-from ledger.migrate import DatabaseUnusable, check_schema
+from ledger.heads import make_row
+from ledger.migrate import check_schema, unusable
 from ledger.tables import checkpoints, events, facts, heads, outcomes, partitions, quarantine
 from ledger.verify import guards
 from ledger.verify.difference import Behind, Difference, Noted, Report, Verified
@@ -23,8 +23,6 @@ OUTCOMES_KEPT_MS = 30 * 24 * 60 * 60 * 1000
 
 # Hears how many events are taken, and of how many.
 Advance = Callable[[int, int], None]
-
-_HEAD_MEMBERS = [each.name for each in heads.columns if each.name not in {"item_id", "partition"}]
 
 
 def verify_database(
@@ -42,8 +40,7 @@ def verify_database(
         with engine.connect() as connection:
             return replace(report, elsewhere=(*guards.missing(connection), *report.elsewhere))
     except (SQLAlchemyError, OSError) as error:
-        reason = getattr(error, "orig", None) or error
-        raise DatabaseUnusable(str(reason).strip().splitlines()[0]) from error
+        raise unusable(error) from error
     finally:
         engine.dispose()
 
@@ -61,7 +58,7 @@ def verify(
     """
     with _one_moment(engine) as connection:
         stored = _Stored.read(connection)
-        tables = {"heads": View(heads, _head), **views}
+        tables = {"heads": View(heads, make_row), **views}
         elsewhere = [*stored.differences(), *_strays(connection, stored, tables)]
         elsewhere += [
             Difference(each.partition, "noted hash", each.hash, None, each.offset)
@@ -243,11 +240,6 @@ def _strays(
         if stray is not None:
             found.append(Difference(stray, table.name, "no such partition", "a row"))
     return found
-
-
-def _head(item: Item, partition: int) -> Mapping[str, Any]:
-    members = {name: getattr(item, name) for name in _HEAD_MEMBERS}
-    return {"item_id": item.id, "partition": partition, **members}
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, Row, bindparam, select
 
 from domain.evolve import evolve
@@ -78,7 +79,7 @@ def _describe(
         yield {
             "version": row.version,
             "type": row.type,
-            "changes": _changes(item, after),
+            "changes": _changes(item, after) | _schedule(row),
             "actor": row.actor,
             "reason": row.reason,
             "command_id": row.command_id,
@@ -95,6 +96,27 @@ def _changes(before: Item | None, after: Item) -> dict[str, dict[str, Any]]:
         if old != new:
             changes[field] = {"from": old, "to": new}
     return changes
+
+
+def _schedule(row: Row[*tuple[Any, ...]]) -> dict[str, dict[str, Any]]:
+    """Say of an event of a scheduled price which one it is about."""
+    match row.type:
+        case "ItemPriceScheduled":
+            data = orjson.loads(row.data)
+            until = data["effective_until"]
+            scheduled = {
+                "id": data["schedule_id"],
+                "price": data["price"],
+                "currency": data["currency"],
+                "effective_from": rfc3339(data["effective_from"]),
+                "effective_until": None if until is None else rfc3339(until),
+            }
+            return {"scheduled_price": {"from": None, "to": scheduled}}
+        case "ItemPriceUnscheduled":
+            scheduled = {"id": orjson.loads(row.data)["schedule_id"]}
+            return {"scheduled_price": {"from": scheduled, "to": None}}
+        case _:
+            return {}
 
 
 def _event(row: Row[*tuple[Any, ...]]) -> Any:

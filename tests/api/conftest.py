@@ -11,12 +11,14 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.batch_keys import remember_in
+from api.rate import limit_in, unlimited
 from api.waiting import Waiters
 from api.watch import PROBE_EVERY, Demands, Watch
 from eventlog.batcher import Batcher
-from eventlog.clients import appending_pool, asking_client, listening_client
+from eventlog.clients import appending_pool, asking_client, counting_pool, listening_client
 from eventlog.losses import Losses
 from eventlog.replicas import Replicas
+from runtime.auth.guard import Guard
 from runtime.failpoints import Reach, nowhere
 from runtime.settings import Settings
 from runtime.times import now_ms
@@ -75,6 +77,8 @@ def running_api(
     demands: Demands = ORDINARY,
     reach: Reach = nowhere,
     probe_every: float = PROBE_EVERY,
+    guard: Guard | None = None,
+    rate: str | None = None,
 ) -> Generator[Api]:
     """Run the command API, wired as its process wires it, with `rung` in place of a doorbell."""
     settings = settings.model_copy(
@@ -97,10 +101,25 @@ def running_api(
     async def ping() -> None:
         await asking.ping()
 
-    app = create_app(settings, 1, batcher, waiters, now_ms, remember_in(asking), ping, watch, reach)
-    with TestClient(app, raise_server_exceptions=False) as client:
+    counting = counting_pool(url)
+    app = create_app(
+        settings,
+        1,
+        batcher,
+        waiters,
+        now_ms,
+        remember_in(asking),
+        ping,
+        watch,
+        asking,
+        reach,
+        guard,
+        limit_in(counting, rate) if rate else unlimited,
+    )
+    with TestClient(app, "http://command.test", raise_server_exceptions=False) as client:
         yield Api(client, watch, rung)
         client.portal.call(asking.aclose)  # type: ignore[union-attr]
+        client.portal.call(counting.disconnect)  # type: ignore[union-attr]
 
 
 @pytest.fixture

@@ -161,7 +161,8 @@ def test_creating_an_id_that_exists_is_a_conflict(service: Service) -> None:
         ({"commands": [{}] * 1001}, "/commands"),
         ({}, "/commands"),
         ({"commands": {}}, "/commands"),
-        ({"commands": [{}], "atomic": True}, "/atomic"),
+        ({"commands": [{}], "atomic": "yes"}, "/atomic"),
+        ({"commands": [{}], "reason": 1}, "/reason"),
     ],
 )
 def test_a_batch_of_the_wrong_shape_is_refused_whole(

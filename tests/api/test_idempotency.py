@@ -135,12 +135,11 @@ def test_what_was_accepted_is_not_called_refused_by_a_full_server(service: Servi
     problem(fresh, 503, "not-accepted")
 
 
-def test_a_key_is_remembered_for_a_day_and_a_plain_command_for_minutes(service: Service) -> None:
+def test_the_log_forgets_an_id_ten_minutes_after_it_is_applied(service: Service) -> None:
     service.client.put("/items/a", json=LAMP, headers={**KEY, **WAIT})
     service.client.put("/items/b", json=LAMP, headers=WAIT)
     redis = service.world.redis
-    left = sorted(redis.ttl(each) for each in redis.keys(keys.command(0, "*")))
+    left = [redis.ttl(each) for each in redis.keys(keys.command(0, "*"))]
 
-    assert 0 < left[0] <= 600
-    # Between them a question may stand, of a wait that began before anybody listened.
-    assert 86_000 < left[-1] <= 86_400
+    assert len(left) >= 2
+    assert all(0 < each <= 600 for each in left)

@@ -70,23 +70,23 @@ def problem_of(answer: bytes) -> tuple[int, str]:
 def test_what_the_server_itself_refuses_is_a_problem_too(api: Running) -> None:
     for garbage in (
         b"\x16\x03\x01\x02\x00\r\n\r\n",
-        b"BREW /items HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"POST /items HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"BREW /items HTTP/1.1\r\nHost: command.test\r\n\r\n",
+        b"POST /items HTTP/1.1\r\nHost: command.test\r\nContent-Length: -1\r\n\r\n",
     ):
         assert problem_of(api.exchange(garbage)) == (400, "bad-request")
 
-    long = b"POST /items HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (9 << 20)
+    long = b"POST /items HTTP/1.1\r\nHost: command.test\r\nContent-Length: %d\r\n\r\n" % (9 << 20)
     assert problem_of(api.exchange(long + b" " * (9 << 20))) == (413, "body-too-large")
 
 
 def test_a_client_that_leaves_in_the_middle_is_no_error(api: Running) -> None:
     with socket.create_connection(("127.0.0.1", api.port), 10) as leaving:
         leaving.sendall(
-            b"POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"POST /items HTTP/1.1\r\nHost: command.test\r\nContent-Type: application/json\r\n"
             b'Content-Length: 99\r\n\r\n{"name":'
         )
     # Answered after the other one has left, in the same loop.
-    api.exchange(b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    api.exchange(b"GET /health/live HTTP/1.1\r\nHost: command.test\r\nConnection: close\r\n\r\n")
     api.process.send_signal(signal.SIGTERM)
     _, log = api.process.communicate(timeout=30)
 

@@ -136,8 +136,8 @@ PLANTS: tuple[Plant, ...] = (
             ),
             (
                 "worker/apply.py",
-                "            _write(connection, projections, jobs, given)\n",
-                "            moved = _write(connection, projections, jobs, given)\n",
+                "            write(connection, projections, jobs, given)\n",
+                "            moved = write(connection, projections, jobs, given)\n",
             ),
             (
                 "worker/apply.py",
@@ -162,7 +162,7 @@ PLANTS: tuple[Plant, ...] = (
                 (
                     "        for each in batches.values():\n"
                     "            last = each[-1].position\n"
-                    "            self._reader._redis.xtrim(\n"
+                    "            self._reader.redis.xtrim(\n"
                     "                f'itemledger:{{{last.partition}}}:log',\n"
                     "                minid=f'{last.epoch}-{last.n + 1}', approximate=False)\n"
                     "        applied = self._batches.take(batches)\n"
@@ -239,7 +239,7 @@ PLANTS: tuple[Plant, ...] = (
         "an expected version is not compared",
         (
             (
-                "domain/decide.py",
+                "domain/checks.py",
                 "            if item is None or item.version not in versions:",
                 "            if item is None:",
             ),
@@ -249,7 +249,7 @@ PLANTS: tuple[Plant, ...] = (
         "a deleted item can be changed",
         (
             (
-                "domain/decide.py",
+                "domain/checks.py",
                 "    if item.is_deleted:\n        raise ItemGone(",
                 "    if False:\n        raise ItemGone(",
             ),
@@ -290,10 +290,10 @@ PLANTS: tuple[Plant, ...] = (
         (
             (
                 "worker/apply.py",
-                "for job in jobs for item in job.work.changed.values()],\n",
+                "for job in jobs for item in job.work.shelf.changed.values()],\n",
                 (
-                    "for job in jobs for item in job.work.changed.values()\n"
-                    "         if job.work.offset % 7],\n"
+                    "for job in jobs for item in job.work.shelf.changed.values()\n"
+                    "         if job.work.shelf.offset % 7],\n"
                 ),
             ),
         ),
@@ -306,7 +306,7 @@ PLANTS: tuple[Plant, ...] = (
         "the ledger's clock goes back",
         (
             (
-                "worker/work.py",
+                "worker/shelf.py",
                 "self.recorded_at = max(now, checkpoint.recorded_at)",
                 "self.recorded_at = now - checkpoint.offset % 2 * 5000",
             ),
@@ -346,8 +346,8 @@ PLANTS: tuple[Plant, ...] = (
         (
             (
                 "worker/losses.py",
-                "            gaps.record(connection, fresh, self._clock())\n",
-                "",
+                "            fresh = gaps.record(connection, found, self._clock())\n",
+                "            fresh = found\n",
             ),
         ),
         ("redis-set-back-unapplied",),

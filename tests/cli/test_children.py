@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.children import MAY_TOUCH, children
+from cli.children import MAY_TOUCH, OF_CLIENTS, children
 from runtime.child import Child
 from runtime.settings import Settings
 
@@ -41,6 +41,15 @@ def test_each_process_gets_only_the_stores_it_may_touch(production: Settings) ->
         "worker-2": {LOG, RING, SQL},
         "cron": {LOG, RING},
     }
+
+
+def test_the_secret_of_tokens_goes_to_those_who_check_them(production: Settings) -> None:
+    settings = production.model_copy(update={"token_secret": "s" * 32, "token": "a client's"})
+    holders = {
+        name for name, child in of_process(settings).items() if "s" * 32 in child.env.values()
+    }
+    assert holders == {"api", "query"}
+    assert not any("ITEMLEDGER_TOKEN" in child.env for child in of_process(settings).values())
 
 
 def test_an_env_file_adds_nothing_to_a_child(
@@ -106,7 +115,9 @@ def test_the_embedded_valkey_has_to_be_as_durable_as_we_make_it(
 
 
 def test_every_setting_belongs_to_some_process() -> None:
-    assert set(itertools.chain(*MAY_TOUCH.values())) == set(Settings.model_fields)
+    of_processes = set(itertools.chain(*MAY_TOUCH.values()))
+    assert of_processes | OF_CLIENTS == set(Settings.model_fields)
+    assert not of_processes & OF_CLIENTS
 
 
 def test_those_that_can_freeze_have_a_heartbeat_each(production: Settings) -> None:

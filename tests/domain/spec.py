@@ -8,6 +8,7 @@ from domain.commands import Command
 from domain.decide import decide
 from domain.events import Event
 from domain.evolve import fold
+from domain.item import Item
 from domain.refusals import Refusal
 
 NOW = 1_800_000_000_000
@@ -27,15 +28,20 @@ class When:
     command: Command
     now: int
 
+    def earlier(self, version: int) -> Item:
+        item = fold(self.events[:version])
+        assert item is not None
+        return item
+
     def then(self, *expected: Event) -> None:
-        assert decide(self.command, fold(self.events), self.now) == expected
+        assert decide(self.command, fold(self.events), self.now, self.earlier) == expected
 
     def then_nothing(self) -> None:
         self.then()
 
     def then_refused(self, refusal: type[Refusal], version: int) -> None:
         with pytest.raises(Refusal) as raised:
-            decide(self.command, fold(self.events), self.now)
+            decide(self.command, fold(self.events), self.now, self.earlier)
 
         assert type(raised.value) is refusal
         assert raised.value.version == version

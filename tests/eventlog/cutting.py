@@ -1,4 +1,6 @@
-"""A proxy that loses answers after the server has run the command, and counts what it saw."""
+"""A proxy that loses answers after the server has run the command, or the command on its way, and
+counts what it saw.
+"""
 
 import asyncio
 import random
@@ -9,12 +11,21 @@ from pathlib import Path
 
 
 class Cutting:
-    """Lets every request through; an answer to `word` is cut, at a place that the dice choose, and
-    the connection with it, in `share` of the cases and `cuts` times at most.
+    """Lets every request through; an answer to `word` is cut, and the connection with it, `cuts`
+    times at most: before its first byte, or in `share` of the cases at a place that the dice
+    choose. With `swallow` it is the request that is lost.
     """
 
     def __init__(
-        self, socket: Path, target: Path, word: bytes, cuts: int, share: float, dice: random.Random
+        self,
+        socket: Path,
+        target: Path,
+        word: bytes,
+        cuts: int,
+        share: float = 1.0,
+        dice: random.Random | None = None,
+        *,
+        swallow: bool = False,
     ) -> None:
         self.socket = socket
         self._target = target
@@ -22,6 +33,7 @@ class Cutting:
         self._left = cuts
         self._share = share
         self._dice = dice
+        self._swallow = swallow
         self.seen = 0
         # By how much of the answer came through: nothing, a part, all of it.
         self.places: Counter[str] = Counter()
@@ -49,7 +61,7 @@ class Cutting:
 
         async def there() -> None:
             nonlocal open_requests
-            while data := await reader.read(1 << 20):
+            while (data := await reader.read(1 << 20)) and not self._swallows(data):
                 found = data.count(self._word)
                 self.seen += found
                 open_requests += found
@@ -60,8 +72,7 @@ class Cutting:
             while data := await upstream_reader.read(1 << 20):
                 if open_requests and self._left > 0:
                     open_requests = 0
-                    if self._dice.random() < self._share:
-                        self._left -= 1
+                    if self._dice is None or self._dice.random() < self._share:
                         writer.write(data[: self._place(len(data))])
                         await writer.drain()
                         return
@@ -81,9 +92,19 @@ class Cutting:
             await asyncio.gather(*tasks, return_exceptions=True)
             self._serving.discard(task)
 
+    def _swallows(self, data: bytes) -> bool:
+        if not self._swallow or self._left <= 0 or self._word not in data:
+            return False
+        self._left -= 1
+        self.places["nothing"] += 1
+        return True
+
     def _place(self, length: int) -> int:
         """Choose where to cut: often at the ends, where an answer looks like none or like whole."""
-        place = self._dice.choice((0, 1, length - 1, length, self._dice.randrange(length)))
+        dice = self._dice
+        within = (0, 1, length - 1, length)
+        place = 0 if dice is None else dice.choice((*within, dice.randrange(length)))
         kind = "nothing" if place == 0 else "all" if place == length else "a part"
+        self._left -= 1
         self.places[kind] += 1
         return place

@@ -166,9 +166,7 @@ def test_a_client_repeats_by_itself_as_often_as_its_use_allows_and_no_more(
     redis: "Redis", valkey_server: Settings, tmp_path: Path, name: str
 ) -> None:
     make = getattr(clients, name)
-    dice = random.Random(0)  # noqa: S311  any will do
-    proxy = Cutting(tmp_path / "cut", valkey_server.valkey_socket, b"INCR", 1000, 1.0, dice)
-    proxy._place = lambda _: 0  # type: ignore[method-assign]
+    proxy = Cutting(tmp_path / "cut", valkey_server.valkey_socket, b"INCR", 1000)
 
     async def main() -> None:
         async with proxy.running() as url:

@@ -66,6 +66,30 @@ def test_a_place_that_was_half_written_does_not_count(tmp_path: Path) -> None:
         assert witness.read() == [Position(1, 5, 7)]
 
 
+def test_what_the_process_before_kept_is_not_overwritten(tmp_path: Path) -> None:
+    file = tmp_path / "witness"
+    with Witness(file, 2) as before:
+        before.keep(Position(1, 5, 7))
+    with Witness(file, 2) as witness:
+        witness.keep(Position(1, 6, 1))
+        assert witness.read() == [Position(1, 5, 7), Position(1, 6, 1)]
+
+
+def test_a_new_epoch_takes_a_place_that_does_not_count_before_one_that_does(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "witness"
+    with Witness(file, 1) as before:
+        before.keep(Position(0, 5, 7))
+        before.keep(Position(0, 6, 8))
+    content = bytearray(file.read_bytes())
+    content[0] ^= 1
+    file.write_bytes(content)
+    with Witness(file, 1) as witness:
+        witness.keep(Position(0, 7, 1))
+        assert sorted(witness.read()) == [Position(0, 6, 8), Position(0, 7, 1)]
+
+
 def test_two_processes_do_not_share_one(tmp_path: Path) -> None:
     file = tmp_path / "witness"
     with Witness(file, 2), pytest.raises(WitnessTaken, match="ITEMLEDGER_WITNESS"):

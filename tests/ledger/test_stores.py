@@ -178,6 +178,16 @@ def test_a_gap_noticed_again_is_recorded_once(engine: Engine) -> None:
     assert count == 1
 
 
+def test_of_gaps_that_are_recorded_only_the_new_ones_are_told(engine: Engine) -> None:
+    known, longer, elsewhere = Gap(0, 1, 2, 3), Gap(0, 1, 2, 4), Gap(1, 1, 2, 3)
+    with engine.begin() as connection:
+        assert gaps.record(connection, [known], 1) == [known]
+        assert gaps.record(connection, [known, elsewhere], 2) == [elsewhere]
+        assert gaps.record(connection, [longer, elsewhere], 3) == [longer]
+        assert gaps.record(connection, [], 4) == []
+        assert gaps.recorded(connection, 0) == [longer]
+
+
 def test_nothing_is_missing_between_neighbours() -> None:
     assert gaps.between(Position(0, 1, 4), Position(0, 1, 5), {}) == []
     assert gaps.between(Position(0, 1, 4), Position(0, 2, 1), {1: 4}) == []

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from domain.commands import CreateItem, PatchItem
-from eventlog.envelope import Order, encode
+from eventlog.codec import encode
+from eventlog.envelope import Order
 from ledger import partitions
 from ledger.tables import events
 from ledger.verify.difference import Behind, Difference, Noted

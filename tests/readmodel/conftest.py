@@ -8,13 +8,14 @@ import fakeredis
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from redis import Redis
 from sqlalchemy import Engine
 
 from domain.events import Event
 from domain.evolve import evolve
 from domain.item import Item
 from eventlog import keys
-from eventlog.inspect import LogInspector
+from eventlog.inspect import LogInspector, inspect_log
 from ledger import tables
 from ledger.bulk import insert_rows, upsert_rows
 from ledger.codec import encode
@@ -22,6 +23,7 @@ from ledger.engines import reading_engine, writing_engine
 from readmodel.app import create_app
 from readmodel.views import items as items_view
 from runtime.settings import Settings
+from tests.readmodel.operated import AT, Operated
 
 EPOCH = 1_700_000_000_000
 
@@ -172,10 +174,29 @@ def log() -> Iterator[Log]:
 
 
 @pytest.fixture
+def log_redis(log: Log) -> Iterator["Redis"]:
+    """The Redis of the log."""
+    redis = fakeredis.FakeRedis(server=log.server)
+    yield redis
+    redis.close()
+
+
+@pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
     engine = reading_engine(database_url)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def operated(settings: Settings, engine: Engine, valkey_url: str) -> Iterator[Operated]:
+    inspector = inspect_log(valkey_url, 2)
+    fsync = settings.model_copy(update={"min_durability": "fsync"})
+    client = create_app(fsync, engine, inspector, lambda: AT).test_client()
+    with Redis.from_url(valkey_url) as redis:
+        redis.config_set("maxmemory", "1gb")
+        yield Operated(client, redis)
+    inspector.close()
 
 
 @pytest.fixture

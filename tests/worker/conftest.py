@@ -4,7 +4,7 @@ import pytest
 
 import worker.work
 from domain.commands import Command, PatchItem
-from domain.decide import decide
+from domain.decide import Earlier, decide
 from domain.events import Event
 from domain.item import Item
 from tests.worker.poison import POISON
@@ -28,10 +28,12 @@ def two_partitions(database_url: str, valkey_url: str) -> Iterator[World]:
 def allergic(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """A release that does not stand one price; call it to mend that."""
 
-    def picky(command: Command, item: Item | None, now: int) -> tuple[Event, ...]:
+    def picky(
+        command: Command, item: Item | None, now: int, earlier: Earlier
+    ) -> tuple[Event, ...]:
         if isinstance(command, PatchItem) and command.price == POISON:
             raise ZeroDivisionError("a defect of this release")
-        return decide(command, item, now)
+        return decide(command, item, now, earlier)
 
     monkeypatch.setattr(worker.work, "decide", picky)
     return lambda: monkeypatch.setattr(worker.work, "decide", decide)

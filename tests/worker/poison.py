@@ -51,10 +51,10 @@ from domain.decide import decide
 from runtime.settings import Settings
 from tests.worker.world import World
 
-def deadly(command, item, now):
+def deadly(command, item, now, earlier):
     if getattr(command, "price", None) == 666:
         os.kill(os.getpid(), signal.SIGKILL)
-    return decide(command, item, now)
+    return decide(command, item, now, earlier)
 
 worker.work.decide = deadly
 with World.of(sys.argv[1], sys.argv[2], int(sys.argv[4])) as world:

@@ -20,8 +20,8 @@ from sqlalchemy import Engine, func, select
 from domain.commands import CreateItem
 from eventlog import keys
 from eventlog.append import Appended, Submission, evalsha, load_script, read_reply
-from eventlog.envelope import Envelope, encode
-from eventlog.reader import LogReader
+from eventlog.codec import encode
+from eventlog.envelope import Envelope
 from eventlog.ring import DRAIN
 from ledger import partitions, tables
 from ledger.engines import reading_engine
@@ -156,8 +156,8 @@ class Outside:
 
     def is_tidied_up(self) -> bool:
         """Say whether whoever starts next has nothing to recover."""
-        done = LogReader(self.redis, 1).done(0) or Position(0, 0, 0)
-        return done == self.checkpoint()
+        done = self.redis.get(keys.done(0)) or b"0-0"
+        return done.decode() == self.checkpoint().stream_id
 
     def press_the_doorbell(self) -> str:
         """Return the key of the job: only RQ's own loop takes it away, never the sweeper."""

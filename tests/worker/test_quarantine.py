@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from eventlog import keys
-from eventlog.envelope import encode
+from eventlog.codec import encode
 from ledger import quarantine, tables
 from ledger.quarantine import Quarantined
 from tests.worker.poison import (

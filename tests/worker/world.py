@@ -12,7 +12,8 @@ from sqlalchemy import Engine, Table, select
 from domain.commands import Command
 from eventlog import keys, layout
 from eventlog.append import Appended, Submission, evalsha, load_script, read_reply
-from eventlog.envelope import Ask, Entry, Envelope, decode, encode
+from eventlog.codec import decode, encode
+from eventlog.envelope import Ask, Entry, Envelope
 from eventlog.reader import LogReader
 from eventlog.ring import Ring
 from ledger import partitions

@@ -1,0 +1,100 @@
+"""What holds for every request and every answer, whoever made it: the outermost middleware."""
+
+from collections.abc import Mapping
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import internal_error
+from runtime.auth import codes
+from runtime.auth.denied import Denied
+from runtime.auth.guard import Guard
+from runtime.auth.visitors import origin_of
+from runtime.problems import PROBLEM_JSON, Problem
+from runtime.response_headers import HEADERS_LIMIT, SECURITY_HEADERS, URL_LIMIT
+from runtime.settings import Settings
+
+_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
+_ASKED_WITH = (
+    "Authorization, Command-Deadline, Consistency-Token, Content-Type, Idempotency-Key, If-Match, "
+    "If-None-Match, Prefer"
+)
+_SHOWN = "ETag, Location, Consistency-Token, Preference-Applied, Idempotent-Replayed, Retry-After"
+_PREFLIGHT: Mapping[str, str] = {
+    "Access-Control-Allow-Methods": _METHODS,
+    "Access-Control-Allow-Headers": _ASKED_WITH,
+    "Access-Control-Max-Age": "600",
+}
+
+log = structlog.get_logger()
+
+
+class Edge:
+    """ASGI middleware: refuses foreign visitors and what is too long, answers preflights of the
+    query API's pages (CORS), puts on each answer what browsers have to know, and turns what nobody
+    caught into a problem, so that not even that answer goes without.
+    """
+
+    def __init__(self, app: ASGIApp, guard: Guard, settings: Settings) -> None:
+        self._app = app
+        self._guard = guard
+        self._service_url = settings.public_command_url
+        self._page_origin = origin_of(settings.public_query_url)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        asked = Headers(scope=scope)
+        of_our_pages = asked.get("origin") == self._page_origin
+        begun = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                self._complete(MutableHeaders(scope=message), of_our_pages=of_our_pages)
+            await send(message)
+
+        try:
+            self._check(scope, asked)
+            if scope["method"] == "OPTIONS" and of_our_pages:
+                await Response(status_code=204, headers=_PREFLIGHT)(
+                    scope, receive, send_with_headers
+                )
+                return
+            await self._app(scope, receive, send_with_headers)
+        except Denied as denied:
+            answer = self._problem(denied.problem, denied.headers)
+            await answer(scope, receive, send_with_headers)
+        except Exception:
+            log.exception("request failed")
+            if begun:
+                raise
+            await self._problem(internal_error(), {})(scope, receive, send_with_headers)
+
+    def _check(self, scope: Scope, asked: Headers) -> None:
+        self._guard.check_visitor(asked.get("host"), asked.get("origin"))
+        if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > URL_LIMIT:
+            raise Denied(codes.URI_TOO_LONG, f"a URL has at most {URL_LIMIT} bytes here")
+        if sum(len(name) + len(value) for name, value in asked.raw) > HEADERS_LIMIT:
+            raise Denied(codes.HEADERS_TOO_LARGE, f"headers have at most {HEADERS_LIMIT} bytes")
+
+    def _complete(self, headers: MutableHeaders, *, of_our_pages: bool) -> None:
+        for name, value in SECURITY_HEADERS.items():
+            headers.setdefault(name, value)
+        headers.setdefault("Cache-Control", "no-store")
+        headers.add_vary_header("Origin")
+        if of_our_pages:
+            headers["Access-Control-Allow-Origin"] = self._page_origin
+            headers["Access-Control-Expose-Headers"] = _SHOWN
+
+    def _problem(self, problem: Problem, headers: Mapping[str, str]) -> Response:
+        return Response(
+            problem.body(self._service_url),
+            problem.status,
+            dict(headers),
+            media_type=PROBLEM_JSON,
+        )

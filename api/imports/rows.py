@@ -1,0 +1,104 @@
+"""From a record of a file to what stands in the log: a command, or why the row is none."""
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from api import translate
+from api.bodies import spots
+from api.ids import uuid8
+from api.imports.splitting import RECORD_LIMIT, Record
+from api.schemas import ROW
+from eventlog.envelope import BadRow, Envelope, row_id
+
+_LONGEST_DETAIL = 1000
+_DIGEST = 12
+_SPOT = "/row"
+_TOO_LARGE = f"a row has at most {RECORD_LIMIT // 2**20} MiB"
+
+NEEDS_SCOPE = "insufficient-scope"
+
+
+class NotARow(Exception):
+    """A record that is no row: `code` is stable, `str()` says what is wrong."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+# The members of a record's row. Raises NotARow.
+Parse = Callable[[bytes], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What all rows of an import share. `may_backfill` where its sender may say when something
+    took effect.
+    """
+
+    import_id: str
+    actor: str
+    reason: str | None
+    currency: str
+    may_backfill: bool = True
+
+
+def needs_ops(members: Mapping[str, Any]) -> bool:
+    """Say whether a row asks for what only operators may do."""
+    return members.get("effective_at") is not None
+
+
+def read_row(record: Record, parse: Parse, given: Given, now: int) -> Envelope | BadRow:
+    """Make of a record what stands in the log; the same record always makes the same."""
+    row = row_id(given.import_id, record.row)
+    if record.text is None:
+        return BadRow(row, "", "row-too-large", _TOO_LARGE)
+    fingerprint = _fingerprint(record.text)
+    try:
+        members = parse(record.text)
+        members.setdefault("op", "put")
+        _require_scope(members, given)
+        parsed = ROW.validate_python(members)
+    except NotARow as error:
+        return _bad(row, fingerprint, error.code, str(error))
+    except ValidationError as error:
+        return _bad(row, fingerprint, "invalid-body", _told(error))
+    unnamed = parsed.op == "create" and parsed.id is None
+    command = translate.row(parsed, uuid8(row, "item") if unnamed else "", now, given.currency)
+    return Envelope(
+        row,
+        command,
+        given.actor,
+        fingerprint,
+        reason=parsed.reason or given.reason,
+        with_item=False,
+    )
+
+
+def _require_scope(members: Mapping[str, Any], given: Given) -> None:
+    if needs_ops(members) and not given.may_backfill:
+        raise NotARow(NEEDS_SCOPE, "effective_at: needs the scope ops")
+
+
+def _bad(row: str, fingerprint: str, code: str, detail: str) -> BadRow:
+    # Its own words may hold what a file had in place of a name; a log entry has no NUL.
+    return BadRow(row, fingerprint, code, detail.replace("\0", "\\0")[:_LONGEST_DETAIL])
+
+
+def _fingerprint(text: bytes) -> str:
+    digest = hashlib.blake2b(text, digest_size=_DIGEST).digest()
+    return base64.urlsafe_b64encode(digest).decode()
+
+
+def _told(error: ValidationError) -> str:
+    """Name every wrong member and what is wrong with it."""
+    return "; ".join(
+        f"{spot}: {each['detail']}" if spot else each["detail"]
+        for each in spots(error, _SPOT)
+        for spot in [each["pointer"].removeprefix(_SPOT).removeprefix("/")]
+    )

@@ -1,0 +1,114 @@
+"""From bytes of UTF-8 to numbered records: lines, or records of CSV, which may have several."""
+
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+
+RECORD_LIMIT = 1024 * 1024
+
+_BOM = b"\xef\xbb\xbf"
+_QUOTE = b'"'
+_COMMA = ord(",")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`row` is the line on which it begins, from 1; `text` is `None` where it is too long."""
+
+    row: int
+    text: bytes | None
+
+
+class Lines:
+    """Splits what arrives into lines, without their ends; keeps one unfinished line at most."""
+
+    def __init__(self) -> None:
+        self._row = 0
+        self._rest = bytearray()
+        self._skipping = False
+
+    def feed(self, data: bytes) -> Generator[Record]:
+        first, *others = data.split(b"\n")
+        self._keep(first)
+        for each in others:
+            yield self._line(bytes(self._rest))
+            self._rest = bytearray()
+            self._skipping = False
+            self._keep(each)
+
+    def end(self) -> Generator[Record]:
+        if self._rest or self._skipping:
+            yield self._line(bytes(self._rest))
+
+    def _keep(self, part: bytes) -> None:
+        if self._skipping:
+            return
+        self._rest += part
+        if len(self._rest) > RECORD_LIMIT:
+            self._skipping = True
+            self._rest = bytearray()
+
+    def _line(self, text: bytes) -> Record:
+        self._row += 1
+        if self._row == 1:
+            text = text.removeprefix(_BOM)
+        return Record(self._row, None if self._skipping else text.removesuffix(b"\r"))
+
+
+class CsvRecords:
+    """Joins lines to records of CSV (RFC 4180): a quoted field may hold ends of lines.
+
+    A record that gets too long is given up, and the next line is taken to begin another.
+    """
+
+    def __init__(self) -> None:
+        self._row = 0
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def join(self, lines: Iterable[Record]) -> Generator[Record]:
+        for line in lines:
+            if line.text is None:
+                yield Record(self._row if self._parts else line.row, None)
+                self._parts = []
+                continue
+            goes_on = bool(self._parts)
+            if not goes_on:
+                if _QUOTE not in line.text:
+                    yield line
+                    continue
+                self._row, self._size = line.row, 0
+            self._parts.append(line.text)
+            self._size += len(line.text) + 1
+            if self._size > RECORD_LIMIT:
+                self._parts = []
+                yield Record(self._row, None)
+            elif not _left_open(line.text, opened=goes_on):
+                yield self._joined()
+
+    def end(self) -> Generator[Record]:
+        """Give out what was begun; its last field is not closed."""
+        if self._parts:
+            yield self._joined()
+
+    def _joined(self) -> Record:
+        text, self._parts = b"\n".join(self._parts), []
+        return Record(self._row, text)
+
+
+def _left_open(line: bytes, *, opened: bool) -> bool:
+    """Say whether a quoted field goes on after the line; `opened` where one does before it.
+
+    A quote opens a field only at its beginning; elsewhere it is a character like any other.
+    """
+    at = line.find(_QUOTE)
+    while at >= 0:
+        if not opened:
+            opened = at == 0 or line[at - 1] == _COMMA
+            at += 1
+        elif line[at + 1 : at + 2] == _QUOTE:
+            at += 2
+        else:
+            opened = False
+            at += 1
+        at = line.find(_QUOTE, at)
+    return opened

@@ -1,0 +1,231 @@
+"""Files of any number of rows, and what can be done to one while it is taken in."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from redis.exceptions import RedisError
+
+from api.batch_keys import Remember, first_or_same
+from api.guard import caller_of
+from api.headers import idempotency_key, preferences
+from api.ids import fingerprint, uuid7, uuid8
+from api.imports import problems
+from api.imports.asking import Asked, asked_of
+from api.imports.feeder import Log, Stuck
+from api.imports.formats import BadHeader
+from api.imports.rows import Given
+from api.imports.unpacking import Unreadable
+from api.imports.upload import Broken, Clock, Ended, Over, Plan, Taken, Upload
+from api.openapi_imports import described
+from api.problems import ProblemRaised, not_accepted, retry_after
+from api.requests import command_id_of, reason_of
+from eventlog.envelope import ImportMark, Mark, RevertRows
+from eventlog.import_state import FED, ImportStates, State
+from runtime.problems import Problem
+
+# What an import's id may look like: nothing else is looked for.
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """What imports are taken in with."""
+
+    log: Log
+    states: ImportStates
+    remember: Remember
+    clock: Clock
+    currency: str
+    query_url: str
+
+
+def routes(imports: Imports) -> APIRouter:
+    """Make the routes."""
+    router = APIRouter()
+
+    @router.post("/imports", **described("import"))
+    async def import_(request: Request) -> Response:
+        asked, preferred = asked_of(request), preferences(request)
+        import_id = command_id_of(request, imports.clock())
+        if idempotency_key(request) is not None:
+            await first_or_same(imports.remember, import_id, fingerprint(asked.payload))
+        ended = await _ended(imports, import_id, asked, request)
+        status: str = "running" if ended.state == "received" else ended.state
+        headers: dict[str, str] = {"Vary": "Prefer"}
+        if preferred.wait and ended.state == "received":
+            status = await _settled(imports, import_id, ended, preferred.wait) or status
+        if status == "done":
+            headers["Preference-Applied"] = f"wait={preferred.wait}"
+        if ended.again:
+            headers["Idempotent-Replayed"] = "true"
+        return _answer(imports, import_id, status, headers, rows=ended.rows)
+
+    _control_routes(router, imports)
+    return router
+
+
+def _control_routes(router: APIRouter, imports: Imports) -> None:
+    @router.post("/imports/{import_id}/pause", **described("pause"))
+    async def pause(request: Request, import_id: str) -> Response:
+        return await _control(imports, request, import_id, "paused")
+
+    @router.post("/imports/{import_id}/resume", **described("resume"))
+    async def resume(request: Request, import_id: str) -> Response:
+        return await _control(imports, request, import_id, "resumed")
+
+    @router.post("/imports/{import_id}/cancel", **described("cancel"))
+    async def cancel(request: Request, import_id: str) -> Response:
+        return await _control(imports, request, import_id, "cancelled")
+
+    @router.post("/imports/{import_id}/revert", **described("revert"))
+    async def revert(request: Request, import_id: str) -> Response:
+        _require_id(import_id)
+        reason, now = reason_of(request), imports.clock()
+        new_id = command_id_of(request, now)
+        if idempotency_key(request) is not None:
+            await first_or_same(imports.remember, new_id, fingerprint(reason))
+        try:
+            await _revert(imports, import_id, new_id, caller_of(request).subject, reason)
+        except (RedisError, OSError, Stuck) as error:
+            raise _refused(error) from error
+        return _answer(imports, new_id, "running", {})
+
+
+async def _ended(imports: Imports, import_id: str, asked: Asked, request: Request) -> Ended:
+    """Take the upload in; whatever ends it early is a problem."""
+    caller = caller_of(request)
+    given = Given(import_id, caller.subject, asked.reason, imports.currency, "ops" in caller.scopes)
+    upload = Upload(
+        Plan(given, asked.dry, asked.stop),
+        imports.log,
+        imports.states,
+        imports.clock,
+        request.stream(),
+        asked.unpacker(),
+        asked.format(),
+    )
+    try:
+        return await upload.run()
+    except Taken:
+        detail = f"another upload feeds import {import_id}"
+        running = problems.problem(problems.IMPORT_RUNNING, detail, import_id=import_id)
+        raise ProblemRaised(running, {"Retry-After": "5"}) from None
+    except Over as over:
+        raise ProblemRaised(problems.over(import_id, over.state)) from None
+    except BadHeader as error:
+        raise ProblemRaised(problems.problem(problems.INVALID_COLUMNS, str(error))) from error
+    except (RedisError, OSError) as error:
+        raise _refused(error) from error
+    except Broken as broken:
+        raise _broken(broken) from broken
+
+
+def _broken(broken: Broken) -> Exception:
+    match broken.__cause__:
+        case Unreadable() as error:
+            detail = f"after {broken.rows:,} rows, which are accepted: {error}"
+            return ProblemRaised(problems.problem(problems.UNREADABLE_UPLOAD, detail))
+        case Stuck() as stuck:
+            detail = (
+                f"{stuck}; of {broken.rows:,} rows that were read all but the last are accepted, "
+                "and the same Idempotency-Key goes on from there"
+            )
+            code = problems.UPLOAD_FAILED
+            # Where it is not known, sending again is as safe as where it is.
+            status = code.status if stuck.certain else 504
+            return ProblemRaised(Problem(status, code.code, code.title, detail), retry_after())
+        case error:
+            # The client went away; nobody reads the answer.
+            return error if isinstance(error, Exception) else broken
+
+
+async def _settled(
+    imports: Imports, import_id: str, ended: Ended, seconds: int
+) -> Literal["done", "stopped"] | None:
+    """Wait until all rows are applied; `None` where that takes longer."""
+    try:
+        async with asyncio.timeout(seconds):
+            await imports.log.lanes.applied(ended.last)
+            found = await imports.states.read(import_id)
+    except (TimeoutError, RedisError, OSError):
+        return None
+    return "stopped" if found is not None and found.state == "stopped" else "done"
+
+
+async def _control(imports: Imports, request: Request, import_id: str, mark: Mark) -> Response:
+    """Pause, resume or cancel: said to the feeder at once, and to the ledger by way of the log."""
+    _require_id(import_id)
+    reason_of(request)
+    to, since, status = _MOVES[mark]
+    try:
+        step = await imports.states.move(import_id, to, *since)
+        if step.before is None:
+            detail = f"no import {import_id} is known"
+            raise ProblemRaised(problems.problem(problems.IMPORT_NOT_FOUND, detail))
+        if not step.done:
+            raise ProblemRaised(problems.over(import_id, step.before))
+        now = imports.clock()
+        await imports.log.say(
+            ImportMark(uuid7(now), import_id, mark, caller_of(request).subject, now)
+        )
+    except (RedisError, OSError, Stuck) as error:
+        raise _refused(error) from error
+    return _answer(imports, import_id, status, {})
+
+
+# By mark: the state to be, those it may follow, and how the query API calls it.
+_MOVES: Mapping[Mark, tuple[State, tuple[State, ...], str]] = {
+    "paused": ("paused", FED, "paused"),
+    "resumed": ("receiving", FED, "receiving"),
+    "cancelled": ("cancelled", (*FED, "failed", "cancelled"), "cancelled"),
+}
+
+
+async def _revert(
+    imports: Imports, import_id: str, new_id: str, actor: str, reason: str | None
+) -> None:
+    found = await imports.states.read(import_id)
+    if found is not None and found.state in FED:
+        detail = f"rows of import {import_id} may still come: cancel it first"
+        raise ProblemRaised(problems.problem(problems.IMPORT_RUNNING, detail))
+    await imports.states.receive(new_id)
+    now = imports.clock()
+    await imports.log.say(
+        ImportMark(uuid8(new_id, "begun"), new_id, "begun", actor, now, reverts=import_id)
+    )
+    # The workers go on with it from partition to partition, and say when it ends.
+    first = uuid8(new_id, "revert")
+    await imports.log.append(0, RevertRows(first, new_id, import_id, "", actor, reason, now))
+
+
+def _require_id(import_id: str) -> None:
+    if _ID.fullmatch(import_id) is None:
+        detail = f"no import {import_id} is known"
+        raise ProblemRaised(problems.problem(problems.IMPORT_NOT_FOUND, detail))
+
+
+def _refused(error: Exception) -> ProblemRaised:
+    return ProblemRaised(not_accepted(f"the log is not to be reached: {error}"), retry_after())
+
+
+def _answer(
+    imports: Imports,
+    import_id: str,
+    status: str,
+    headers: Mapping[str, str],
+    **members: Any,
+) -> Response:
+    url = f"{imports.query_url}/imports/{import_id}"
+    links = {"import": url, "rows": f"{url}/rows"}
+    document = {"import_id": import_id, "status": status, **members, "links": links}
+    return Response(
+        orjson.dumps(document),
+        200 if status == "done" else 202,
+        {"Location": url, "Retry-After": "1", **headers},
+        media_type="application/json",
+    )

@@ -1,0 +1,62 @@
+"""Nobody reads who may not. It works on a WSGI environment alone, so that what answers in front of
+Flask can ask it, too.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from readmodel.rate import Limit, unlimited
+from runtime.auth import codes
+from runtime.auth.caller import Caller
+from runtime.auth.denied import Denied
+from runtime.auth.guard import Guard, require
+from runtime.problem_pages import ProblemCode
+from runtime.response_headers import HEADERS_LIMIT, URL_LIMIT
+
+# A read has no body; one that comes all the same is not read.
+MAX_BODY = 64 * 1024
+
+BODY_TOO_LARGE = ProblemCode(
+    "body-too-large",
+    413,
+    "The body is too large",
+    "Requests to this service say nothing in a body.",
+    "Leave the body out. Changes are sent to the command API.",
+)
+
+Environ = Mapping[str, Any]
+
+
+class Doorkeeper:
+    """Lets requests in, or raises Denied."""
+
+    def __init__(self, guard: Guard, limit: Limit = unlimited) -> None:
+        self._guard = guard
+        self._limit = limit
+
+    def check(self, environ: Environ) -> None:
+        """Look at what no request may be, whatever it asks for."""
+        self._guard.check_visitor(environ.get("HTTP_HOST"), environ.get("HTTP_ORIGIN"))
+        if len(environ["PATH_INFO"]) + len(environ.get("QUERY_STRING", "")) > URL_LIMIT:
+            raise Denied(codes.URI_TOO_LONG, f"a URL has at most {URL_LIMIT} bytes here")
+        headers = sum(
+            len(name) + len(value) for name, value in environ.items() if name.startswith("HTTP_")
+        )
+        if headers > HEADERS_LIMIT:
+            raise Denied(codes.HEADERS_TOO_LARGE, f"headers have at most {HEADERS_LIMIT} bytes")
+        length = environ.get("CONTENT_LENGTH") or "0"
+        if not length.isdecimal() or int(length) > MAX_BODY:
+            raise Denied(BODY_TOO_LARGE, f"a body has at most {MAX_BODY} bytes here")
+
+    def caller(self, environ: Environ, needed: Sequence[str]) -> Caller:
+        """Tell who asks, where a resource is not open to all."""
+        address = f"address {environ.get('REMOTE_ADDR', '')}"
+        authorization = environ.get("HTTP_AUTHORIZATION")
+        try:
+            caller = self._guard.caller(() if authorization is None else (authorization,))
+        except Denied:
+            self._limit(address)
+            raise
+        self._limit(f"subject {caller.subject}" if self._guard.wants_tokens else address)
+        require(caller, needed)
+        return caller

@@ -1,0 +1,138 @@
+"""The resources of imports: the list, one import, what became of its rows."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from flask import Response, request
+from sqlalchemy import Engine
+
+from eventlog.inspect import LogInspector, LogUnavailable
+from ledger import imports
+from readmodel import import_rows, params
+from readmodel.answers import FRESH_ONLY, REVALIDATE, answer
+from readmodel.cursors import BadCursor, Cursors
+from readmodel.import_documents import Known, document
+from readmodel.problem_codes import IMPORT_NOT_FOUND
+from readmodel.problems import Trouble, problem
+
+_ROW_STATUSES = (
+    "applied",
+    "unchanged",
+    "rejected",
+    "skipped",
+    "expired",
+    "dead",
+    "parked",
+)
+_PAGING: Mapping[str, params.Reader] = {"limit": params.limit, "cursor": params.text}
+_ROWS: Mapping[str, params.Reader] = {
+    **_PAGING,
+    "status": params.one_of({each: each for each in _ROW_STATUSES}),
+}
+
+
+class ImportRoutes:
+    """Answers for imports from `reads`; `inspector` is asked only about those that are still fed,
+    and need not answer. `clock` gives milliseconds.
+    """
+
+    def __init__(
+        self,
+        reads: Engine,
+        inspector: LogInspector,
+        cursors: Cursors,
+        query_url: str,
+        command_url: str,
+        clock: Callable[[], int],
+    ) -> None:
+        self._reads = reads
+        self._inspector = inspector
+        self._cursors = cursors
+        self._query_url = query_url
+        self._command_url = command_url
+        self._clock = clock
+
+    def imports(self) -> Response:
+        given = params.read(request.args, _PAGING)
+        before = self._place(given.get("cursor"), "imports")
+        limit: int = given.get("limit", params.DEFAULT_PAGE)
+        with self._reads.connect() as connection:
+            found = imports.newest(connection, before, limit + 1)
+            counts = imports.totals(connection, [each.id for each in found[:limit]])
+        shown = found[:limit]
+        fed = self._fed([each.id for each in shown if each.status in {"receiving", "paused"}])
+        members = [
+            self._document(Known(each, counts.get(each.id, imports.Counts()), fed.get(each.id)))
+            for each in shown
+        ]
+        following = None
+        if len(found) > limit:
+            last = shown[-1]
+            following = self._cursors.write([last.begun_at, last.id], "imports")
+        return answer(
+            orjson.dumps({"imports": members, "next": following}),
+            {**REVALIDATE, **self._link("/imports", following)},
+        )
+
+    def import_(self, import_id: str) -> Response:
+        params.read(request.args, {})
+        return answer(orjson.dumps(self._document(self._known(import_id))))
+
+    def rows(self, import_id: str) -> Response:
+        given = params.read(request.args, _ROWS)
+        kind = import_rows.chosen(request.accept_mimetypes)
+        status: str | None = given.get("status")
+        binding = ("import rows", import_id, status)
+        after: str | None = self._place(given.get("cursor"), *binding)
+        self._known(import_id)
+        asked = import_rows.Asked(import_id, status, after)
+        limit: int | None = given.get("limit")
+        headers = {**FRESH_ONLY, "Vary": "Accept"}
+        if limit is None and kind is not import_rows.JSON:
+            everything = import_rows.everything(self._reads, asked)
+            return Response(kind.written(everything), headers=headers, mimetype=kind.media_type)
+        limit = limit or params.DEFAULT_PAGE
+        found = import_rows.read(self._reads, asked, limit + 1)
+        following = None
+        if len(found) > limit:
+            following = self._cursors.write(found[limit - 1].key, *binding)
+        body = kind.page(found[:limit], following)
+        written = answer(body, {**headers, **self._link(f"/imports/{import_id}/rows", following)})
+        written.mimetype = kind.media_type
+        return written
+
+    def _known(self, import_id: str) -> Known:
+        with self._reads.connect() as connection:
+            found = imports.find(connection, import_id)
+            counts = imports.total(connection, import_id)
+        if found is not None and found.status not in {"receiving", "paused"}:
+            return Known(found, counts, None)
+        fed = self._fed([import_id]).get(import_id)
+        if found is None and fed is None:
+            raise Trouble(problem(IMPORT_NOT_FOUND, f"no import {import_id} is known"))
+        return Known(found or imports.unheard_of(import_id), counts, fed)
+
+    def _fed(self, import_ids: list[str]) -> Mapping[str, Any]:
+        try:
+            return self._inspector.imports_fed(import_ids) if import_ids else {}
+        except LogUnavailable:
+            return {}
+
+    def _document(self, known: Known) -> dict[str, Any]:
+        return document(known, self._clock(), self._query_url, self._command_url)
+
+    def _place(self, cursor: str | None, *binding: object) -> Any:
+        if cursor is None:
+            return None
+        try:
+            return self._cursors.read(cursor, *binding)
+        except BadCursor as error:
+            raise params.bad("cursor", "cursor-mismatch", str(error)) from error
+
+    def _link(self, path: str, following: str | None) -> Mapping[str, str]:
+        if following is None:
+            return {}
+        query = {**request.args.to_dict(), "cursor": following}
+        return {"Link": f'<{self._query_url}{path}?{urlencode(query)}>; rel="next"'}

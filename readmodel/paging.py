@@ -1,0 +1,47 @@
+"""What every paged answer has: a cursor that is bound to what it continues, and a link to more."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import request
+from werkzeug.datastructures import MultiDict
+
+from readmodel import params
+from readmodel.answers import REVALIDATE
+from readmodel.cursors import BadCursor, Cursors
+
+PAGING: Mapping[str, params.Reader] = {"limit": params.limit, "cursor": params.text}
+
+
+class Paging:
+    """Links are under `public_url`."""
+
+    def __init__(self, cursors: Cursors, public_url: str) -> None:
+        self._cursors = cursors
+        self._public_url = public_url
+
+    def place(self, given: Mapping[str, Any], *binding: object) -> Any:
+        """Read where a list is to go on, `None` at its start. Raises a problem where the cursor is
+        of another list.
+        """
+        cursor = given.get("cursor")
+        if cursor is None:
+            return None
+        try:
+            return self._cursors.read(cursor, *binding)
+        except BadCursor as error:
+            raise params.bad("cursor", "cursor-mismatch", str(error)) from error
+
+    def following(self, last: Any, *binding: object) -> str | None:
+        """Write the cursor of what follows `last`, which is `None` at the end."""
+        return None if last is None else self._cursors.write(last, *binding)
+
+    def headers(self, path: str, following: str | None) -> Mapping[str, str]:
+        """Make the headers of a page, with a link to the next one where there is one."""
+        if following is None:
+            return REVALIDATE
+        query: MultiDict[str, str] = MultiDict(request.args)
+        query["cursor"] = following
+        url = f"{self._public_url}{path}?{urlencode(list(query.items()))}"
+        return {**REVALIDATE, "Link": f'<{url}>; rel="next"'}

@@ -1,0 +1,27 @@
+"""Which scope each resource needs: one of those that stand here, or none where the door is open."""
+
+from collections.abc import Mapping, Sequence
+
+from runtime.auth.caller import Scope
+
+_OPEN: Sequence[Scope] = ()
+_READ: Sequence[Scope] = ("items:read",)
+
+NEEDED: Mapping[str, Sequence[Scope]] = {
+    "/items": _READ,
+    "/items/<item_id>": _READ,
+    "/items/<item_id>/history": _READ,
+    "/items/<item_id>/scheduled-prices": _READ,
+    "/items/<item_id>/scheduled-prices/<schedule_id>": _READ,
+    # Whoever commands may see what became of it.
+    "/commands/<command_id>": ("items:read", "items:write"),
+    "/imports": ("items:read", "items:write"),
+    "/imports/<import_id>": ("items:read", "items:write"),
+    "/imports/<import_id>/rows": ("items:read", "items:write"),
+    # How far behind the items are is told to whoever reads them, not only to operators.
+    "/status": ("ops", "items:read"),
+    "/health/live": _OPEN,
+    "/health/ready": _OPEN,
+    "/problems/<code>": _OPEN,
+    "/openapi.json": _OPEN,
+}

@@ -1,0 +1,1 @@
+"""Who asks, and whether they may: the same on both services."""

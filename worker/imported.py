@@ -1,0 +1,168 @@
+"""Imports, as far as a batch of one partition touches them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from domain.commands import AtVersion, DeleteItem, RevertItem
+from domain.outcomes import Outcome
+from eventlog.envelope import Envelope, ImportMark, RevertRows, Rows, row_id
+from ledger import imports
+from ledger.imports import Counts, Import, Touched
+from ledger.recorded import Recorded
+from worker.shelf import DryShelf, Shelf
+
+# Items that one entry takes back at most: interactive commands come in between.
+REVERT_AT_ONCE = 500
+
+_NONE = Counts()
+_COUNT_OF = {
+    "applied": Counts(applied=1),
+    "unchanged": Counts(unchanged=1),
+    "rejected": Counts(rejected=1),
+    "skipped": Counts(skipped=1),
+}
+_OTHER = Counts(other=1)
+
+
+class Imported:
+    def __init__(self, connection: Connection, partition: int, now: int) -> None:
+        self._connection = connection
+        self._partition = partition
+        self._now = now
+        self._counts: dict[str, Counts] = {}
+        self._over: dict[str, bool] = {}
+        self._dry: dict[str, DryShelf] = {}
+        self._wanted: dict[str, set[str]] = {}
+
+    def want(self, entry: Rows) -> None:
+        """Take note of which items a dry run needs."""
+        if entry.dry:
+            wanted = self._wanted.setdefault(entry.import_id, set())
+            wanted |= {each.command.item_id for each in entry.rows if isinstance(each, Envelope)}
+
+    def dry_shelf(self, import_id: str, shelf: Shelf) -> DryShelf:
+        """Give the items as that dry run has left them."""
+        if import_id not in self._dry:
+            wanted = self._wanted.get(import_id, set())
+            left = imports.load_dry(self._connection, import_id, wanted)
+            self._dry[import_id] = DryShelf(shelf, left)
+        return self._dry[import_id]
+
+    def is_over(self, import_id: str) -> bool:
+        """Say whether no more rows of it are taken."""
+        if import_id not in self._over:
+            self._over[import_id] = imports.is_over(self._connection, import_id)
+        return self._over[import_id]
+
+    def count(self, import_id: str, outcome: Outcome | None, *, stops: bool = False) -> None:
+        """Count what became of a row; `None` where it is set aside. With `stops`, a rejected one
+        ends the import.
+        """
+        more = _OTHER if outcome is None else _COUNT_OF.get(outcome.status, _OTHER)
+        if stops and more.rejected:
+            self._over[import_id] = True
+            more = replace(more, stopped=1)
+        self._counts[import_id] = self._counts.get(import_id, _NONE).plus(more)
+
+    def recount(self, import_id: str) -> None:
+        """Take back that a row is set aside: it is tried again, and counted anew."""
+        self._counts[import_id] = self._counts.get(import_id, _NONE).plus(Counts(other=-1))
+
+    def take_back(self, entry: RevertRows) -> list[Envelope]:
+        """Make the commands that take back what an import did."""
+        touched = imports.touched_after(
+            self._connection, entry.reverts, self._partition, entry.after, REVERT_AT_ONCE
+        )
+        return [
+            Envelope(
+                row_id(entry.import_id, entry.row + place),
+                _back(each, entry.at),
+                entry.actor,
+                "",
+                reason=entry.reason,
+            )
+            for place, each in enumerate(touched, start=1)
+        ]
+
+    def mark(self, mark: ImportMark) -> None:
+        """Take note of where an import has got to."""
+        known = imports.find(self._connection, mark.import_id)
+        if known is None:
+            known = self._begin(mark)
+        else:
+            known = replace(known, status=_moved(known, mark), changed_at=self._now)
+        if mark.mark == "received":
+            known = replace(known, rows=mark.rows)
+        if mark.mark == "failed" and known.status == "failed":
+            known = replace(known, detail=mark.detail)
+        if mark.mark == "cancelled":
+            self._over[mark.import_id] = True
+        imports.store(self._connection, known)
+
+    def _begin(self, mark: ImportMark) -> Import:
+        begun = Import(
+            mark.import_id,
+            self._partition,
+            "receiving",
+            mark.actor,
+            mark.dry,
+            mark.stop,
+            mark.reverts,
+            None,
+            None,
+            self._now,
+            self._now,
+        )
+        if mark.reverts is None:
+            return begun if mark.mark == "begun" else replace(begun, status=_moved(begun, mark))
+        reverted = imports.find(self._connection, mark.reverts)
+        if reverted is None:
+            detail = f"no import {mark.reverts} is known"
+        elif reverted.dry:
+            detail = f"import {mark.reverts} was a dry run: it changed nothing"
+        else:
+            return replace(begun, status="received")
+        return replace(begun, status="failed", detail=detail)
+
+    def write(self, recorded: Sequence[Recorded]) -> None:
+        """Write what has changed; `recorded` is what has happened in the whole batch."""
+        for import_id, more in self._counts.items():
+            before = imports.counted(self._connection, import_id, self._partition)
+            imports.count(self._connection, import_id, self._partition, before.plus(more))
+            touched = _touched(import_id, recorded)
+            imports.touch(self._connection, import_id, self._partition, touched)
+        for import_id, shelf in self._dry.items():
+            imports.store_dry(self._connection, import_id, shelf.changed.values())
+
+
+def _touched(import_id: str, recorded: Iterable[Recorded]) -> list[Touched]:
+    found: dict[str, Touched] = {}
+    prefix = f"{import_id}."
+    for each in recorded:
+        if each.command_id.startswith(prefix):
+            item_id = each.event.item_id
+            first = found.get(item_id)
+            before = each.version - 1 if first is None else first.before
+            found[item_id] = Touched(item_id, before, each.version)
+    return list(found.values())
+
+
+def _back(touched: Touched, at: int) -> RevertItem | DeleteItem:
+    unchanged = AtVersion(frozenset([touched.after]))
+    if touched.before == 0:
+        return DeleteItem(touched.item_id, at, unchanged)
+    return RevertItem(touched.item_id, at, touched.before, unchanged, revive=True)
+
+
+def _moved(known: Import, mark: ImportMark) -> imports.ImportStatus:
+    """Say where an import is after a mark: what is over stays so."""
+    over = known.status == "cancelled" or (known.reverts is not None and known.status == "failed")
+    if over or (known.status == "received" and mark.mark != "cancelled"):
+        return known.status
+    match mark.mark:
+        case "begun" | "resumed":
+            return "receiving"
+        case "received" | "paused" | "cancelled" | "failed":
+            return mark.mark

@@ -1,0 +1,136 @@
+"""What is said of a command once it is decided."""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from domain.commands import (
+    CancelScheduledPrice,
+    Command,
+    CreateItem,
+    DeleteItem,
+    PatchItem,
+    ReplaceItem,
+    RestoreItem,
+    RevertItem,
+    SchedulePrice,
+    TakeDue,
+)
+from domain.events import Event, ItemCreated, ItemRestored
+from domain.outcomes import Outcome
+from domain.refusals import Refusal
+from eventlog.codec import read
+from eventlog.envelope import Atomic, BadRow, Envelope, Order
+from ledger.quarantine import Quarantined
+from runtime.problems import STATUS_OF_KIND
+from runtime.times import rfc3339
+
+
+def decided(envelope: Envelope, happened: Sequence[Event], version: int) -> Outcome:
+    """Say what came of a command that was not refused; `version` is the item's after it."""
+    return Outcome(
+        envelope.id,
+        envelope.command.item_id,
+        "applied" if happened else "unchanged",
+        _http_status(envelope.command, happened),
+        version,
+        fingerprint=envelope.fingerprint,
+    )
+
+
+def refused(envelope: Envelope, refusal: Refusal) -> Outcome:
+    return Outcome(
+        envelope.id,
+        envelope.command.item_id,
+        "rejected",
+        STATUS_OF_KIND[refusal.kind],
+        refusal.version,
+        refusal.code,
+        str(refusal),
+        envelope.fingerprint,
+    )
+
+
+def expired(envelope: Envelope, now: int) -> Outcome:
+    deadline = rfc3339(envelope.deadline or 0)
+    why = f"its deadline was {deadline}, and its turn came at {rfc3339(now)}"
+    item_id = envelope.command.item_id
+    return Outcome(envelope.id, item_id, "expired", 409, 0, "expired", why, envelope.fingerprint)
+
+
+def not_taken(row: Envelope | BadRow, code: str, why: str) -> Outcome:
+    """Say of a row of an import that it is not taken, as the import was over before."""
+    item_id = row.command.item_id if isinstance(row, Envelope) else ""
+    return Outcome(row.id, item_id, "skipped", 409, 0, code, why, row.fingerprint)
+
+
+def bad(row: BadRow) -> Outcome:
+    return Outcome(row.id, "", "rejected", 422, 0, row.code, row.detail, row.fingerprint)
+
+
+def dropped_together(row: Envelope, why: str) -> Outcome:
+    """Say of a row of an atomic batch that it is not applied because of another one."""
+    code, item_id = "batch-rejected", row.command.item_id
+    return Outcome(row.id, item_id, "rejected", 409, 0, code, why, row.fingerprint)
+
+
+def blocked(row: Envelope) -> Outcome:
+    """Say of a row of an atomic batch that its item waits behind a dead command: all of them would
+    have to.
+    """
+    item_id = row.command.item_id
+    why = f"item {item_id} waits behind a command that is dead; see `itemledger dead`"
+    return Outcome(row.id, item_id, "rejected", 409, 0, "item-blocked", why, row.fingerprint)
+
+
+def not_dead(order: Order) -> Outcome:
+    why = f"command {order.command_id} is not among the dead"
+    return Outcome(order.id, "", "rejected", 404, 0, "not-dead", why)
+
+
+def reused(command_id: str, item_id: str, token: str, fingerprint: str) -> Outcome:
+    """Say of a command whose id another payload has that it was not taken; it is found by its id
+    and its place.
+    """
+    why = "the same caller sent this key with another payload to the same method and path"
+    code = "idempotency-key-reused"
+    return Outcome(f"{command_id}@{token}", item_id, "rejected", 422, 0, code, why, fingerprint)
+
+
+def discarded(found: Quarantined, actor: str) -> list[Outcome]:
+    """Say what becomes of a dead command, or of each of an atomic batch, that is given up."""
+    last = (found.error or "no reason is known").strip().splitlines()[-1]
+    why = f"{actor} gave it up after: {last}"
+    entry = read(found.body)
+    if isinstance(entry, Atomic):
+        return [
+            Outcome(
+                each.id,
+                each.command.item_id,
+                "dead",
+                500,
+                0,
+                "discarded",
+                why,
+                each.fingerprint,
+            )
+            for each in entry.rows
+        ]
+    fingerprint = entry.fingerprint if isinstance(entry, Envelope) else ""
+    item_id = found.item_id or ""
+    return [Outcome(found.command_id, item_id, "dead", 500, 0, "discarded", why, fingerprint)]
+
+
+def _http_status(command: Command, happened: Sequence[Event]) -> int:
+    """Say what a synchronous API would have answered to a command that was not refused."""
+    match command:
+        case CreateItem() | SchedulePrice():
+            return 201
+        case ReplaceItem():
+            brought = any(isinstance(event, ItemCreated | ItemRestored) for event in happened)
+            return 201 if brought else 200
+        case PatchItem() | RestoreItem() | RevertItem() | TakeDue():
+            return 200
+        case DeleteItem() | CancelScheduledPrice():
+            return 204
+        case _:
+            assert_never(command)
