@@ -46,6 +46,8 @@ ENV PATH=/opt/itemledger/bin:$PATH \
 
 USER 10001:10001
 WORKDIR /
+# Within a container only its own processes reach 127.0.0.1: to publish the ports, give it
+# ITEMLEDGER_HOST=0.0.0.0 and ITEMLEDGER_TOKEN_SECRET.
 EXPOSE 8000 8001
 STOPSIGNAL SIGTERM
 

@@ -129,7 +129,12 @@ def _hearing(settings: Settings, guard: Guard, revoked: Revoked) -> Generator[No
 async def _serve(settings: Settings, partitions: int, losses: Losses, guard: Guard) -> int:
     asking = asking_client(settings.log_url)
     reach = failpoints(settings.failpoints)
-    demands = Demands(settings.least_durability, settings.wait_replicas, settings.backlog_limit)
+    demands = Demands(
+        settings.least_durability,
+        settings.wait_replicas,
+        settings.backlog_limit,
+        settings.backlog_age,
+    )
     watch = Watch(asking, partitions, losses, demands)
     batcher = Batcher(
         appending_pool(settings.log_url),

@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from eventlog import backlog, durability
+from eventlog.age import Age
 from eventlog.durability import MEMORY_LIMIT, LogDurability
 from eventlog.losses import Losses
 from runtime.settings import PREFIX, Durability
@@ -34,11 +35,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Demands:
-    """What the log has to be like for commands to be accepted."""
+    """What the log has to be like for commands to be accepted: `backlog` is how many may wait, and
+    `age` for how many seconds the oldest of them may, `None` for any.
+    """
 
     durability: Durability
     replicas: int
     backlog: int
+    age: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class _Seen:
     run_id: str
     facts: LogDurability
     waiting: int
+    age: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,7 @@ class Watch:
         self._demands = demands
         self._probe_every = probe_every
         self._seen: _Seen | None = None
+        self._age = Age()
         self._probed_at = 0.0
         self._why: str | None = _NOT_YET
         self._lasting: str | None = None
@@ -114,7 +120,8 @@ class Watch:
         while (facts := self._facts(answers := await self._ask(whole=whole))) is None:
             whole = True
         extents = backlog.read(answers.marks)
-        seen = _Seen(answers.run_id, facts, await backlog.count(self._redis, extents))
+        age = self._age.after(extents, asyncio.get_running_loop().time())
+        seen = _Seen(answers.run_id, facts, await backlog.count(self._redis, extents), age)
         self._seen = seen
         why = _reason(seen, self._demands)
         if facts.lasts(self._demands.durability):
@@ -190,7 +197,7 @@ class Watch:
 
 
 def _reason(seen: _Seen, demands: Demands) -> str | None:
-    return _lack(seen, demands) or _memory(seen) or _backlog(seen, demands)
+    return _lack(seen, demands) or _memory(seen) or _backlog(seen, demands) or _late(seen, demands)
 
 
 def _lack(seen: _Seen, demands: Demands) -> str | None:
@@ -213,4 +220,13 @@ def _backlog(seen: _Seen, demands: Demands) -> str | None:
     return (
         f"{seen.waiting} commands wait to be applied and {demands.backlog} is the limit: "
         f"see to the workers, or raise {PREFIX}BACKLOG_LIMIT"
+    )
+
+
+def _late(seen: _Seen, demands: Demands) -> str | None:
+    if demands.age is None or seen.age < demands.age:
+        return None
+    return (
+        f"a command waits for {seen.age:.0f} s to be applied and {demands.age:g} s is the limit: "
+        f"see to the workers, or raise {PREFIX}BACKLOG_AGE"
     )

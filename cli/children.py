@@ -40,7 +40,7 @@ _SERVICE = _EVERY | _KEYS | {"host", "command_port", "query_port", "rate_limit"}
 # Of commands that are clients of a running service, and of no process.
 OF_CLIENTS = frozenset({"token"})
 MAY_TOUCH: Mapping[str, frozenset[str]] = {
-    "api": _SERVICE | {"ring_url", "backlog_limit", "witness", "require_if_match"},
+    "api": _SERVICE | {"ring_url", "backlog_limit", "backlog_age", "witness", "require_if_match"},
     "query": _SERVICE | {"database_url", "data", "workers", "cursor_secret"},
     "worker": _EVERY | {"ring_url", "database_url", "data", "workers", "heartbeat"},
     "cron": _EVERY | {"ring_url", "heartbeat"},

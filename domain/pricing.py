@@ -73,7 +73,7 @@ def take_effect(item: Item, due: Due, now: int) -> Event:
     """Let a schedule begin or end. A sale ends by giving back the regular price, unless somebody
     has given the item another one meanwhile: that one stays.
     """
-    at = due.at
+    at = max(due.at, item.effective_at)
     each = due.schedule
     if each.regular is None:
         return _repriced(item, each.price, now, at, each.id)

@@ -129,7 +129,7 @@ def _entry(document: dict[str, Any]) -> Entry:
     members.check(document)
     match op:
         case "rows":
-            rows = tuple(_read_row(each) for each in document["rows"])
+            rows = tuple(_read_row(each) for each in _said(document, "rows", list))
             return Rows(
                 document["id"],
                 document["import"],
@@ -138,7 +138,8 @@ def _entry(document: dict[str, Any]) -> Entry:
                 bool(document["stop"]),
             )
         case "atomic":
-            return Atomic(document["id"], tuple(_read_envelope(each) for each in document["rows"]))
+            rows = _said(document, "rows", list)
+            return Atomic(document["id"], tuple(_read_envelope(each) for each in rows))
         case "import" | "unimport":
             return _read_of_import(document)
         case "ask":
@@ -156,7 +157,7 @@ def _read_of_import(document: dict[str, Any]) -> ImportMark | RevertRows:
             document["mark"],
             document["actor"],
             document["at"],
-            document["rows"],
+            _said(document, "rows", int),
             document["detail"],
             bool(document["dry"]),
             bool(document["stop"]),
@@ -165,7 +166,7 @@ def _read_of_import(document: dict[str, Any]) -> ImportMark | RevertRows:
     return RevertRows(
         document["id"],
         document["import"],
-        document["reverts"],
+        _said(document, "reverts", str),
         document["after"],
         document["actor"],
         document["reason"],
@@ -178,7 +179,16 @@ def _read_row(document: dict[str, Any]) -> Envelope | BadRow:
     if "op" in document:
         return _read_envelope(document)
     members.check(document)
-    return BadRow(document["id"], document["fp"], document["code"], document["detail"])
+    detail = _said(document, "detail", str)
+    return BadRow(document["id"], document["fp"], document["code"], detail)
+
+
+def _said(document: dict[str, Any], name: str, kind: type[Any]) -> Any:
+    """Return a member that may be of other kinds in other entries."""
+    value = document[name]
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is nothing that this release writes: {value!r:.100}")
+    return value
 
 
 def _read_envelope(document: dict[str, Any]) -> Envelope:

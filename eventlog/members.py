@@ -37,6 +37,19 @@ def _is_time(value: object) -> bool:
     return type(value) is int and abs(value) < _LONGEST_TIME
 
 
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < _LONGEST_TIME
+
+
+def _is_flag(value: object) -> bool:
+    return type(value) is int and value in {0, 1}
+
+
+def _is_rows(value: object) -> bool:
+    """Say whether it is rows, as a list of them has, or how many there are, as a mark says."""
+    return isinstance(value, list) or _is_count(value)
+
+
 _MARKS = frozenset(get_args(Mark))
 
 # What each member is like as this release writes it.
@@ -67,7 +80,11 @@ _MEMBERS: Mapping[str, Callable[[object], bool]] = {
     "mark": _MARKS.__contains__,
     "reverts": _or_null(_is_text(1, _LONGEST_ID)),
     "after": _is_text(0, _LONGEST_ID),
-    "row": _is_time,
+    "rows": _is_rows,
+    "row": _is_count,
+    "dry": _is_flag,
+    "stop": _is_flag,
+    "revive": _is_flag,
     "code": _is_text(1, _LONGEST_TEXT),
     "detail": _or_null(_is_text(0, _LONGEST_TEXT)),
 }

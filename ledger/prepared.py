@@ -5,6 +5,7 @@ costs more than running it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -48,8 +49,11 @@ class Prepared:
         text, order = self._of(connection.dialect)
         if order is None:
             connection.exec_driver_sql(text, [dict(row) for row in rows])
+        elif len(order) == 1:
+            connection.exec_driver_sql(text, [(row[order[0]],) for row in rows])
         else:
-            connection.exec_driver_sql(text, [tuple(row[name] for name in order) for row in rows])
+            # Thousands of rows come this way: no generator for each of them.
+            connection.exec_driver_sql(text, list(map(itemgetter(*order), rows)))
 
     def _of(self, dialect: Dialect) -> tuple[str, Sequence[str] | None]:
         found = self._compiled.get(dialect.name)

@@ -131,6 +131,13 @@ class Settings(BaseSettings):
         description="Commands that may wait in the log; beyond it the command API refuses with "
         "503 until the workers have caught up.",
     )
+    backlog_age: float | None = Field(
+        default=None,
+        gt=0,
+        description="Seconds that the oldest command may wait in the log; beyond them the command "
+        "API refuses with 503 until the workers have caught up. Default: any, for what is accepted "
+        "is kept however long the workers are away.",
+    )
     require_if_match: bool = Field(
         default=False,
         description="Whether a change of an item needs a condition (`If-Match`, or `if_version` in "

@@ -99,6 +99,14 @@ def test_a_password_has_to_be_given(compose: dict[str, Any], services: dict[str,
     assert "${POSTGRES_PASSWORD:?" in compose["x-database"]
 
 
+def test_who_listens_for_others_is_given_a_secret(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        given = service.get("environment", {})
+        listens = "ITEMLEDGER_HOST" in given
+        secret = given.get("ITEMLEDGER_TOKEN_SECRET", "")
+        assert secret.startswith("${ITEMLEDGER_TOKEN_SECRET:?") == listens, name
+
+
 def test_our_processes_can_write_nothing_but_tmp(services: dict[str, Any]) -> None:
     for name in PROCESSES | {"migrate"}:
         service = services[name]

@@ -1,14 +1,20 @@
-import gzip, time, cProfile, pstats
-from tests.worker.world import *
+import cProfile
+import gzip
+import pstats
+import time
+
 from api.imports.formats import *
 from api.imports.rows import *
 from eventlog.envelope import *
+from tests.worker.world import *
+
+
 def test_prof(sqlite_url, valkey_url):
     g=Given("01a203ce-9ae5-76eb-99be-f203d1a2355c","a",None,"EUR")
     data=gzip.open("/work/shared/data/online-retail-changes.ndjson.gz").read()
     fmt=Ndjson(None)
     rows=[]
-    for i in range(0,len(data),65536): rows += [read_row(r,fmt.parse,g,1) for r in fmt.feed(data[i:i+65536])]
+    for i in range(0,len(data),65536): rows += [read_row(r,fmt.parse,g,NOW) for r in fmt.feed(data[i:i+65536])]
     rows=rows[:40000]
     with World.of(sqlite_url, valkey_url, 1) as w:
         w.append(ImportMark("b",g.import_id,"begun","a",1))
@@ -26,7 +32,8 @@ def test_prof(sqlite_url, valkey_url):
         dt=time.process_time()-t
         print("worker", dt/len(rows)*1e6,"us/row cpu", (time.time()-t1)/len(rows)*1e6, "wall")
         if pr:
-            pstats.Stats(pr).sort_stats('tottime').print_stats(35)
-            pstats.Stats(pr).sort_stats('cumtime').print_stats(45)
+            pstats.Stats(pr).sort_stats("tottime").print_stats(35)
+            pstats.Stats(pr).sort_stats("cumtime").print_stats(45)
 import os
+
 PROF=os.environ.get("PROF")

@@ -41,10 +41,6 @@ class _Group:
     rows: list[Envelope | BadRow] = field(default_factory=list[Envelope | BadRow])
     size: int = 0
 
-    @property
-    def full(self) -> bool:
-        return len(self.rows) >= ENTRY_ROWS or self.size >= ENTRY_BYTES
-
 
 @dataclass(frozen=True, slots=True)
 class Log:
@@ -119,7 +115,9 @@ class Feeder:
         group = self._groups[partition]
         group.rows.append(row)
         group.size += size
-        if group.full:
+        # Two entries at least: one is applied while the other waits.
+        most = min(ENTRY_ROWS, self._log.lanes.limit // 2)
+        if len(group.rows) >= most or group.size >= ENTRY_BYTES:
             await self._push(partition)
 
     async def flush(self) -> None:

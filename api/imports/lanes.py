@@ -1,6 +1,7 @@
 """How many rows of imports wait in each partition: so few that nobody else's command waits long."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -14,24 +15,39 @@ from eventlog import keys
 from runtime.positions import Position
 
 ROWS_LIMIT = 500
+# However slow the workers are: with fewer at once they would only be slower.
+ROWS_LEAST = 50
 
+# Seconds that rows are meant to wait. A command of somebody else's waits for those that are being
+# applied and for those that stand before it: twice as long.
+_WAIT = 0.035
 # Seconds between two looks: soon after something has moved, later while nothing does.
-_SOON, _LATER, _AWAY = 0.002, 0.02, 0.25
+_SOON, _LATER, _AWAY = 0.002, 0.01, 0.25
 
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """Rows that wait at a position, since a moment."""
+
+    position: Position
+    rows: int
+    since: float
+
+
 @dataclass(slots=True)
 class _Lane:
-    """What waits in a partition: rows by the position of their entry, and rows on their way."""
+    """What waits in a partition, and how many rows that is with those on their way."""
 
-    waiting: deque[tuple[Position, int]] = field(default_factory=deque[tuple[Position, int]])
+    waiting: deque[_Entry] = field(default_factory=deque[_Entry])
     rows: int = 0
 
 
 class Lanes:
     """Shared by all imports that this process feeds. A row has left its lane once it is applied,
-    which the workers' marks tell; they are looked at only while somebody waits for it.
+    which the workers' marks tell; they are looked at only while somebody waits for it. `limit` is
+    how many rows may be in a lane; it follows the workers' speed.
     """
 
     def __init__(self, redis: Redis, partitions: int) -> None:
@@ -40,19 +56,21 @@ class Lanes:
         self._moved = asyncio.Condition()
         self._waiters = 0
         self._looking: asyncio.Task[None] | None = None
+        self.limit = ROWS_LIMIT // 2
 
     async def room(self, partition: int, rows: int) -> None:
         """Wait until so many rows more may be in a partition, and count them; more than may ever
         be there at once wait until there are none.
         """
         lane = self._lanes[partition]
-        if lane.rows and lane.rows + rows > ROWS_LIMIT:
-            await self._until(lambda: not lane.rows or lane.rows + rows <= ROWS_LIMIT)
+        if lane.rows and lane.rows + rows > self.limit:
+            await self._until(lambda: not lane.rows or lane.rows + rows <= self.limit)
         lane.rows += rows
 
     def put(self, position: Position, rows: int) -> None:
         """Say at which position the rows are that there was room for."""
-        self._lanes[position.partition].waiting.append((position, rows))
+        entry = _Entry(position, rows, time.monotonic())
+        self._lanes[position.partition].waiting.append(entry)
 
     def drop(self, partition: int, rows: int) -> None:
         """Say that rows that there was room for have not come."""
@@ -70,7 +88,7 @@ class Lanes:
 
     def _waits(self, position: Position) -> bool:
         waiting = self._lanes[position.partition].waiting
-        return bool(waiting) and waiting[0][0] <= position
+        return bool(waiting) and waiting[0].position <= position
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         self._waiters += 1
@@ -100,19 +118,33 @@ class Lanes:
     async def _read(self) -> bool:
         """Take what is applied out of its lane; say whether there was anything."""
         asked = [number for number, lane in enumerate(self._lanes) if lane.waiting]
+        if not asked:
+            return False
         async with self._redis.pipeline(transaction=False) as pipeline:
             for partition in asked:
                 pipeline.get(keys.done(partition))
-            answers: list[Any] = await pipeline.execute() if asked else []
-        moved = False
+            answers: list[Any] = await pipeline.execute()
+        now, waited = time.monotonic(), 0.0
         for partition, answer in zip(asked, answers, strict=True):
             if answer is not None:
                 done = Position.from_stream_id(partition, answer.decode())
-                moved |= self._leave(self._lanes[partition], done)
-        return moved
+                waited = max(waited, self._leave(self._lanes[partition], done, now))
+        if waited:
+            self._follow(waited)
+        return waited > 0
 
-    def _leave(self, lane: _Lane, done: Position) -> bool:
-        before = lane.rows
-        while lane.waiting and lane.waiting[0][0] <= done:
-            lane.rows -= lane.waiting.popleft()[1]
-        return lane.rows != before
+    def _leave(self, lane: _Lane, done: Position, now: float) -> float:
+        """Take out what is applied; return for how long the oldest of it has waited."""
+        waited = 0.0
+        while lane.waiting and lane.waiting[0].position <= done:
+            entry = lane.waiting.popleft()
+            lane.rows -= entry.rows
+            waited = max(waited, now - entry.since)
+        return waited
+
+    def _follow(self, waited: float) -> None:
+        """Let fewer rows wait where they wait for too long, and more where they need not."""
+        if waited > _WAIT:
+            self.limit = max(ROWS_LEAST, int(0.9 * self.limit))
+        elif waited < _WAIT / 2:
+            self.limit = min(ROWS_LIMIT, int(1.1 * self.limit) + 1)

@@ -47,7 +47,10 @@ class Guard:
         if self._tokens is None:
             return ANONYMOUS
         if not authorization:
-            raise no_token("the request has no token: send Authorization: Bearer and one")
+            raise no_token(
+                "the request has no token: send Authorization: Bearer and one (the console's commands "
+                f"send {PREFIX}TOKEN)"
+            )
         scheme, _, token = authorization[0].strip().partition(" ")
         if len(authorization) > 1 or scheme.lower() != "bearer" or not token.strip():
             raise no_token("the header Authorization is not one Bearer and a token")

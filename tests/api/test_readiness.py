@@ -128,6 +128,24 @@ def test_a_backlog_at_its_limit_accepts_nothing_until_the_workers_have_caught_up
     assert accepted.status_code == 202
 
 
+def test_a_command_that_waits_too_long_has_new_ones_refused_until_it_is_applied(
+    settings: Settings, valkey_url: str, redis: "Redis"
+) -> None:
+    with running_api(settings, valkey_url, Demands("fsync", 0, 1000, 0.5)) as api:
+        assert api.client.put("/items/a", json=LAMP).status_code == 202
+        api.until_it_refuses("a command waits for")
+        refused = api.client.put("/items/d", json=LAMP)
+        epoch, n = redis.hmget(keys.head(0), "epoch", "n")
+        redis.set(keys.done(0), b"%b-%b" % (epoch, n))
+        api.until_it_accepts()
+        accepted = api.client.put("/items/d", json=LAMP)
+
+    problem(refused, 503, "not-accepted")
+    assert "ITEMLEDGER_BACKLOG_AGE" in refused.json()["detail"]
+    assert refused.headers["retry-after"] == "1"
+    assert accepted.status_code == 202
+
+
 def test_too_few_replicas_accept_nothing(settings: Settings, valkey_url: str) -> None:
     with running_api(settings, valkey_url, Demands("fsync", 1, 100)) as api:
         refused = api.client.put("/items/a", json=LAMP)

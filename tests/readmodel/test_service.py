@@ -16,6 +16,7 @@ from readmodel import problem_codes
 from readmodel.app import create_app
 from readmodel.problem_codes import PROBLEM_CODES, ProblemCode
 from runtime.auth.codes import GUARDS
+from runtime.problem_pages import OF_OUTCOMES
 from runtime.problems import PROBLEM_JSON
 from runtime.settings import Settings
 
@@ -90,7 +91,7 @@ def test_every_problem_has_a_page_for_people(client: FlaskClient) -> None:
 def test_the_catalogue_has_every_refusal_and_every_code_of_this_service() -> None:
     own = [each for each in vars(problem_codes).values() if isinstance(each, ProblemCode)]
     assert own
-    all_of_them = {each.code for each in (*own, *GUARDS, *REFUSALS)}
+    all_of_them = {each.code for each in (*own, *GUARDS, *REFUSALS, *OF_OUTCOMES)}
     assert all_of_them == set(PROBLEM_CODES)
 
 

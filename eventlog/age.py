@@ -1,0 +1,36 @@
+"""How long the oldest command waits, told from where the log's end was and when: no entry is read,
+and no clock but this process's own is asked.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Sequence
+
+from eventlog.backlog import Extent
+from runtime.positions import Position
+
+# Looks that are remembered of a partition that waits: of more, every second one is forgotten, which
+# tells an age too short by no more than the time between two.
+_LOOKS = 1000
+
+
+class Age:
+    """Times are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._looks: dict[int, deque[tuple[float, Position]]] = defaultdict(deque)
+
+    def after(self, extents: Sequence[Extent], now: float) -> float:
+        """Take in a look at all partitions; tell for how long the oldest command has been seen to
+        wait.
+        """
+        return max((self._of(*each, now) for each in enumerate(extents)), default=0.0)
+
+    def _of(self, partition: int, extent: Extent, now: float) -> float:
+        looks = self._looks[partition]
+        if extent.head is not None and (not looks or looks[-1][1] != extent.head):
+            looks.append((now, extent.head))
+        while looks and extent.done is not None and looks[0][1] <= extent.done:
+            looks.popleft()
+        if len(looks) > _LOOKS:
+            self._looks[partition] = deque(list(looks)[::2])
+        return now - looks[0][0] if looks else 0.0
