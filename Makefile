@@ -1,7 +1,7 @@
 # Works on a machine with Python >= 3.11 (with pip and venv), make and a package index.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint chaos chaos-planted torn
+.PHONY: help setup up test lint chaos chaos-planted torn contention overload
 
 # uv may choose among the Pythons that are there; it never fetches one.
 export UV_PYTHON_DOWNLOADS := never
@@ -31,6 +31,12 @@ chaos-planted: $(STAMP) ## plant known bugs one by one; the checker has to find 
 
 torn: $(STAMP) ## the log torn off at 2,200 places, the whole service at 22
 	@TORN_CUTS=2200 TORN_SERVICES=22 exec .venv/bin/python -m pytest -n 2 tests/test_torn_log.py tests/test_torn_service.py
+
+contention: $(STAMP) ## 64 writers at 8 items, 10,000 lost answers: ARGS="--seed 7 --clients 64"
+	@exec .venv/bin/python -m tests.contention $(ARGS)
+
+overload: $(STAMP) ## twice the sustainable load for 60 s: answers, and the lag after it
+	@exec .venv/bin/python bench/overload.py $(ARGS)
 
 lint: $(STAMP) ## style, types and who may import whom
 	.venv/bin/ruff check

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
+from api.turnstile import only_waits_now
 from api.waiting import Waited, Waiters
 from domain.commands import Command
 from eventlog.append import Appended, NotAppended, Submission, Unknown, Verdict
@@ -122,6 +123,7 @@ class Acceptor:
             verdicts = await self._append(
                 drafts, sender, self._waiters.instance, with_items=with_items
             )
+            only_waits_now()
             judged = list(map(self._judge, drafts, verdicts))
             pending = [
                 (place, answer)
@@ -155,6 +157,7 @@ class Acceptor:
             entry = encode(Atomic(batch_id, tuple(rows)))
             submission = Submission(batch_id, entry, fingerprint)
             (verdict,) = await self._batcher.append(home, [submission])
+            only_waits_now()
             judged = [self._judge(each, verdict, fingerprint) for each in drafts]
             if futures and all(isinstance(each, Accepted) for each in judged):
                 if isinstance(verdict, Appended) and verdict.known:

@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
 from redis.asyncio import Redis
 
-from api import openapi, problems
+from api import problems
 from api.accept import Acceptor
 from api.answers import Answers
 from api.batch_keys import Remember
@@ -18,9 +19,10 @@ from api.limits import BodyLimit
 from api.paths import TrailingSlash
 from api.rate import Limit, unlimited
 from api.requests import Door
-from api.routes import batch, bringing_back, health, imports, items, scheduled_prices
+from api.routes import batch, bringing_back, docs, health, imports, items, scheduled_prices
 from api.routes import problems as problem_pages
 from api.routes.imports import Imports
+from api.turnstile import Turnstile
 from api.waiting import Waiters
 from api.watch import Watch
 from eventlog.batcher import Batcher
@@ -28,6 +30,8 @@ from eventlog.import_state import ImportStates
 from runtime.auth.guard import Guard, guard_of
 from runtime.failpoints import Reach, nowhere
 from runtime.settings import Settings
+
+_TITLE = "itemledger command API"
 
 
 def create_app(
@@ -56,10 +60,8 @@ def create_app(
             yield
 
     app = FastAPI(
-        title="itemledger command API",
-        version="0.1.0",
-        description="Commands in. 202 means: on disk in the log, and applied exactly once.",
         lifespan=lifespan,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -68,6 +70,7 @@ def create_app(
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, service_url=settings.public_command_url)
     app.add_middleware(TrailingSlash)
+    app.add_middleware(Turnstile, streams="/imports")
     app.add_middleware(Edge, guard=guard, settings=settings)
     acceptor = Acceptor(batcher, waiters, partitions, watch.is_lasting, reach)
     answers = Answers(settings.public_command_url, settings.public_query_url)
@@ -90,7 +93,7 @@ def create_app(
         )
     )
     app.include_router(health.routes(ping, watch, guard))
-    app.include_router(problem_pages.routes())
+    app.include_router(problem_pages.routes(settings.public_command_url))
+    app.include_router(docs.routes(_TITLE, version("itemledger"), settings.public_command_url))
     problems.install(app, settings.public_command_url)
-    openapi.install(app)
     return app

@@ -18,11 +18,25 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from domain import rules
+from domain.currencies import ISO_4217
 from domain.refusals import RuleBroken
 from runtime.times import parse_rfc3339
 
 BATCH_LIMIT = 1000
 REASON_LIMIT = 500
+
+# The rules of text as patterns that JSON Schema, ECMAScript and Python read alike. White space is
+# what trimming takes away; of invisible characters those beyond U+FFFF are left to the rule itself.
+_WITHOUT_NUL = r"^[^\u0000]*$"
+_CONTROL = r"\u0000-\u001f\u007f-\u009f"
+_WHITE = r"\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_TRIM = rf"[\u0009-\u000d\u001c-\u001f\u0085{_WHITE}]*"
+_EDGE = rf"[^{_CONTROL}{_WHITE}]"
+_TRIMMED = rf"^{_TRIM}{_EDGE}([^{_CONTROL}]{{0,{rules.NAME_LIMIT - 2}}}{_EDGE})?{_TRIM}$"
+_VISIBLE = (
+    rf"[^{_CONTROL}{_WHITE}\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e"
+    r"\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]"
+)
 
 _Value = TypeVar("_Value")
 
@@ -68,9 +82,9 @@ Name = Annotated[
     WithJsonSchema(
         {
             "type": "string",
-            "minLength": 1,
-            "maxLength": rules.NAME_LIMIT,
-            "description": "1 to 200 characters after trimming, no control characters.",
+            "allOf": [{"pattern": _TRIMMED}, {"pattern": _VISIBLE}],
+            "description": "1 to 200 characters after trimming, one of them visible, and no "
+            "control characters.",
             "examples": ["Elegant Lamp"],
         }
     ),
@@ -82,6 +96,7 @@ Description = Annotated[
         {
             "type": ["string", "null"],
             "maxLength": rules.DESCRIPTION_LIMIT,
+            "pattern": _WITHOUT_NUL,
             "examples": ["Brushed brass, 40 cm."],
         }
     ),
@@ -102,16 +117,22 @@ Price = Annotated[
 Currency = Annotated[
     str,
     _obeys(rules.currency),
+    WithJsonSchema({"type": "string", "enum": sorted(ISO_4217), "title": "Currency"}),
+]
+Reason = Annotated[
+    str,
+    StringConstraints(max_length=REASON_LIMIT),
+    AfterValidator(_no_nul),
     WithJsonSchema(
         {
             "type": "string",
-            "pattern": "^[A-Z]{3}$",
-            "description": "A code of ISO 4217.",
-            "examples": ["EUR"],
+            "maxLength": REASON_LIMIT,
+            "pattern": _WITHOUT_NUL,
+            "description": "Why; kept in the events.",
+            "examples": ["winter sale"],
         }
     ),
 ]
-Reason = Annotated[str, StringConstraints(max_length=REASON_LIMIT), AfterValidator(_no_nul)]
 Moment = Annotated[
     int,
     BeforeValidator(_moment),

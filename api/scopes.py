@@ -26,8 +26,16 @@ NEEDED: Mapping[tuple[str, str], Sequence[Scope]] = {
     ("HEAD", "/health/live"): _OPEN,
     ("GET", "/health/ready"): _OPEN,
     ("HEAD", "/health/ready"): _OPEN,
+    ("GET", "/problems"): _OPEN,
+    ("HEAD", "/problems"): _OPEN,
     ("GET", "/problems/{code}"): _OPEN,
     ("HEAD", "/problems/{code}"): _OPEN,
+    ("GET", "/openapi.json"): _OPEN,
+    ("HEAD", "/openapi.json"): _OPEN,
+    ("GET", "/docs"): _OPEN,
+    ("HEAD", "/docs"): _OPEN,
+    ("GET", "/docs/{asset}"): _OPEN,
+    ("HEAD", "/docs/{asset}"): _OPEN,
 }
 # Who tells when something took effect could change what prices were.
 TIMES: Sequence[Scope] = ("ops",)

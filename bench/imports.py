@@ -122,7 +122,7 @@ def up(folder: Path) -> Generator[Service]:
         deadline = time.monotonic() + _READY
         while not all(is_ready(url) for url in urls):
             if time.monotonic() > deadline or process.poll() is not None:
-                raise SystemExit((folder / "up.log").read_text())
+                raise SystemExit((folder / "up.log").read_text()[-2000:])
             time.sleep(_LOOK_EVERY)  # between two looks
         yield service
     finally:
@@ -167,9 +167,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 def backfill(service: Service) -> None:
     with gzip.open(RETAIL) as unpacked:
         rows = unpacked.read()
-    told, seconds = service.send(
-        [rows[at : at + _PIECE] for at in range(0, len(rows), _PIECE)]
-    )
+    told, seconds = service.send([rows[at : at + _PIECE] for at in range(0, len(rows), _PIECE)])
     print(
         f"backfill of the history file: {told['rows']:,} rows in {seconds:.1f} s, "
         f"{told['rows'] / seconds:,.0f} rows/s; {told['rejected']} rejected"

@@ -95,7 +95,7 @@ class Batcher:
         if self._waiting_commands > _WAITING_LIMIT:
             return [NotAppended("too many commands wait to be written")] * len(chunk)
         loop = asyncio.get_running_loop()
-        pending = Chunk(partition, chunk, loop.time() + self._give_up_after, loop.create_future())
+        pending = Chunk(partition, chunk, loop.create_future())
         self._waiting[partition].append(pending)
         self._waiting_commands += len(chunk)
         self._idle.clear()
@@ -133,6 +133,9 @@ class Batcher:
             commands = 0
             while waiting and (not taken or commands + len(waiting[0].submissions) <= _TURN):
                 chunk = waiting.popleft()
+                if chunk.deadline is None:
+                    # From its first try on: a burst that waits for its turn is not the log's fault.
+                    chunk.deadline = now + self._give_up_after
                 if chunk.deadline <= now:
                     chunk.give_up(chunk.why)
                     continue

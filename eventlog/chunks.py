@@ -22,13 +22,14 @@ from runtime.positions import Position
 class Chunk:
     """Some commands of one request for one partition; `maybe_sent` once their fate is not ours.
 
-    `why` tells what stood in the way so far.
+    `why` tells what stood in the way so far. At `deadline` (of the event loop's clock), set with
+    the first try, it is given up.
     """
 
     partition: int
     submissions: Sequence[Submission]
-    deadline: float
     verdicts: asyncio.Future[list[Verdict]] = field(repr=False)
+    deadline: float | None = None
     maybe_sent: bool = False
     why: str = "the log did not answer"
     settled: bool = False

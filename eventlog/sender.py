@@ -144,8 +144,9 @@ class Sender:
         sent_before: Mapping[Chunk, bool],
     ) -> None:
         """Settle what is on the log once the replicas have it; else it is to be sent again."""
-        deadline = min(chunk.deadline for chunk, _ in answered)
-        lack = await replicas.lack(connection, deadline - asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        deadline = min(chunk.deadline or now for chunk, _ in answered)
+        lack = await replicas.lack(connection, deadline - now)
         if lack is None:
             self._settle(answered, sent_before, safe=True)
             return

@@ -8,16 +8,15 @@ from sqlalchemy import Engine
 
 from eventlog.inspect import LogInspector
 from ledger.engines import single_reads
-from readmodel import params
-from readmodel.answers import Answer, answer
+from readmodel.answers import Answer
 from readmodel.commands import CommandRoutes
 from readmodel.cursors import Cursors
 from readmodel.guard import MAX_BODY, Doorkeeper
 from readmodel.import_routes import ImportRoutes
 from readmodel.item_routes import ItemRoutes
-from readmodel.openapi import openapi
+from readmodel.pages import PageRoutes
 from readmodel.paging import Paging
-from readmodel.problems import problem_page, register_problems
+from readmodel.problems import register_problems
 from readmodel.rate import Limit, limit_here, unlimited
 from readmodel.schedule_routes import ScheduleRoutes
 from readmodel.scopes import NEEDED
@@ -60,12 +59,7 @@ def create_app(
         settings.public_command_url,
         clock,
     )
-    description = openapi(public_url)
-
-    def openapi_document() -> Response:
-        params.read(request.args, {})
-        return answer(description, {"Cache-Control": "no-cache"})
-
+    pages = PageRoutes(public_url)
     for path, view in (
         ("/items", items.items),
         ("/items/<item_id>", items.item),
@@ -79,8 +73,11 @@ def create_app(
         ("/health/live", status.live),
         ("/health/ready", status.ready),
         ("/status", status.status),
-        ("/problems/<code>", problem_page),
-        ("/openapi.json", openapi_document),
+        ("/problems", pages.problems),
+        ("/problems/<code>", pages.problem),
+        ("/openapi.json", pages.openapi),
+        ("/docs", pages.docs),
+        ("/docs/<asset>", pages.docs_asset),
     ):
         app.add_url_rule(path, path, view, methods=["GET"], provide_automatic_options=False)
     _guard(app, Doorkeeper(guard or guard_of(settings), _limit(settings)))

@@ -13,6 +13,8 @@ from readmodel.openapi_schemas import ITEM_ID, SCHEMAS
 from readmodel.scopes import NEEDED
 from runtime.problems import PROBLEM_JSON
 
+TITLE = "itemledger query API"
+
 _MONEY: Mapping[str, Any] = {"type": "integer", "minimum": 0, "maximum": rules.PRICE_LIMIT}
 _SORT_NAMES = ("id", "name", "price", "updated_at")
 
@@ -167,15 +169,25 @@ _ROUTES = (
     _Route("/status", "Read how far the ledger has taken the log", "Status"),
     _Route("/health/live", "Is the process alive", "Health"),
     _Route("/health/ready", "Can the service answer reads of items", "Health"),
+    _Route("/problems", "List the problem codes", None, problems=(), media_type="text/html"),
     _Route(
         "/problems/{code}",
-        "Explain a problem code to a person",
+        "Explain a problem code",
         None,
         (_Parameter("code", {"type": "string"}, "The member `code` of a problem", "path"),),
         problems=(404,),
         media_type="text/html",
     ),
     _Route("/openapi.json", "Read this description", "OpenAPI"),
+    _Route("/docs", "Try this service on a page", None, problems=(), media_type="text/html"),
+    _Route(
+        "/docs/{asset}",
+        "Read a file of that page",
+        None,
+        (_Parameter("asset", {"type": "string"}, "A file that the page names", "path"),),
+        problems=(404,),
+        media_type="*/*",
+    ),
 )
 
 _HEADERS: Mapping[str, str] = {
@@ -210,7 +222,7 @@ def openapi(public_url: str) -> bytes:
         {
             "openapi": "3.1.0",
             "info": {
-                "title": "itemledger query API",
+                "title": TITLE,
                 "version": version("itemledger"),
                 "description": "Items, their history and what became of commands. Reads only; "
                 "HEAD works wherever GET does. Errors are problem documents of RFC 9457.",

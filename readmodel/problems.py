@@ -20,10 +20,8 @@ from readmodel.problem_codes import (
     LOG_UNAVAILABLE,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
-    PROBLEM_CODES,
     ProblemCode,
 )
-from runtime import problem_pages
 from runtime.auth.denied import Denied
 from runtime.problems import PROBLEM_JSON, Problem
 
@@ -68,16 +66,6 @@ def register_problems(app: Flask, service_url: str, log: FilteringBoundLogger) -
         return write(trouble)
 
     app.register_error_handler(Exception, answer_error)
-
-
-def problem_page(code: str) -> Answer:
-    """Explain a problem code to a person. Raises Trouble where there is no such code."""
-    known = PROBLEM_CODES.get(code)
-    if known is None:
-        raise nothing_here(f"/problems/{code}")
-    page = answer(problem_pages.page(known), problem_pages.PAGE_HEADERS)
-    page.content_type = "text/html; charset=utf-8"
-    return page
 
 
 def _trouble(error: Exception) -> Trouble:

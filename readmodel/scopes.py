@@ -22,6 +22,9 @@ NEEDED: Mapping[str, Sequence[Scope]] = {
     "/status": ("ops", "items:read"),
     "/health/live": _OPEN,
     "/health/ready": _OPEN,
+    "/problems": _OPEN,
     "/problems/<code>": _OPEN,
     "/openapi.json": _OPEN,
+    "/docs": _OPEN,
+    "/docs/<asset>": _OPEN,
 }

@@ -1,7 +1,9 @@
-"""The page behind a problem's `type`: what the code means and how to mend it."""
+"""The pages behind a problem's `type`: what the code means and how to mend it, and all codes."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from html import escape
+from typing import Any
 
 from runtime.problems import STATUS_OF_KIND
 
@@ -11,6 +13,7 @@ PAGE_HEADERS = {
     "form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "public, max-age=3600",
+    "Vary": "Accept",
 }
 
 
@@ -87,15 +90,53 @@ def of_refusal(code: str, kind: str, title: str, doc: str | None, mend: str) -> 
     return ProblemCode(code, STATUS_OF_KIND[kind], title, (doc or title).partition("\n")[0], mend)
 
 
+def wants_json(accept: str) -> bool:
+    """Tell by `Accept` whether a program asks; whoever says nothing of it is shown the page."""
+    asked = [each.partition(";")[0].strip().lower() for each in accept.split(",")]
+    return "application/json" in asked and "text/html" not in asked
+
+
+def told(problem: ProblemCode, service_url: str) -> dict[str, Any]:
+    """Write what the page says for programs."""
+    return {**asdict(problem), "type": f"{service_url}/problems/{problem.code}"}
+
+
 def page(problem: ProblemCode) -> str:
     """Write the page of one code as HTML."""
     title, code = escape(problem.title), escape(problem.code)
+    return _page(
+        title,
+        f"<p><code>{code}</code> · status {problem.status}</p>"
+        f"<h2>What it means</h2><p>{escape(problem.meaning)}</p>"
+        f"<h2>How to mend it</h2><p>{escape(problem.mend)}</p>",
+    )
+
+
+def catalogue(problems: Iterable[ProblemCode], service_url: str) -> str:
+    """Write the page that leads to all others."""
+    rows = "".join(
+        f"<tr><td>{each.status}</td>"
+        f'<td><a href="{escape(service_url)}/problems/{escape(each.code)}">'
+        f"<code>{escape(each.code)}</code></a></td>"
+        f"<td>{escape(each.title)}</td></tr>"
+        for each in sorted_codes(problems)
+    )
+    return _page(
+        "Problems",
+        "<p>What the errors of this service mean (RFC 9457).</p>"
+        "<table><thead><tr><th>status</th><th>code</th><th>title</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table>",
+    )
+
+
+def sorted_codes(problems: Iterable[ProblemCode]) -> list[ProblemCode]:
+    return sorted(problems, key=lambda each: (each.status, each.code))
+
+
+def _page(title: str, content: str) -> str:
     return (
         "<!doctype html>\n"
         f'<html lang="en"><head><meta charset="utf-8"><title>{title} · itemledger</title>'
         '<meta name="viewport" content="width=device-width"></head><body>'
-        f"<h1>{title}</h1><p><code>{code}</code> · status {problem.status}</p>"
-        f"<h2>What it means</h2><p>{escape(problem.meaning)}</p>"
-        f"<h2>How to mend it</h2><p>{escape(problem.mend)}</p>"
-        "</body></html>\n"
+        f"<h1>{title}</h1>{content}</body></html>\n"
     )

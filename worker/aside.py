@@ -45,6 +45,10 @@ class Aside:
         """Name the items whose commands may be tried again."""
         return {each.item_id for each in self._loaded.values() if each.item_id is not None}
 
+    def ids(self) -> list[str]:
+        """Name the commands that may be tried again."""
+        return list(self._loaded)
+
     def blocks(self, item_id: str | None) -> bool:
         return item_id in self._blocked
 

@@ -92,10 +92,17 @@ class Imported:
         if known is None:
             known = self._begin(mark)
         else:
+            if mark.mark == "begun":
+                # Something was said of it before, and only this says what it is.
+                known = replace(
+                    known, actor=mark.actor, dry=mark.dry, stop=mark.stop, reverts=mark.reverts
+                )
             known = replace(known, status=_moved(known, mark), changed_at=self._now)
         if mark.mark == "received":
             known = replace(known, rows=mark.rows)
-        if mark.mark == "failed" and known.status == "failed":
+        if known.status != "failed":
+            known = replace(known, detail=None)
+        elif mark.mark == "failed":
             known = replace(known, detail=mark.detail)
         if mark.mark == "cancelled":
             self._over[mark.import_id] = True

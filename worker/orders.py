@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from eventlog.clients import ringing_client, working_client
 from eventlog.envelope import Order
 from eventlog.orders import place
-from ledger import outcomes, quarantine
+from ledger import import_results, outcomes, quarantine
 from ledger.engines import reading_engine
 from ledger.migrate import check_schema, unusable
 from ledger.quarantine import Quarantined
@@ -99,8 +99,16 @@ class DeadCommands:
             return Obeyed(own.status, refused=own.detail)
         if still is not None:
             return Obeyed("dead", error=still.error)
-        final = found[order.command_id].outcome
-        return Obeyed(final.status, final.code)
+        if order.command_id in found:
+            final = found[order.command_id].outcome
+            return Obeyed(final.status, final.code)
+        # An atomic batch, of whose rows this can be told; or a price that is due, which has none.
+        with self._engine.connect() as connection:
+            rows = import_results.page(connection, order.command_id, None, None, _MOST)
+        worst = next((each for each in rows if each.code is not None), None)
+        if worst is None:
+            return Obeyed(own.status, "discarded" if order.what == "discard" else None)
+        return Obeyed(worst.status, worst.code)
 
 
 @contextmanager

@@ -97,10 +97,14 @@ def reused(command_id: str, item_id: str, token: str, fingerprint: str) -> Outco
 
 
 def discarded(found: Quarantined, actor: str) -> list[Outcome]:
-    """Say what becomes of a dead command, or of each of an atomic batch, that is given up."""
+    """Say what becomes of a dead command, or of each of an atomic batch, that is given up. A price
+    that is due can not be: it takes effect with the next command of its item.
+    """
     last = (found.error or "no reason is known").strip().splitlines()[-1]
     why = f"{actor} gave it up after: {last}"
     entry = read(found.body)
+    if isinstance(entry, Envelope) and isinstance(entry.command, TakeDue):
+        return []
     if isinstance(entry, Atomic):
         return [
             Outcome(

@@ -183,14 +183,14 @@ class _Taking:
         self, works: Mapping[int, Work], position: Position, atomic: Atomic
     ) -> list[Outcome] | None:
         """Decide the rows in order; where one is refused, tell what becomes of each."""
-        for row in atomic.rows:
+        for number, row in enumerate(atomic.rows):
             work = works[self._partition(row)]
             if work.aside.blocks(row.command.item_id):
                 outcome = said.blocked(row)
             else:
                 outcome = work.decide(position, row)
             if outcome.status not in {"applied", "unchanged"}:
-                why = f"{outcome.detail}, said of command {row.id} of the same batch"
+                why = f"row {number} of the batch was refused: {outcome.detail}"
                 return [
                     outcome if each is row else said.dropped_together(each, why)
                     for each in atomic.rows

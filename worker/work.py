@@ -1,7 +1,7 @@
 """A batch while it is decided: what becomes of every entry, and what is to be written."""
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import assert_never
@@ -61,6 +61,7 @@ class Work:
     def __init__(self, connection: Connection, checkpoint: Checkpoint, now: int) -> None:
         partition = checkpoint.position.partition
         self._now = now
+        self._at = checkpoint.position
         self.shelf = Shelf(connection, checkpoint, now)
         self.left: dict[str, Item] = {}
         self.outcomes: dict[str, KeptOutcome] = {}
@@ -98,6 +99,7 @@ class Work:
                 case _:
                     assert_never(entry)
         self._known = self.aside.load(self.ids, ordered)
+        self.ids += self.aside.ids()
         self.touched |= self.aside.items()
 
     def _need(self, rows: Sequence[Envelope | BadRow]) -> None:
@@ -174,10 +176,10 @@ class Work:
             return None
         came = Quarantined(command_id, position, item_id, "parked", body, None, self._now)
         if self.aside.blocks(item_id):
-            self.aside.put(came)
+            self.aside.put(_whole(came, entry))
             return None
         if condemned is not None:
-            self.bury(came, condemned.why)
+            self.bury(_whole(came, entry), condemned.why)
             return None
         return self._try(came, entry)
 
@@ -196,13 +198,15 @@ class Work:
                 outcome = self._try_dry(self.imported.dry_shelf(entry.import_id, self.shelf), row)
                 self.keep(outcome, position)
             else:
-                outcome = self._take_command(position, row, encode(row), condemned)
+                outcome = self._take_command(position, row, b"", condemned)
             self._known.add(row.id)
             self.imported.count(entry.import_id, outcome, stops=entry.stop)
 
     def _try_dry(self, shelf: DryShelf, row: Envelope) -> Outcome:
         """Decide what would become of a row; as nothing happens, it has no version."""
         try:
+            for _ in self._due(shelf, row.command.item_id, row.command.received_at):
+                pass
             outcome, _ = self._judge(shelf, row)
         except MemoryError:
             raise
@@ -216,7 +220,7 @@ class Work:
         """Take note of a known command that came with another payload: the log had forgotten the
         first one, and now remembers the wrong one.
         """
-        kept = self._kept.get(command_id)
+        kept = self._kept.get(command_id) or self.outcomes.get(command_id)
         if kept is None or not isinstance(entry, Envelope):
             return
         outcome = kept.outcome
@@ -236,7 +240,7 @@ class Work:
                 except MemoryError:
                     raise
                 except Exception:  # noqa: BLE001  whatever it is: it is kept, and the others go on
-                    self.bury(came, traceback.format_exc())
+                    self.bury(_whole(came, entry), traceback.format_exc())
             case _:
                 assert_never(entry)
         return None
@@ -264,14 +268,19 @@ class Work:
 
     def _bring_in_due(self, item_id: str, by: int, position: Position) -> None:
         """Let happen what was due of an item by a moment, each under an id of its own."""
-        item = self.shelf.get(item_id)
+        # A row of an atomic batch stands elsewhere; what is due is of its item's partition.
+        here = position if position.partition == self._at.partition else self._at
+        for outcome in self._due(self.shelf, item_id, by):
+            self._known.add(outcome.command_id)
+            self.keep(outcome, here)
+
+    def _due(self, shelf: Shelf | DryShelf, item_id: str, by: int) -> Iterator[Outcome]:
+        item = shelf.get(item_id)
         while item is not None and (due := next_due(item.schedules)) and due.at <= by:
             cause = Cause(due.command_id, due.schedule.actor, due.schedule.reason)
-            event = take_effect(item, due, self.shelf.recorded_at)
-            item = self.shelf.happen(item_id, [event], cause)
+            item = shelf.happen(item_id, [take_effect(item, due, shelf.recorded_at)], cause)
             version = 0 if item is None else item.version
-            self._known.add(due.command_id)
-            self.keep(Outcome(due.command_id, item_id, "applied", 200, version), position)
+            yield Outcome(due.command_id, item_id, "applied", 200, version)
 
     def _judge(self, shelf: Shelf | DryShelf, envelope: Envelope) -> tuple[Outcome, Item | None]:
         """Decide a command on a shelf of items, where it then has happened."""
@@ -326,6 +335,9 @@ class Work:
             self._try_again(each)
 
     def _try_again(self, each: Quarantined) -> None:
+        if each.command_id in self._kept or each.command_id in self.outcomes:
+            # A price that was due while it waited: another command of the item has brought it in.
+            return
         match read(each.body):
             case Envelope() | Unreadable() as entry:
                 outcome = self._try(replace(each, state="parked", error=None), entry)
@@ -341,3 +353,10 @@ class Work:
 
     def keep(self, outcome: Outcome, position: Position) -> None:
         self.outcomes[outcome.command_id] = KeptOutcome(outcome, position, self._now)
+
+
+def _whole(came: Quarantined, entry: Envelope | Unreadable) -> Quarantined:
+    """Give a row of an import, which came with others, an entry of its own to be kept as."""
+    if came.body or not isinstance(entry, Envelope):
+        return came
+    return replace(came, body=encode(entry))

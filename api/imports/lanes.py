@@ -16,7 +16,7 @@ from runtime.positions import Position
 
 ROWS_LIMIT = 500
 # However slow the workers are: with fewer at once they would only be slower.
-ROWS_LEAST = 50
+ROWS_LEAST = 200
 
 # Seconds that rows are meant to wait. A command of somebody else's waits for those that are being
 # applied and for those that stand before it: twice as long.

@@ -16,7 +16,6 @@ from api.bodies import JSON, read_body, require_known_parameters, spots
 from api.guard import caller_of, check_times
 from api.headers import Preferences, deadline_of, idempotency_key, preferences, trace_of
 from api.ids import fingerprint, uuid7, uuid8
-from api.openapi import body_of, described
 from api.problems import (
     ProblemRaised,
     invalid_body,
@@ -41,11 +40,7 @@ def routes(door: Door, remember: Remember) -> APIRouter:
     """Make the route."""
     router = APIRouter()
 
-    @router.post(
-        "/items/batch",
-        **described("batch"),
-        openapi_extra=body_of(BatchBody),
-    )
+    @router.post("/items/batch")
     async def batch(request: Request) -> Response:
         require_known_parameters(request)
         asked = preferences(request)

@@ -4,7 +4,6 @@ from fastapi import APIRouter, Request, Response
 
 from api.bodies import JSON, read_body, require_known_parameters
 from api.headers import if_match
-from api.openapi import body_of, described
 from api.requests import Door, check_id, command_id_of, condition, reason_in_any
 from api.schemas import RevertBody
 from domain.commands import RestoreItem, RevertItem
@@ -14,7 +13,7 @@ def routes(door: Door) -> APIRouter:
     """Make the routes."""
     router = APIRouter()
 
-    @router.post("/items/{item_id}/restore", **described("restore"))
+    @router.post("/items/{item_id}/restore")
     async def restore(request: Request, item_id: str) -> Response:
         check_id(item_id)
         expected = door.require_condition(if_match(request))
@@ -24,9 +23,7 @@ def routes(door: Door) -> APIRouter:
         payload = [reason, condition(expected)]
         return await door.accept(request, command, reason, payload, command_id_of(request, now))
 
-    @router.post(
-        "/items/{item_id}/revert", **described("revert"), openapi_extra=body_of(RevertBody)
-    )
+    @router.post("/items/{item_id}/revert")
     async def revert(request: Request, item_id: str) -> Response:
         require_known_parameters(request)
         check_id(item_id)

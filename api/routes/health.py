@@ -15,15 +15,13 @@ from runtime.problems import Problem
 
 def routes(ping: Callable[[], Awaitable[object]], watch: Watch, guard: Guard) -> APIRouter:
     """Make the routes; `ping` raises what Redis raises where the log is not to be had."""
-    router = APIRouter(tags=["health"])
+    router = APIRouter()
 
-    @router.head("/health/live", include_in_schema=False)
-    @router.get("/health/live", summary="The process is alive")
+    @router.api_route("/health/live", methods=["GET", "HEAD"])
     async def live() -> Response:
         return Response(orjson.dumps({"status": "live"}), media_type="application/json")
 
-    @router.head("/health/ready", include_in_schema=False)
-    @router.get("/health/ready", summary="The service accepts commands")
+    @router.api_route("/health/ready", methods=["GET", "HEAD"])
     async def ready() -> Response:
         log, reason = "ok", watch.why() or guard.why_not()
         try:

@@ -21,7 +21,6 @@ from api.imports.formats import BadHeader
 from api.imports.rows import Given
 from api.imports.unpacking import Unreadable
 from api.imports.upload import Broken, Clock, Ended, Over, Plan, Taken, Upload
-from api.openapi_imports import described
 from api.problems import ProblemRaised, not_accepted, retry_after
 from api.requests import command_id_of, reason_of
 from eventlog.envelope import ImportMark, Mark, RevertRows
@@ -48,7 +47,7 @@ def routes(imports: Imports) -> APIRouter:
     """Make the routes."""
     router = APIRouter()
 
-    @router.post("/imports", **described("import"))
+    @router.post("/imports")
     async def import_(request: Request) -> Response:
         asked, preferred = asked_of(request), preferences(request)
         import_id = command_id_of(request, imports.clock())
@@ -70,19 +69,19 @@ def routes(imports: Imports) -> APIRouter:
 
 
 def _control_routes(router: APIRouter, imports: Imports) -> None:
-    @router.post("/imports/{import_id}/pause", **described("pause"))
+    @router.post("/imports/{import_id}/pause")
     async def pause(request: Request, import_id: str) -> Response:
         return await _control(imports, request, import_id, "paused")
 
-    @router.post("/imports/{import_id}/resume", **described("resume"))
+    @router.post("/imports/{import_id}/resume")
     async def resume(request: Request, import_id: str) -> Response:
         return await _control(imports, request, import_id, "resumed")
 
-    @router.post("/imports/{import_id}/cancel", **described("cancel"))
+    @router.post("/imports/{import_id}/cancel")
     async def cancel(request: Request, import_id: str) -> Response:
         return await _control(imports, request, import_id, "cancelled")
 
-    @router.post("/imports/{import_id}/revert", **described("revert"))
+    @router.post("/imports/{import_id}/revert")
     async def revert(request: Request, import_id: str) -> Response:
         _require_id(import_id)
         reason, now = reason_of(request), imports.clock()

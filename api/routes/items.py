@@ -6,7 +6,6 @@ from api import translate
 from api.bodies import JSON, MERGE_PATCH, read_body, require_known_parameters
 from api.headers import expected_by_put, if_match
 from api.ids import uuid7, uuid8
-from api.openapi import body_of, described
 from api.requests import Door, check_id, command_id_of, condition, reason_of
 from api.schemas import CreateBody, PatchBody, ReplaceBody
 from domain.commands import DeleteItem
@@ -16,7 +15,7 @@ def routes(door: Door) -> APIRouter:
     """Make the routes."""
     router = APIRouter()
 
-    @router.post("/items", **described("create"), openapi_extra=body_of(CreateBody))
+    @router.post("/items")
     async def create(request: Request) -> Response:
         require_known_parameters(request)
         body = await read_body(request, CreateBody, JSON)
@@ -28,7 +27,7 @@ def routes(door: Door) -> APIRouter:
         command = translate.create(body, item_id, now, door.currency)
         return await door.accept(request, command, body.reason, payload, command_id)
 
-    @router.put("/items/{item_id}", **described("replace"), openapi_extra=body_of(ReplaceBody))
+    @router.put("/items/{item_id}")
     async def replace(request: Request, item_id: str) -> Response:
         require_known_parameters(request)
         check_id(item_id)
@@ -40,11 +39,7 @@ def routes(door: Door) -> APIRouter:
         command_id = command_id_of(request, now)
         return await door.accept(request, command, body.reason, payload, command_id)
 
-    @router.patch(
-        "/items/{item_id}",
-        **described("patch"),
-        openapi_extra=body_of(PatchBody, "application/merge-patch+json", "application/json"),
-    )
+    @router.patch("/items/{item_id}")
     async def patch(request: Request, item_id: str) -> Response:
         require_known_parameters(request)
         check_id(item_id)
@@ -56,7 +51,7 @@ def routes(door: Door) -> APIRouter:
         command_id = command_id_of(request, now)
         return await door.accept(request, command, body.reason, payload, command_id)
 
-    @router.delete("/items/{item_id}", **described("delete"))
+    @router.delete("/items/{item_id}")
     async def delete(request: Request, item_id: str) -> Response:
         check_id(item_id)
         expected, reason = door.require_condition(if_match(request)), reason_of(request)

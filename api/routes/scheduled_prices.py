@@ -7,7 +7,6 @@ from fastapi import APIRouter, Request, Response
 from api.bodies import JSON, read_body, require_known_parameters
 from api.guard import caller_of
 from api.headers import if_match
-from api.openapi import body_of, described
 from api.problems import ProblemRaised, no_such_schedule
 from api.requests import Door, check_id, command_id_of, condition, reason_of
 from api.schemas import ScheduleBody
@@ -21,11 +20,7 @@ def routes(door: Door) -> APIRouter:
     """Make the routes."""
     router = APIRouter()
 
-    @router.post(
-        "/items/{item_id}/scheduled-prices",
-        **described("schedule"),
-        openapi_extra=body_of(ScheduleBody),
-    )
+    @router.post("/items/{item_id}/scheduled-prices")
     async def schedule(request: Request, item_id: str) -> Response:
         require_known_parameters(request)
         check_id(item_id)
@@ -48,7 +43,7 @@ def routes(door: Door) -> APIRouter:
         payload = [body.model_dump(exclude_unset=True), condition(expected)]
         return await door.accept(request, command, body.reason, payload, command_id)
 
-    @router.delete("/items/{item_id}/scheduled-prices/{schedule_id}", **described("unschedule"))
+    @router.delete("/items/{item_id}/scheduled-prices/{schedule_id}")
     async def cancel(request: Request, item_id: str, schedule_id: str) -> Response:
         check_id(item_id)
         expected, reason = if_match(request), reason_of(request)

@@ -1,5 +1,7 @@
 """One partition's events, taken again in the order of the ledger."""
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +42,9 @@ _ANSWERS: Mapping[str, frozenset[int]] = {
     "ItemPriceUnscheduled": frozenset({200, 204}),
 }
 
+# The ids of rows. An atomic batch is told of in its own partition, whichever its rows are of.
+_ROW = re.compile(r".+\.[0-9]{9}")
+
 
 @dataclass(slots=True)
 class _Command:
@@ -65,8 +70,8 @@ class Replay:
     """A partition while its events are taken; it stops at the first that is not right.
 
     `broken` says why it stopped, `outcome` is the first outcome that its command's events do not
-    make. `noted` holds hashes by offset; outcomes of events recorded before `forgotten_before` may
-    be gone.
+    make; `answered` counts those that were found, by the partition they are told of in. `noted`
+    holds hashes by offset; outcomes of events recorded before `forgotten_before` may be gone.
     """
 
     def __init__(self, partition: int, noted: Mapping[int, str], forgotten_before: int) -> None:
@@ -75,7 +80,7 @@ class Replay:
         self.offset = 0
         self.recorded_at = 0
         self.hash = GENESIS
-        self.answered = 0
+        self.answered: Counter[int] = Counter()
         self.broken: Difference | None = None
         self.outcome: Difference | None = None
         self._noted = noted
@@ -158,7 +163,7 @@ class Replay:
         through = len(self._commands) if ended else len(self._commands) - 1
         commands, self._commands = self._commands[:through], self._commands[through:]
         kept = outcomes.find(connection, [each.id for each in commands])
-        self.answered += len(kept)
+        self.answered.update(each.position.partition for each in kept.values())
         for each in commands:
             if self.outcome is not None:
                 return
@@ -178,8 +183,10 @@ class Replay:
         answers = _ANSWERS.get(command.began_with, frozenset({outcome.http_status}))
         if outcome.http_status not in answers:
             return differs("outcomes.http_status", sorted(answers), outcome.http_status)
+        told_in = kept.position.partition
+        if _ROW.fullmatch(command.id) is None and told_in != self.partition:
+            return differs("outcomes.partition", self.partition, told_in)
         for what, expected, found in (
-            ("partition", self.partition, kept.position.partition),
             ("item_id", command.item_id, outcome.item_id),
             ("status", "applied", outcome.status),
             ("version", command.version, outcome.version),

@@ -48,8 +48,8 @@ class Guard:
             return ANONYMOUS
         if not authorization:
             raise no_token(
-                "the request has no token: send Authorization: Bearer and one (the console's commands "
-                f"send {PREFIX}TOKEN)"
+                "the request has no token: send Authorization: Bearer and one; commands of the "
+                f"console send {PREFIX}TOKEN"
             )
         scheme, _, token = authorization[0].strip().partition(" ")
         if len(authorization) > 1 or scheme.lower() != "bearer" or not token.strip():

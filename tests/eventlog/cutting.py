@@ -11,7 +11,8 @@ from pathlib import Path
 
 
 class Cutting:
-    """Lets every request through; an answer to `word` is cut, and the connection with it, `cuts`
+    """Listens at a unix socket for a server at another one or at a host and port. Lets every request
+    through; an answer to `word` is cut, and the connection with it, `cuts`
     times at most: before its first byte, or in `share` of the cases at a place that the dice
     choose. With `swallow` it is the request that is lost.
     """
@@ -19,7 +20,7 @@ class Cutting:
     def __init__(
         self,
         socket: Path,
-        target: Path,
+        target: Path | tuple[str, int],
         word: bytes,
         cuts: int,
         share: float = 1.0,
@@ -55,7 +56,10 @@ class Cutting:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         self._serving.add(task)
-        upstream_reader, upstream_writer = await asyncio.open_unix_connection(self._target)
+        if isinstance(self._target, Path):
+            upstream_reader, upstream_writer = await asyncio.open_unix_connection(self._target)
+        else:
+            upstream_reader, upstream_writer = await asyncio.open_connection(*self._target)
         # Requests of the word whose answers have not been let through or cut yet.
         open_requests = 0
 

@@ -28,9 +28,7 @@ def two_partitions(database_url: str, valkey_url: str) -> Iterator[World]:
 def allergic(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """A release that does not stand one price; call it to mend that."""
 
-    def picky(
-        command: Command, item: Item | None, now: int, earlier: Earlier
-    ) -> tuple[Event, ...]:
+    def picky(command: Command, item: Item | None, now: int, earlier: Earlier) -> tuple[Event, ...]:
         if isinstance(command, PatchItem) and command.price == POISON:
             raise ZeroDivisionError("a defect of this release")
         return decide(command, item, now, earlier)

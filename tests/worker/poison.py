@@ -47,8 +47,9 @@ def outcome(world: World, command_id: str) -> dict[str, Any]:
 KILLER = """
 import os, signal, sys, threading
 import worker.work
+from pathlib import Path
 from domain.decide import decide
-from runtime.settings import Settings
+from runtime.failpoints import failpoints
 from tests.worker.world import World
 
 def deadly(command, item, now, earlier):
@@ -58,14 +59,18 @@ def deadly(command, item, now, earlier):
 
 worker.work.decide = deadly
 with World.of(sys.argv[1], sys.argv[2], int(sys.argv[4])) as world:
-    world.drain().answer() if sys.argv[3] == "answer" else world.drain().partition(0)
+    drain = world.drain(reach=failpoints(Path(sys.argv[5]) if sys.argv[5] else None))
+    drain.answer() if sys.argv[3] == "answer" else drain.partition(0)
 """
 
 
-def drain_in_a_process(database_url: str, valkey_url: str, how: str = "partition") -> int:
-    partitions = "2" if how == "answer" else "1"
+def drain_in_a_process(
+    database_url: str, valkey_url: str, how: str = "partition", points: Path | None = None
+) -> int:
+    """Drain, and return the exit code; `points` is a folder of failpoints."""
+    partitions, folder = "2" if how == "answer" else "1", str(points or "")
     return subprocess.run(
-        [sys.executable, "-c", KILLER, database_url, valkey_url, how, partitions],
+        [sys.executable, "-c", KILLER, database_url, valkey_url, how, partitions, folder],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         check=False,

@@ -19,6 +19,7 @@ from eventlog.ring import Ring
 from ledger import partitions
 from ledger.engines import writing_engine
 from readmodel.views import items
+from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
 from worker.apply import Decoded, Project
 from worker.drain import Drain
@@ -56,10 +57,20 @@ class World:
         engine.dispose()
 
     def drain(
-        self, projections: Mapping[str, Project] = PROJECTIONS, pause: Pause | None = None
+        self,
+        projections: Mapping[str, Project] = PROJECTIONS,
+        pause: Pause | None = None,
+        reach: Reach = nowhere,
     ) -> Drain:
         return Drain(
-            self.engine, self.reader, self.ring, projections, self.clock, self.stopping, pause
+            self.engine,
+            self.reader,
+            self.ring,
+            projections,
+            self.clock,
+            self.stopping,
+            pause,
+            reach,
         )
 
     def append(self, *entries: Entry, partition: int = 0) -> list[Appended]:

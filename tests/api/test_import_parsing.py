@@ -1,0 +1,437 @@
+"""From the bytes of a file to rows: nothing of a service, and never the whole file at once."""
+
+import gzip
+import tracemalloc
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from api.imports.formats import BadHeader, Csv, Format, Ndjson
+from api.imports.mapping import BadMap, read_map
+from api.imports.rows import Given, read_row
+from api.imports.splitting import RECORD_LIMIT
+from api.imports.unpacking import UnknownCharset, Unpacker, Unreadable, charset
+from domain.commands import CreateItem, DeleteItem, PatchItem, ReplaceItem
+from eventlog.codec import decode, encode
+from eventlog.envelope import BadRow, Envelope, Rows
+
+NOW = 1_800_000_000_000
+GIVEN = Given("0193c6a5-9c1e-7b6f-8a1d-2f3e4d5c6b7a", "rosa", "spring prices", "EUR")
+WHOLE = "price: must be a whole number of minor units (cents)"
+SHOP = "id:StockCode,name:Description,price:UnitPrice*100,effective_at:InvoiceDate"
+
+
+def read(
+    format_: Format, data: bytes, given: Given = GIVEN, piece: int = 65_536
+) -> list[Envelope | BadRow]:
+    records = [
+        record
+        for start in range(0, len(data), piece)
+        for record in format_.feed(data[start : start + piece])
+    ]
+    records += format_.end()
+    return [read_row(each, format_.parse, given, NOW) for each in records]
+
+
+def csv(*lines: str, columns: str | None = None) -> list[Envelope | BadRow]:
+    data = "".join(f"{line}\n" for line in lines).encode()
+    return read(Csv(None if columns is None else read_map(columns)), data)
+
+
+def ndjson(*lines: str | bytes, columns: str | None = None) -> list[Envelope | BadRow]:
+    data = b"".join((each if isinstance(each, bytes) else each.encode()) + b"\n" for each in lines)
+    return read(Ndjson(None if columns is None else read_map(columns)), data)
+
+
+def command(row: Envelope | BadRow) -> Any:
+    assert isinstance(row, Envelope), row
+    return row.command
+
+
+def why(row: Envelope | BadRow) -> tuple[str, str]:
+    assert isinstance(row, BadRow), row
+    return row.code, row.detail
+
+
+def number(row: Envelope | BadRow) -> int:
+    return int(row.id.rpartition(".")[2])
+
+
+def test_a_line_is_a_put_unless_it_says_otherwise() -> None:
+    put, patch, create, delete = ndjson(
+        '{"id": "lamp", "name": "Lamp", "price": 1}',
+        '{"op": "patch", "id": "lamp", "price": 2, "reason": "sale"}',
+        '{"op": "create", "name": "Lamp", "price": 1}',
+        '{"op": "delete", "id": "lamp"}',
+    )
+    assert command(put) == ReplaceItem("lamp", NOW, "Lamp", None, 1, None, "EUR")
+    assert isinstance(command(patch), PatchItem)
+    assert isinstance(command(create), CreateItem)
+    assert isinstance(command(delete), DeleteItem)
+    assert isinstance(put, Envelope)
+    assert isinstance(patch, Envelope)
+    assert (put.actor, put.reason, patch.reason) == ("rosa", "spring prices", "sale")
+    assert not put.with_item
+
+
+def test_the_same_line_makes_the_same_entry_each_time() -> None:
+    lines = ('{"op": "create", "name": "Lamp", "price": 1}', "nonsense")
+    assert ndjson(*lines) == ndjson(*lines)
+
+
+def test_a_row_is_named_by_the_line_on_which_it_begins_and_blank_lines_are_nothing() -> None:
+    rows = ndjson("", '{"id": "a", "name": "A", "price": 1}', "  \r", '{"op": "delete", "id": "a"}')
+    assert [number(each) for each in rows] == [2, 4]
+
+
+@pytest.mark.parametrize("piece", [1, 7, 65_536])
+def test_where_the_pieces_of_an_upload_end_makes_no_difference(piece: int) -> None:
+    data = (
+        '\ufeffid,name,description,price\r\nlamp,"Lamp, ""big""","two\r\nlines",1\r\n\r\n'
+        "läuft,Läuft,,2\r\nlast,Last,,3"
+    ).encode()
+    rows = read(Csv(None), data, piece=piece)
+    assert [number(each) for each in rows] == [2, 5, 6]
+    assert command(rows[0]) == ReplaceItem(
+        "lamp", NOW, 'Lamp, "big"', "two\r\nlines", 1, None, "EUR"
+    )
+    assert why(rows[1])[1].startswith("id: an id is 1 to 64 of")
+    assert command(rows[2]).price == 3
+
+
+def test_a_quote_that_opens_no_field_is_a_character_like_any_other() -> None:
+    rows = csv("id,name,price", 'a,5" nail,1', 'b,6" nail,2')
+    assert [command(each).name for each in rows] == ['5" nail', '6" nail']
+
+
+def test_a_quote_that_is_never_closed_takes_the_rest_of_the_file_with_it() -> None:
+    rows = csv("id,name,price", "a,A,1", 'b,"B,2', "c,C,3")
+    assert number(rows[1]) == 3
+    assert why(rows[1]) == ("not-csv", "the row is not CSV: a quote is never closed")
+    assert len(rows) == 2
+
+
+def test_empty_fields_are_not_there() -> None:
+    (row,) = csv("op,id,name,description,price,currency,effective_at", "patch,a,,,5,,")
+    assert command(row) == PatchItem("a", NOW, price=5)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("a,A", ("not-csv", "the row has 2 fields, the header 3")),
+        ("a,A,1,", ("not-csv", "the row has 4 fields, the header 3")),
+        ('a,"A"x,1', ("not-csv", "the row is not CSV: ',' expected after '\"'")),
+        ("a,,1", ("invalid-body", "name: is required")),
+        (
+            "a,A,2.55",
+            (
+                "invalid-body",
+                f"{WHOLE}; 2.55 is probably meant as 255: map price:…*100",
+            ),
+        ),
+        (
+            "a,A,cheap",
+            (
+                "invalid-body",
+                f"{WHOLE}, not cheap",
+            ),
+        ),
+        (
+            "a,A,-1",
+            (
+                "invalid-body",
+                "price: a price is a whole number of minor units from 0 to 9007199254740991",
+            ),
+        ),
+    ],
+)
+def test_a_record_that_is_no_row_is_told_with_what_is_wrong(
+    line: str, told: tuple[str, str]
+) -> None:
+    (row,) = csv("id,name,price", line)
+    assert why(row) == told
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (b"nonsense", "not-json"),
+        (b'{"id":"a"', "not-json"),
+        (b'{"id":"a","price":NaN}', "not-json"),
+        (b'{"id":"\\ud800"}', "not-json"),
+        (b'["a"]', "not-an-object"),
+        (b"5", "not-an-object"),
+        (b'{"id":"\xff"}', "not-text"),
+        (b'{"id":"a","name":"A","price":1.5}', "invalid-body"),
+        (b'{"id":"a","name":"A","price":1,"colour":"red"}', "invalid-body"),
+        (b'{"op":"burn","id":"a"}', "invalid-body"),
+        (b'{"id":"a","name":"A","price":1,"effective_at":"2010-12-01 08:26"}', "invalid-body"),
+        (b"[" * 100_000, "not-json"),
+    ],
+    ids=[
+        "no JSON",
+        "half an object",
+        "NaN",
+        "half a character",
+        "an array",
+        "a number",
+        "no UTF-8",
+        "half a cent",
+        "a member too many",
+        "another operation",
+        "no zone",
+        "deep",
+    ],
+)
+def test_a_line_that_is_no_row_is_told_with_a_code(line: bytes, code: str) -> None:
+    (row,) = ndjson(line)
+    assert why(row)[0] == code
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (b"nonsense", "not-json"),
+        (b'{"i":"a","p":NaN}', "not-json"),
+        (b'["a"]', "not-an-object"),
+        (b'{"i":"\xff"}', "not-text"),
+        (b'{"i":"a","n":"A","p":true}', "invalid-body"),
+        (b'{"i":"a","n":5,"p":1}', "invalid-body"),
+        (b"[" * 100_000, "not-json"),
+    ],
+    ids=["no JSON", "NaN", "an array", "no UTF-8", "a flag", "a number", "deep"],
+)
+def test_a_mapped_line_that_is_no_row_is_told_with_a_code(line: bytes, code: str) -> None:
+    (row,) = ndjson(line, columns="id:i,name:n,price:p*100")
+    assert why(row)[0] == code
+
+
+def test_what_is_wrong_is_named_by_member_and_fits_into_the_log() -> None:
+    (many,) = ndjson('{"id": "a b", "price": 1.5, "x\\u0000y": 1}')
+    code, detail = why(many)
+    assert code == "invalid-body"
+    assert "id: an id is 1 to 64" in detail
+    assert "price: must be a JSON integer, in minor units (cents); 1.5 is probably" in detail
+    (long,) = ndjson('{"id": "a", "' + "x" * 5000 + '": 1}')
+    assert len(why(long)[1]) <= 1000
+    entry = Rows("e", GIVEN.import_id, (many, long))
+    assert decode(encode(entry)) == entry
+
+
+def test_a_line_that_is_too_long_is_rejected_alone() -> None:
+    huge = b'{"id": "a", "description": "' + b"x" * RECORD_LIMIT + b'"}'
+    before, row, after = ndjson('{"op": "delete", "id": "a"}', huge, '{"op": "delete", "id": "a"}')
+    assert why(row) == ("row-too-large", "a row has at most 1 MiB")
+    assert [number(each) for each in (before, row, after)] == [1, 2, 3]
+
+
+def test_a_record_of_many_lines_that_is_too_long_is_given_up_where_it_is() -> None:
+    lines = ["x" * 1000] * (RECORD_LIMIT // 1000)
+    rows = csv("id,name,price", 'a,"A', *lines, "b,B,1", "c,C,2")
+    assert why(rows[0])[0] == "row-too-large"
+    assert number(rows[0]) == 2
+    assert command(rows[-1]).item_id == "c"
+
+
+@pytest.mark.parametrize(
+    ("price", "cents"),
+    [
+        ("1.15", 115),
+        ("0.29", 29),
+        ("2.55", 255),
+        ("4.35", 435),
+        ("1.1", 110),
+        ("9", 900),
+        ("8.50", 850),
+        (".07", 7),
+        ("90071992547409.91", 2**53 - 1),
+    ],
+)
+def test_prices_are_multiplied_exactly(price: str, cents: int) -> None:
+    (row,) = csv("Code,What,Price", f"a,A,{price}", columns="id:Code,name:What,price:Price*100")
+    assert command(row).price == cents
+    number_of_json = f"0{price}" if price.startswith(".") else price
+    line = f'{{"c": "a", "w": "A", "p": {number_of_json}}}'
+    (row,) = ndjson(line, columns="id:c,name:w,price:p*100")
+    assert command(row).price == cents
+
+
+@pytest.mark.parametrize(
+    ("price", "told"),
+    [
+        ("2.555", "Price 2.555 times 100 is 255.5"),
+        ("0.001", "Price 0.001 times 100 is 0.1"),
+        ("1e3", "Price is no decimal number: 1e3"),
+        ("1e999999999", "Price is no decimal number"),
+        ("NaN", "Price is no decimal number"),
+        ("1,50", "the row has 4 fields"),
+        ("-2.50", "a price is a whole number of minor units from 0"),
+        ("£2.50", "Price is no decimal number"),
+    ],
+)
+def test_a_price_that_gives_no_whole_number_of_cents_is_rejected(price: str, told: str) -> None:
+    (row,) = csv("Code,What,Price", f"a,A,{price}", columns="id:Code,name:What,price:Price*100")
+    assert told in why(row)[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("2010-12-01 08:26:00", 1_291_191_960_000),
+        ("2010-12-01 08:26", 1_291_191_960_000),
+        ("2010-12-01T08:26:00Z", 1_291_191_960_000),
+        ("2010-12-01T09:26:00+01:00", 1_291_191_960_000),
+        ("2010-12-01 09:26+0100", 1_291_191_960_000),
+        ("2010-12-01 08:26:00.5", 1_291_191_960_500),
+        ("2010-12-01", 1_291_161_600_000),
+    ],
+)
+def test_a_time_without_a_zone_is_utc(text: str, at: int) -> None:
+    (row,) = csv("id,name,price,effective_at", f"a,A,1,{text}")
+    assert command(row).effective_at == at
+
+
+@pytest.mark.parametrize("text", ["12/1/2010 8:26", "yesterday", "2010-13-01", "2010-12-01 25:00"])
+def test_a_time_that_is_none_is_rejected(text: str) -> None:
+    (row,) = csv("id,name,price,effective_at", f"a,A,1,{text}")
+    code, detail = why(row)
+    assert code == "invalid-body"
+    assert detail.startswith("effective_at: ")
+
+
+def test_who_may_not_say_when_something_took_effect_is_told_row_by_row() -> None:
+    given = Given(GIVEN.import_id, "rosa", None, "EUR", may_backfill=False)
+    rows = read(Csv(None), b"id,name,price,effective_at\na,A,1,2010-12-01\nb,B,1,\n", given)
+    assert why(rows[0]) == ("insufficient-scope", "effective_at: needs the scope ops")
+    assert command(rows[1]).item_id == "b"
+
+
+def test_columns_that_are_not_mapped_are_passed_over() -> None:
+    (row,) = csv(
+        "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country",
+        "536365,85123A,WHITE HANGING HEART,6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom",
+        columns=SHOP,
+    )
+    assert command(row) == ReplaceItem(
+        "85123A",
+        NOW,
+        "WHITE HANGING HEART",
+        None,
+        255,
+        None,
+        "EUR",
+        effective_at=1_291_191_960_000,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "is not of the form member:column"),
+        ("id", "is not of the form member:column"),
+        ("id:", "is not of the form member:column"),
+        ("id:A,,name:B", "is not of the form member:column"),
+        ("colour:A", "'colour' is no member of a row"),
+        ("id:A,id:B", "id is mapped twice"),
+        ("name:A*100", "only a price can be multiplied, not name"),
+        ("price:*100", "names no column"),
+    ],
+)
+def test_a_map_that_can_not_be_read_is_refused(text: str, told: str) -> None:
+    with pytest.raises(BadMap, match=told.replace("*", r"\*")):
+        read_map(text)
+
+
+def test_a_column_may_have_a_star_and_a_colon_in_its_name() -> None:
+    (row,) = csv("a:b,c*d,p", "x,X,2", columns="id:a:b,name:c*d,price:p*1")
+    assert (command(row).item_id, command(row).name, command(row).price) == ("x", "X", 2)
+
+
+@pytest.mark.parametrize(
+    ("header", "columns", "told"),
+    [
+        ("id,title,price", None, "the column 'title' is no member of a row"),
+        ("id,id,price", None, "names the column 'id' twice"),
+        ("id;name;price", None, "the column 'id;name;price' is no member"),
+        ("Code,What", "id:Code,name:Title", "there is no column 'Title', which map= names"),
+        ('"id', None, "the header can not be read"),
+        ("", None, "the file is empty"),
+    ],
+)
+def test_columns_that_are_not_those_of_rows_are_refused(
+    header: str, columns: str | None, told: str
+) -> None:
+    with pytest.raises(BadHeader, match=told):
+        csv(header, columns=columns)
+
+
+def unpacked(data: bytes, *, piece: int = 5, **said: Any) -> bytes:
+    unpacker = Unpacker(**{"gzip": False, "charset": None, **said})
+    pieces = (data[start : start + piece] for start in range(0, len(data), piece))
+    return b"".join(part for each in pieces for part in unpacker.feed(each)) + unpacker.end()
+
+
+def test_gzip_is_unpacked_member_by_member() -> None:
+    data = gzip.compress(b"one\n") + gzip.compress(b"two\n") + b"\0\0\0"
+    assert unpacked(data, gzip=True) == b"one\ntwo\n"
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda data: data[:-4], "ends in the middle"),
+        (lambda data: data[:20] + b"\xff" + data[21:], "not gzip"),
+        (lambda data: b"id,name" + data, "not gzip"),
+        (lambda data: data + b"more", "not gzip"),
+    ],
+    ids=["cut off", "changed inside", "something before", "something after"],
+)
+def test_gzip_that_is_damaged_is_told(damage: Callable[[bytes], bytes], told: str) -> None:
+    with pytest.raises(Unreadable, match=told):
+        unpacked(damage(gzip.compress(bytes(range(256)))), gzip=True)
+
+
+def test_another_character_set_is_taken_by_its_name() -> None:
+    assert unpacked("Läuft".encode("cp1252"), charset=charset("windows-1252")) == "Läuft".encode()
+    assert unpacked("Läuft".encode("utf-16"), charset=charset("utf-16")) == "Läuft".encode()
+    with pytest.raises(Unreadable, match="not utf-16"):
+        unpacked(b"abc", charset=charset("utf-16"))
+
+
+@pytest.mark.parametrize("name", ["hex", "idna", "punycode", "klingon", "rot13", "unicode_escape"])
+def test_what_is_no_character_set_is_refused(name: str) -> None:
+    with pytest.raises(UnknownCharset):
+        charset(name)
+
+
+def test_utf_8_and_what_it_contains_need_no_decoding() -> None:
+    assert charset("UTF-8") is charset("us-ascii") is None
+
+
+@pytest.mark.parametrize("kind", ["lines", "one endless line", "packed zeros"])
+def test_memory_stays_flat_whatever_the_length(kind: str) -> None:
+    def pieces() -> Iterator[bytes]:
+        line = b'{"id": "lamp", "name": "Lamp", "price": 1}\n'
+        match kind:
+            case "lines":
+                yield from (line * 1000 for _ in range(500))
+            case "one endless line":
+                yield from (b"x" * 65_536 for _ in range(500))
+            case _:
+                yield gzip.compress(bytes(50_000_000))
+
+    unpacker, format_ = Unpacker(gzip=kind == "packed zeros", charset=None), Ndjson(None)
+    tracemalloc.start()
+    rows = 0
+    for piece in pieces():
+        for block in unpacker.feed(piece):
+            for record in format_.feed(block):
+                read_row(record, format_.parse, GIVEN, NOW)
+                rows += 1
+    rows += len(list(format_.end()))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert rows == (500_000 if kind == "lines" else 1)
+    assert most < 8 * 2**20
