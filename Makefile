@@ -1,7 +1,7 @@
 # Works on a machine with Python >= 3.11 (with pip and venv), make and a package index.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint chaos chaos-planted torn contention overload
+.PHONY: help setup up test lint chaos chaos-planted torn contention overload bench-imports
 
 # uv may choose among the Pythons that are there; it never fetches one.
 export UV_PYTHON_DOWNLOADS := never
@@ -37,6 +37,9 @@ contention: $(STAMP) ## 64 writers at 8 items, 10,000 lost answers: ARGS="--seed
 
 overload: $(STAMP) ## twice the sustainable load for 60 s: answers, and the lag after it
 	@exec .venv/bin/python bench/overload.py $(ARGS)
+
+bench-imports: $(STAMP) ## a million rows beside interactive commands; the history file as backfill
+	@exec .venv/bin/python bench/imports.py $(ARGS)
 
 lint: $(STAMP) ## style, types and who may import whom
 	.venv/bin/ruff check

@@ -1,5 +1,6 @@
 """HTTP answers to commands: accepted for now, or final as a synchronous API would have answered."""
 
+from collections.abc import Mapping
 from typing import Any, assert_never
 
 import orjson
@@ -87,8 +88,7 @@ class Answers:
             applied.append("return=minimal")
         if applied:
             headers["Preference-Applied"] = ", ".join(applied)
-        content = b"" if preferences.minimal else orjson.dumps(body)
-        return Response(content, 202, headers, media_type="application/json")
+        return json_or_nothing(None if preferences.minimal else orjson.dumps(body), 202, headers)
 
     def _final(self, answer: Accepted, notice: Notice, preferences: Preferences) -> Response:
         outcome = notice.outcome
@@ -114,8 +114,8 @@ class Answers:
             headers["Location"] = self._item_url(answer)
             if isinstance(answer.draft.command, SchedulePrice):
                 headers["Location"] += f"/scheduled-prices/{answer.draft.id}"
-        content = b"" if preferences.minimal else (notice.body or "").encode()
-        return Response(content, outcome.http_status, headers, media_type="application/json")
+        content = None if preferences.minimal else (notice.body or "").encode()
+        return json_or_nothing(content, outcome.http_status, headers)
 
     def _problem(self, problem: Problem, answer: Answer) -> Response:
         headers: dict[str, str] = {}
@@ -127,6 +127,12 @@ class Answers:
 
     def _item_url(self, answer: Accepted) -> str:
         return f"{self._query_url}/items/{answer.draft.command.item_id}"
+
+
+def json_or_nothing(content: bytes | None, status: int, headers: Mapping[str, str]) -> Response:
+    """Answer with a document, or with `return=minimal` with nothing, which has no type either."""
+    media_type = None if content is None else "application/json"
+    return Response(content, status, dict(headers), media_type=media_type)
 
 
 def _trouble(answer: Answer) -> Problem:

@@ -14,7 +14,8 @@ WAIT_LIMIT = 30
 
 _PREFERENCE = re.compile(r'\s*([A-Za-z0-9_-]+)\s*(?:=\s*(?:"([^"]*)"|([^\s;,"]*))\s*)?(?:;[^,]*)?')
 _KEY = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
-_ETAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*')
+_ETAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
+_ETAGS = re.compile(rf"{_ETAG.pattern}(?:[ \t]*,[ \t]*{_ETAG.pattern})*")
 _TRACE = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _VERSION = re.compile(r"[1-9][0-9]{0,15}")
 
@@ -107,10 +108,9 @@ def expected_by_put(request: Request) -> Expected:
 
 
 def _versions(header: str, value: str) -> Iterable[int]:
-    for part in value.split(","):
-        match = _ETAG.fullmatch(part)
-        if match is None:
-            raise bad_header(header, 'must be * or a list of entity tags such as "7"')
-        weak, tag = match.groups()
+    # A tag may have commas in it.
+    if _ETAGS.fullmatch(value) is None:
+        raise bad_header(header, 'must be * or a list of entity tags such as "7"')
+    for weak, tag in _ETAG.findall(value):
         if not weak and _VERSION.fullmatch(tag):
             yield int(tag)

@@ -9,6 +9,8 @@ from eventlog.envelope import Mark
 _LONGEST_ID = 255
 _LONGEST_TEXT = 4000
 _LONGEST_TIME = 10**15
+# What a client can write exactly, whatever it is written in.
+_LAST_VERSION = 2**53 - 1
 
 
 def _is_text(least: int, most: int) -> Callable[[object], bool]:
@@ -41,6 +43,10 @@ def _is_count(value: object) -> bool:
     return type(value) is int and 0 <= value < _LONGEST_TIME
 
 
+def _is_version(value: object) -> bool:
+    return type(value) is int and 1 <= value <= _LAST_VERSION
+
+
 def _is_flag(value: object) -> bool:
     return type(value) is int and value in {0, 1}
 
@@ -69,7 +75,7 @@ _MEMBERS: Mapping[str, Callable[[object], bool]] = {
     "price": _is_price,
     "cur": _or_null(_is_currency),
     "new": _or_null(_is_currency),
-    "to": _is_time,
+    "to": _is_version,
     "sched": _is_text(1, _LONGEST_ID),
     "from": _is_time,
     "until": _or_null(_is_time),

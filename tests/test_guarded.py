@@ -13,6 +13,9 @@ from tests.journey import ITEMLEDGER, Deployment
 from tests.tokens import SECRET
 from tests.waiting import until
 
+# Two whole services, one after the other.
+pytestmark = pytest.mark.timeout(300)
+
 LAMP = {"name": "Lamp", "price": 100}
 
 

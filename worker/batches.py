@@ -76,7 +76,7 @@ class Batches:
         return applied
 
     def _wide(self, each: Decoded) -> dict[int, Applied]:
-        """Apply an entry that may be of several partitions."""
+        """Apply an entry that is taken alone, and may be of several partitions."""
         partition = each.position.partition
         atomic = atomic_of(self._engine, each)
         if atomic is None:
@@ -231,7 +231,7 @@ class Batches:
 
 
 def _until_wide(batch: Sequence[Decoded]) -> Sequence[Decoded]:
-    """Take the entries before the first that may be of several partitions: that one comes alone."""
+    """Take the entries before the first that is taken alone."""
     place = first_wide(batch)
     return batch if place is None else batch[:place]
 

@@ -90,48 +90,45 @@ class Imported:
         """Take note of where an import has got to."""
         known = imports.find(self._connection, mark.import_id)
         if known is None:
-            known = self._begin(mark)
-        else:
-            if mark.mark == "begun":
-                # Something was said of it before, and only this says what it is.
-                known = replace(
-                    known, actor=mark.actor, dry=mark.dry, stop=mark.stop, reverts=mark.reverts
-                )
-            known = replace(known, status=_moved(known, mark), changed_at=self._now)
-        if mark.mark == "received":
-            known = replace(known, rows=mark.rows)
+            known = self._unbegun(mark)
+        if mark.mark == "begun":
+            # Something may have been said of it before, but only this says what it is.
+            known = replace(
+                known, actor=mark.actor, dry=mark.dry, stop=mark.stop, reverts=mark.reverts
+            )
+        known = replace(known, status=_moved(known, mark), changed_at=self._now)
         if known.status != "failed":
             known = replace(known, detail=None)
         elif mark.mark == "failed":
             known = replace(known, detail=mark.detail)
+        if mark.mark == "received":
+            known = replace(self._ended(known), rows=mark.rows)
         if mark.mark == "cancelled":
             self._over[mark.import_id] = True
         imports.store(self._connection, known)
 
-    def _begin(self, mark: ImportMark) -> Import:
-        begun = Import(
-            mark.import_id,
-            self._partition,
-            "receiving",
-            mark.actor,
-            mark.dry,
-            mark.stop,
-            mark.reverts,
-            None,
-            None,
-            self._now,
-            self._now,
+    def _unbegun(self, mark: ImportMark) -> Import:
+        return replace(
+            imports.unheard_of(mark.import_id),
+            partition=self._partition,
+            actor=mark.actor,
+            begun_at=self._now,
         )
-        if mark.reverts is None:
-            return begun if mark.mark == "begun" else replace(begun, status=_moved(begun, mark))
-        reverted = imports.find(self._connection, mark.reverts)
+
+    def _ended(self, known: Import) -> Import:
+        """Say of a revert that is at its end where there was nothing to take back. Not before: it
+        may overtake what another partition has to say of the import, but ends behind it.
+        """
+        if known.reverts is None:
+            return known
+        reverted = imports.find(self._connection, known.reverts)
         if reverted is None:
-            detail = f"no import {mark.reverts} is known"
+            detail = f"no import {known.reverts} is known"
         elif reverted.dry:
-            detail = f"import {mark.reverts} was a dry run: it changed nothing"
+            detail = f"import {known.reverts} was a dry run: it changed nothing"
         else:
-            return replace(begun, status="received")
-        return replace(begun, status="failed", detail=detail)
+            return known
+        return replace(known, status="failed", detail=detail)
 
     def write(self, recorded: Sequence[Recorded]) -> None:
         """Write what has changed; `recorded` is what has happened in the whole batch."""
@@ -170,6 +167,6 @@ def _moved(known: Import, mark: ImportMark) -> imports.ImportStatus:
         return known.status
     match mark.mark:
         case "begun" | "resumed":
-            return "receiving"
+            return "receiving" if known.reverts is None else "received"
         case "received" | "paused" | "cancelled" | "failed":
             return mark.mark

@@ -38,6 +38,8 @@ class Intake:
         self._reach = reach
         self._further = further
         self._strays = Strays(engine, reader.lookout)
+        # By partition, what is applied and not settled, since what follows from it had to wait.
+        self._put_off: dict[int, tuple[list[Decoded], Mapping[str, tuple[Position, str]]]] = {}
 
     def begin(self, wanted: Sequence[int]) -> dict[int, Position]:
         """Find the positions after which these partitions are to be read.
@@ -97,9 +99,14 @@ class Intake:
         for partition, each in applied.items():
             taken = [entry for entry in batches[partition] if entry.position <= each.upto]
             heard += taken
-            # Else it is marked as done when this is tried again.
+            before, corrected = self._put_off.pop(partition, ([], {}))
+            taken, corrected = [*before, *taken], {**corrected, **each.corrected}
             if self._further.go_on(taken):
-                settled.append(Settled(each.upto, _remembered(taken), each.corrected))
+                settled.append(Settled(each.upto, _remembered(taken), corrected))
+            else:
+                # It is tried again with what comes next, and by whoever begins anew.
+                self._put_off[partition] = taken, corrected
+                self._reader.trim_at_once(taken[0].position)
         kept: dict[str, KeptOutcome] = {}
         for each in applied.values():
             kept |= each.outcomes

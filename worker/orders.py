@@ -20,6 +20,7 @@ from ledger.engines import reading_engine
 from ledger.migrate import check_schema, unusable
 from ledger.quarantine import Quarantined
 from runtime.settings import Settings
+from worker.outcome import BATCH_REJECTED
 
 _MOST = 1000
 _LOOK_EVERY = 0.1
@@ -104,11 +105,13 @@ class DeadCommands:
             return Obeyed(final.status, final.code)
         # An atomic batch, of whose rows this can be told; or a price that is due, which has none.
         with self._engine.connect() as connection:
-            rows = import_results.page(connection, order.command_id, None, None, _MOST)
-        worst = next((each for each in rows if each.code is not None), None)
-        if worst is None:
+            before_all = f"{order.command_id}."
+            rows = import_results.page(connection, order.command_id, None, before_all, _MOST)
+        refused = [each for each in rows if each.code is not None]
+        if not refused:
             return Obeyed(own.status, "discarded" if order.what == "discard" else None)
-        return Obeyed(worst.status, worst.code)
+        first = min(refused, key=lambda each: each.code == BATCH_REJECTED)
+        return Obeyed(first.status, first.code)
 
 
 @contextmanager

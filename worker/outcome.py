@@ -24,6 +24,9 @@ from ledger.quarantine import Quarantined
 from runtime.problems import STATUS_OF_KIND
 from runtime.times import rfc3339
 
+# Of a row that would have been applied, had another one of its batch not been refused.
+BATCH_REJECTED = "batch-rejected"
+
 
 def decided(envelope: Envelope, happened: Sequence[Event], version: int) -> Outcome:
     """Say what came of a command that was not refused; `version` is the item's after it."""
@@ -69,7 +72,7 @@ def bad(row: BadRow) -> Outcome:
 
 def dropped_together(row: Envelope, why: str) -> Outcome:
     """Say of a row of an atomic batch that it is not applied because of another one."""
-    code, item_id = "batch-rejected", row.command.item_id
+    code, item_id = BATCH_REJECTED, row.command.item_id
     return Outcome(row.id, item_id, "rejected", 409, 0, code, why, row.fingerprint)
 
 

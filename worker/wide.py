@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from domain.outcomes import Outcome
 from eventlog.codec import read
-from eventlog.envelope import Atomic, Envelope, Order
+from eventlog.envelope import Atomic, Envelope, Order, RevertRows
 from eventlog.partition import partition_of
 from ledger import heads, outcomes, partitions, quarantine
 from ledger.partitions import Checkpoint
@@ -25,9 +25,12 @@ _NO_CONTENT = 204
 
 
 def first_wide(batch: Sequence[Decoded]) -> int | None:
-    """Find the place of the first entry that may be of several partitions."""
+    """Find the place of the first entry that is taken alone: it may be of several partitions, or it
+    takes back what the entries before it have to have written.
+    """
+    wide = Atomic | Order | RevertRows
     return next(
-        (place for place, each in enumerate(batch) if isinstance(each.entry, Atomic | Order)),
+        (place for place, each in enumerate(batch) if isinstance(each.entry, wide)),
         None,
     )
 

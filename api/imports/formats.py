@@ -66,10 +66,10 @@ class Csv:
         self._places: Mapping[str, int] = {}
 
     def feed(self, data: bytes) -> Generator[Record]:
-        return self._rows(self._records.join(_filled(self._lines.feed(data))))
+        return self._rows(self._records.join(self._lines.feed(data)))
 
     def end(self) -> Generator[Record]:
-        yield from self._rows(self._records.join(_filled(self._lines.end())))
+        yield from self._rows(self._records.join(self._lines.end()))
         yield from self._rows(self._records.end())
         if self._header is None:
             raise BadHeader("the file is empty: its first line names the columns")
@@ -85,7 +85,7 @@ class Csv:
             raise NotARow("invalid-body", str(error)) from error
 
     def _rows(self, records: Iterable[Record]) -> Generator[Record]:
-        for each in records:
+        for each in _filled(records):
             if self._header is None:
                 self._read_header(each)
             else:
@@ -132,7 +132,7 @@ def _filled(records: Iterable[Record]) -> Generator[Record]:
 def _fields(text: bytes) -> list[str]:
     """Cut a record into its fields. Raises NotARow."""
     try:
-        written = text.decode()
+        written = text.removesuffix(b"\r").decode()
     except UnicodeDecodeError as error:
         raise NotARow("not-text", _not_text(error)) from error
     if '"' not in written:

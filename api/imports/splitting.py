@@ -19,7 +19,9 @@ class Record:
 
 
 class Lines:
-    """Splits what arrives into lines, without their ends; keeps one unfinished line at most."""
+    """Splits what arrives at its line feeds, and leaves them out; keeps one unfinished line at
+    most.
+    """
 
     def __init__(self) -> None:
         self._row = 0
@@ -51,7 +53,7 @@ class Lines:
         self._row += 1
         if self._row == 1:
             text = text.removeprefix(_BOM)
-        return Record(self._row, None if self._skipping else text.removesuffix(b"\r"))
+        return Record(self._row, None if self._skipping else text)
 
 
 class CsvRecords:

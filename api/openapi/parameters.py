@@ -9,7 +9,13 @@ from api.schemas import REASON_LIMIT
 from domain import rules
 
 _UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
-_TAG = r'(W/)?"[!#-~\u0080-\u00ff]*"'
+_TAG = '(W/)?"[!#-~]*"'
+_MAPPED = rf" *({'|'.join(MEMBERS)}) *:[^,]*[^, ][^,]*"
+
+
+# The page to try things on fills in the first example of a parameter: of others, that would be a
+# key that is soon used, a version that the item is not at.
+_FILLED_IN = frozenset({"item_id", "schedule_id", "import_id", "code", "Prefer", "Accept"})
 
 
 def _parameter(
@@ -22,11 +28,11 @@ def _parameter(
         "description": says,
         "schema": schema,
     }
-    if examples:
-        described["examples"] = {
-            key: {"value": value} for key, value in examples.items() if value is not None
-        }
-    return described
+    if not examples:
+        return described
+    if name not in _FILLED_IN:
+        return {**described, "schema": {**schema, "examples": list(examples.values())}}
+    return {**described, "examples": {key: {"value": each} for key, each in examples.items()}}
 
 
 _REASON = "Why; kept in the events."
@@ -112,7 +118,10 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
         "If-Match",
         'Only at one of these versions, such as `"7"`, or `*` for any item that is there. A weak '
         "tag never matches.",
-        {"type": "string", "pattern": rf"^(\*|{_TAG}([ \t]*,[ \t]*{_TAG})*)$"},
+        {
+            "type": "string",
+            "anyOf": [{"const": "*"}, {"pattern": rf"^{_TAG}([ \t]*,[ \t]*{_TAG})*$"}],
+        },
         version='"7"',
         several='"7", "8"',
         any="*",
@@ -150,8 +159,7 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
         "multiplied, exactly. No member twice.",
         {
             "type": "string",
-            "pattern": rf"^({'|'.join(MEMBERS)}):[A-Za-z][A-Za-z0-9_ -]*"
-            rf"(,({'|'.join(MEMBERS)}):[A-Za-z][A-Za-z0-9_ -]*)*$",
+            "pattern": f"^{_MAPPED}(,{_MAPPED})*$",
         },
         retail="id:StockCode,name:Description,price:UnitPrice*100,effective_at:InvoiceDate",
     ),

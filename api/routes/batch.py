@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from api import translate
 from api.accept import Accepted, Answer, Draft, KeyReused, Refused, Sender, Uncertain
-from api.answers import Answers
+from api.answers import Answers, json_or_nothing
 from api.batch_keys import Remember, first_or_same
 from api.bodies import JSON, read_body, require_known_parameters, spots
 from api.guard import caller_of, check_times
@@ -186,5 +186,5 @@ def _response(
         headers["Preference-Applied"] = ", ".join(applied)
     if replayed:
         headers["Idempotent-Replayed"] = "true"
-    content = b"" if minimal else orjson.dumps({"results": results})
-    return Response(content, 200 if final else 202, headers, media_type="application/json")
+    content = None if minimal else orjson.dumps({"results": results})
+    return json_or_nothing(content, 200 if final else 202, headers)

@@ -6,7 +6,7 @@ from cli.exposure import require_guard
 from cli.refusals import WRONG_USAGE, Refusal
 from runtime.settings import Settings
 
-SECRET = "0123456789abcdef0123456789abcdef"
+SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105  of tests
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost", "a.localhost"])

@@ -81,6 +81,15 @@ def test_without_a_good_token_only_open_doors_are_open(
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.parametrize("path", ["//items", "///items", "/items/", "//status"])
+def test_slashes_in_front_and_behind_lead_around_no_guard(guarded: FlaskClient, path: str) -> None:
+    # As a server hands it over: in a URL, `//items` would name a host.
+    answer = guarded.open("/", environ_overrides={"PATH_INFO": path})
+    assert answer.status_code == 401
+    answer = guarded.open("/", environ_overrides={"PATH_INFO": path}, headers=bearer("items:write"))
+    assert answer.status_code == 403
+
+
 def test_the_table_has_every_resource_and_the_description_says_so(guarded: FlaskClient) -> None:
     rules = {each.rule for each in guarded.application.url_map.iter_rules()}
     assert rules == set(NEEDED)

@@ -57,7 +57,9 @@ class Importing:
         self._append(self._home, ImportMark(name, self.name, mark, "anna", NOW, **given))
 
     def feed(self, *commands: Command | str) -> None:
-        """Put rows on the log, one entry per partition."""
+        """Put rows on the log, one entry per partition, and before the first that it has begun."""
+        if not self._entries:
+            self.mark("begun")
         mine: dict[int, list[Envelope | BadRow]] = {}
         for command in commands:
             self.rows += 1

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from domain.commands import Command, CreateItem, DeleteItem, PatchItem, SchedulePrice
 from eventlog import keys
@@ -13,13 +14,17 @@ from eventlog.envelope import Atomic, Envelope, row_id
 from eventlog.partition import partition_of
 from ledger import tables
 from readmodel.views import items
+from runtime.settings import Settings
 from tests.worker.checks import differences, drain, head, outcomes, prices, statuses, told
 from tests.worker.poison import POISON, drain_in_a_process, order, states
 from tests.worker.world import NOW, World, envelope
+from worker.apply import Held
+from worker.orders import DeadCommands, Obeyed
 
 # Of partition 0, and of partition 1.
 LAMP, JUG = "lamp-1", "jug-1"
 BOTH = (partition_of(LAMP, 2), partition_of(JUG, 2))
+_LOCK_TIMEOUT = "55P03"
 
 
 def create(item_id: str, price: int = 100) -> CreateItem:
@@ -97,7 +102,7 @@ def test_one_row_that_is_refused_keeps_all_from_being_applied(shop: World) -> No
     found = [outcomes(shop)[row_id("b", n)] for n in range(3)]
     assert [row["status"] for row in found] == ["rejected"] * 3
     assert [row["code"] for row in found] == ["batch-rejected", "item-not-found", "batch-rejected"]
-    assert row_id("b", 1) in found[0]["detail"]
+    assert found[0]["detail"].startswith("row 1 of the batch was refused: ")
     assert head(shop, LAMP)["version"] == head(shop, JUG)["version"] == 1
     assert shop.checkpoint(0).n == 2
     assert differences(shop) == ()
@@ -149,6 +154,7 @@ def test_a_batch_that_comes_twice_is_applied_once(shop: World) -> None:
     place(shop, twice, envelope("c2", patch(LAMP, 5)))
     drain(shop)
 
+    assert states(shop) == {}
     assert [price for price, _ in prices(shop, LAMP)] == [90, 5]
     assert [price for price, _ in prices(shop, JUG)] == [50]
     assert differences(shop) == ()
@@ -193,6 +199,11 @@ def stuck(shop: World, allergic: Callable[[], None]) -> World:
     return shop
 
 
+def obeyed(world: World, what: str) -> Obeyed | None:
+    """Tell what an operator is told of the order `o1`."""
+    return DeadCommands(Settings(), world.engine).obeyed(order("o1", what, "b"), 0)
+
+
 def test_a_batch_that_hits_a_defect_is_dead_as_a_whole_and_others_go_on(stuck: World) -> None:
     assert states(stuck) == {"b": "dead"}
     assert statuses(stuck) == {"c1": "applied", "j1": "applied", "c2": "applied"}
@@ -211,7 +222,7 @@ def test_a_dead_batch_is_replayed_whole(stuck: World, allergic: Callable[[], Non
     assert states(stuck) == {}
     assert [price for price, _ in prices(stuck, LAMP)] == [80, 90]
     assert [price for price, _ in prices(stuck, JUG)] == [POISON]
-    assert statuses(stuck)["o1"] == "applied"
+    assert obeyed(stuck, "replay") == Obeyed("applied")
     assert [row["quarantined"] for row in stuck.rows(tables.partitions, "partition")] == [0, 0]
     assert differences(stuck) == ()
 
@@ -240,6 +251,7 @@ def test_a_replay_that_is_refused_tells_what_became_of_every_row(
         "batch-rejected",
         "item-deleted",
     ]
+    assert obeyed(stuck, "replay") == Obeyed("rejected", "item-deleted")
     assert differences(stuck) == ()
 
 
@@ -252,6 +264,7 @@ def test_a_dead_batch_is_given_up_with_all_its_rows(stuck: World) -> None:
     found = [outcomes(stuck)[row_id("b", n)] for n in range(2)]
     assert [(row["status"], row["code"]) for row in found] == [("dead", "discarded")] * 2
     assert statuses(stuck)["o2"] == "rejected"
+    assert obeyed(stuck, "discard") == Obeyed("dead", "discarded")
     assert differences(stuck) == ()
 
 
@@ -274,15 +287,19 @@ def test_batches_that_cross_each_others_partitions_do_not_wait_for_each_other_fo
         for n in range(rounds):
             place(world, batch(f"one-{n}", patch(LAMP, n), patch(JUG, n)))
             place(world, batch(f"two-{n}", patch(JUG, n), patch(LAMP, n)))
-        failed: list[BaseException] = []
+        failed: list[OperationalError] = []
 
         def work(partition: int) -> None:
             mine = world.drain()
-            try:
-                while world.checkpoint(partition).n < rounds + 1:
+            while world.checkpoint(partition).n < rounds + 1 and not failed:
+                try:
                     mine.partition(partition)
-            except Exception as error:  # noqa: BLE001  it is looked at below
-                failed.append(error)
+                except Held:
+                    continue
+                except OperationalError as error:
+                    # On a busy machine the other one may have them for longer than one waits.
+                    if getattr(error.orig, "sqlstate", None) != _LOCK_TIMEOUT:
+                        failed.append(error)
 
         threads = [threading.Thread(target=work, args=(each,)) for each in BOTH]
         for thread in threads:

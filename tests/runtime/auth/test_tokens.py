@@ -171,6 +171,11 @@ def test_a_bad_token_is_refused(name: str) -> None:
     refused(BAD[name])
 
 
+def test_a_huge_token_is_refused_before_anything_of_it_is_read() -> None:
+    said = refused(own(claims(padding="x" * 9000))).problem.detail
+    assert said == "the token is longer than 8192 characters"
+
+
 def test_they_are_many() -> None:
     assert len(BAD) >= 40
     assert len(set(BAD.values())) == len(BAD)

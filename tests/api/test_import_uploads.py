@@ -1,0 +1,180 @@
+"""Uploads that go on while something else happens: through a real server, piece by piece."""
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Self
+
+import httpx
+import pytest
+from redis import Redis
+
+from eventlog import import_state
+from tests.api.importing import (
+    KEY,
+    LINE,
+    NDJSON,
+    applying,
+    lines,
+    marks_of,
+    on_the_log,
+    refused,
+    rows_of,
+    state_of,
+    taken,
+    the_import,
+)
+from tests.runtime.waiting import clean_environment
+from tests.waiting import until
+
+
+@pytest.fixture
+def client(valkey_url: str, redis: "Redis") -> Iterator[httpx.Client]:
+    """A client of a command API of its own process."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli", "api"],
+        env=clean_environment(
+            ITEMLEDGER_REDIS_URL=valkey_url,
+            ITEMLEDGER_PARTITIONS="1",
+            ITEMLEDGER_COMMAND_PORT=str(port),
+            ITEMLEDGER_LOG_LEVEL="error",
+        ),
+    )
+    url = f"http://127.0.0.1:{port}"
+
+    def accepts() -> bool:
+        try:
+            return httpx.get(f"{url}/health/ready", trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+    try:
+        until(accepts, 60, "the api accepts")
+        with httpx.Client(base_url=url, trust_env=False, timeout=60) as made:
+            yield made
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Upload:
+    """An upload that ends when it is told to; `sent` counts the pieces that were taken of it."""
+
+    def __init__(self, client: httpx.Client, path: str = "/imports", **headers: str) -> None:
+        self.sent = 0
+        self.ending = threading.Event()
+        self.answer: httpx.Response | None = None
+        self._arguments = (client, path, headers)
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ending.set()
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+
+    def _run(self) -> None:
+        client, path, headers = self._arguments
+        self.answer = client.post(path, content=self._pieces(), headers=NDJSON | headers)
+
+    def _pieces(self) -> Iterator[bytes]:
+        while not self.ending.wait(0.01):
+            yield LINE % (self.sent, 1)
+            self.sent += 1
+
+
+def test_rows_that_come_slowly_do_not_wait_for_others(client: httpx.Client, redis: "Redis") -> None:
+    with applying(redis), Upload(client) as upload:
+        until(lambda: len(rows_of(on_the_log(redis))) >= 3, 10, "the first rows on the log")
+        assert upload.answer is None
+
+
+def test_two_uploads_of_one_import_do_not_go_on_at_once(
+    client: httpx.Client, redis: "Redis"
+) -> None:
+    with applying(redis), Upload(client, **KEY) as upload:
+        import_id = the_import(redis)
+        answer = client.post("/imports", content=lines(1), headers=NDJSON | KEY)
+        told = refused(answer, 409, "import-running")
+        assert told["import_id"] == import_id
+        assert upload.answer is None
+    assert upload.answer is not None
+    taken(upload.answer)
+
+
+def test_an_import_waits_while_it_is_paused_and_goes_on_when_it_is_resumed(
+    client: httpx.Client, redis: "Redis"
+) -> None:
+    with applying(redis), Upload(client) as upload:
+        import_id = the_import(redis)
+        assert taken(client.post(f"/imports/{import_id}/pause"))["status"] == "paused"
+        assert taken(client.post(f"/imports/{import_id}/pause"))["status"] == "paused"
+        rows = -1
+
+        def stands_still() -> bool:
+            nonlocal rows
+            before, rows = rows, len(rows_of(on_the_log(redis)))
+            time.sleep(0.5)  # longer than a row takes
+            return before == rows
+
+        until(stands_still, 20, "no more rows")
+        assert taken(client.post(f"/imports/{import_id}/resume"))["status"] == "receiving"
+        until(lambda: len(rows_of(on_the_log(redis))) > rows, 10, "more rows")
+        assert upload.answer is None
+    assert upload.answer is not None
+    assert taken(upload.answer)["rows"] == upload.sent
+    marks = marks_of(on_the_log(redis))
+    assert marks == ["begun", "resumed", "paused", "paused", "resumed", "received"]
+
+
+@pytest.mark.parametrize("state", ["cancelled", "stopped"])
+def test_an_import_that_is_over_ends_its_upload_with_an_answer_that_says_so(
+    client: httpx.Client, redis: "Redis", state: str
+) -> None:
+    with applying(redis), Upload(client, **KEY) as upload:
+        import_id = the_import(redis)
+        if state == "cancelled":
+            taken(client.post(f"/imports/{import_id}/cancel"))
+        else:
+            import_state.stop(redis, import_id)
+        until(lambda: upload.answer is not None, 20, "the upload's end")
+    assert upload.answer is not None
+    assert taken(upload.answer)["status"] == state
+    assert state_of(redis, import_id) == state
+    answer = client.post("/imports", content=lines(1), headers=NDJSON | KEY)
+    refused(answer, 409, "import-over")
+
+
+def test_an_import_is_not_reverted_while_it_comes_in(client: httpx.Client, redis: "Redis") -> None:
+    with applying(redis), Upload(client):
+        answer = client.post(f"/imports/{the_import(redis)}/revert")
+        refused(answer, 409, "import-running")
+
+
+def test_a_client_that_leaves_can_go_on_under_its_key(client: httpx.Client, redis: "Redis") -> None:
+    class Left(Exception):
+        pass
+
+    def pieces() -> Iterator[bytes]:
+        yield lines(250)
+        until(lambda: rows_of(on_the_log(redis)), 10, "rows on the log")
+        raise Left
+
+    with applying(redis):
+        with pytest.raises(Left):
+            client.post("/imports", content=pieces(), headers=NDJSON | KEY)
+        import_id = the_import(redis)
+        until(lambda: marks_of(on_the_log(redis))[-1] == "failed", 10, "that it failed")
+        assert state_of(redis, import_id) == "failed"
+        again = taken(client.post("/imports", content=lines(400), headers=NDJSON | KEY))
+    assert (again["import_id"], again["rows"]) == (import_id, 400)
+    assert marks_of(on_the_log(redis))[-2:] == ["resumed", "received"]

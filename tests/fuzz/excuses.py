@@ -1,0 +1,90 @@
+"""What Schemathesis finds fault with and is right nevertheless; each with its reason."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from schemathesis import Case, Response
+from schemathesis.core.failures import AcceptedNegativeData, Failure, MalformedJson
+from schemathesis.openapi.checks import (
+    AllowHeaderMismatch,
+    MissingContentType,
+    RejectedPositiveData,
+    UseAfterFree,
+)
+
+# Refusals of well-formed requests: they depend on what is there, on the time, or on two members
+# at once, of which JSON Schema knows nothing.
+OF_STATE = frozenset(
+    {
+        "effective-from-in-past",  # a moment that any clock but ours may hold for the future
+        "idempotency-key-reused",  # the key was sent before, with something else
+        "invalid-columns",  # the columns of a CSV are judged by `map`
+        "item-deleted",
+        "no-such-version",
+        "precondition-failed",
+        "unreadable-upload",  # Content-Encoding says gzip, and the text is none
+    }
+)
+# Spots of a body or a parameter that are wrong in a way that JSON Schema has no words for.
+BEYOND_SCHEMAS = frozenset(
+    {
+        "effective-until-too-early",  # judged by another member
+        "invalid-map",  # a member mapped twice; something else than a price multiplied
+        "name-empty",  # characters beyond U+FFFF that nobody sees: the pattern leaves them out
+        "not-an-integer",  # to JSON Schema 12.0 is one; here it is a price in other units
+    }
+)
+
+
+def _is_of_state(case: Case, response: Response) -> bool:
+    problem = _problem(response)
+    if problem.get("code") in OF_STATE:
+        return True
+    wrong = {each["code"] for each in problem.get("errors", ())}
+    if wrong and wrong <= BEYOND_SCHEMAS:
+        return True
+    # Both headers are right, and mean opposite things.
+    sent = {name.lower() for name in case.headers or {}}
+    return {"if-match", "if-none-match"} <= sent and "If-None-Match" in response.text
+
+
+def _is_a_bad_row_of_a_batch(case: Case, response: Response) -> bool:
+    # A row that is no command is reported and stops nothing: `rows_are_judged_one_by_one` looks.
+    return case.operation.path == "/items/batch" and response.status_code in {200, 202}
+
+
+def _has_no_body_as_asked(_: Case, response: Response) -> bool:
+    # `return=minimal` (RFC 7240) leaves out what OpenAPI has no word for being optional.
+    applied = ", ".join(response.headers.get("preference-applied", ()))
+    return "return=minimal" in applied and response.content == b""
+
+
+def _is_the_item_named_batch(case: Case, _: Response) -> bool:
+    # An item may have the id "batch", so that path has the methods of items as well.
+    return case.operation.path == "/items/batch"
+
+
+def _is_not_decided_yet(_: Case, response: Response) -> bool:
+    # 202: what becomes of it is told at the command. Whoever waits is told 410.
+    return response.status_code == 202
+
+
+EXCUSES: Mapping[type[Failure], Callable[[Case, Response], bool]] = {
+    RejectedPositiveData: _is_of_state,
+    AcceptedNegativeData: _is_a_bad_row_of_a_batch,
+    MissingContentType: _has_no_body_as_asked,
+    MalformedJson: _has_no_body_as_asked,
+    AllowHeaderMismatch: _is_the_item_named_batch,
+    UseAfterFree: _is_not_decided_yet,
+}
+
+
+def is_excused(failure: Failure, case: Case, response: Response) -> bool:
+    excuse = EXCUSES.get(type(failure))
+    return excuse is not None and excuse(case, response)
+
+
+def _problem(response: Response) -> Mapping[str, Any]:
+    if "application/problem+json" not in response.headers.get("content-type", ()):
+        return {}
+    return response.json()
