@@ -1,7 +1,7 @@
 # Works on a machine with Python >= 3.11 (with pip and venv), make and a package index.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint chaos chaos-planted torn contention overload bench-imports
+.PHONY: help setup up test fuzz lint chaos chaos-planted torn contention overload bench-imports
 
 # uv may choose among the Pythons that are there; it never fetches one.
 export UV_PYTHON_DOWNLOADS := never
@@ -10,6 +10,7 @@ STAMP := .venv/.set-up
 TESTS ?=
 SECONDS ?= 60
 SEED ?=
+CASES ?= 50000
 DATABASE ?= sqlite
 
 help: ## this list
@@ -40,6 +41,9 @@ overload: $(STAMP) ## twice the sustainable load for 60 s: answers, and the lag 
 
 bench-imports: $(STAMP) ## a million rows beside interactive commands; the history file as backfill
 	@exec .venv/bin/python bench/imports.py $(ARGS)
+
+fuzz: $(STAMP) ## requests drawn from the API's own description, all answers checked: CASES=50000 SEED=7
+	@exec .venv/bin/python -m tests.fuzz --cases $(CASES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lint: $(STAMP) ## style, types and who may import whom
 	.venv/bin/ruff check

@@ -3,8 +3,9 @@
     python bench/imports.py [ROWS] [COMMANDS_PER_SECOND]
 
 `itemledger up` with its embedded engines, from nothing, in a folder of its own. First the history
-file of the real input, if it is at hand, as backfill; then so many generated rows, while one client
-after the other sends commands with `Prefer: wait`. From the first byte to the last final row counts.
+file of the real input, if it is at hand, as backfill; then so many generated rows, while a client
+sends one command after the other with `Prefer: wait`. It counts from the first byte to the last
+final row.
 """
 
 import gzip
@@ -44,7 +45,7 @@ class Service:
     process: subprocess.Popen[bytes]
     command_url: str
     query_url: str
-    http: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=None))
+    http: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=3600))
 
     def api(self) -> psutil.Process:
         for each in psutil.Process(self.process.pid).children():
@@ -183,8 +184,9 @@ def beside_others(service: Service, rows: int, rate: float, folder: Path) -> Non
     interactive.end()
     times = interactive.times
     print(
-        f"{told['rows']:,} rows in {seconds:.1f} s, {told['rows'] / seconds:,.0f} rows/s; meanwhile "
-        f"{len(times):,} commands with Prefer: wait: p50 {percentile(times, 0.5):.0f} ms, "
+        f"{told['rows']:,} rows in {seconds:.1f} s, {told['rows'] / seconds:,.0f} rows/s; "
+        f"meanwhile {len(times):,} commands with Prefer: wait: "
+        f"p50 {percentile(times, 0.5):.0f} ms, "
         f"p99 {percentile(times, 0.99):.0f} ms, max {1000 * max(times):.0f} ms; "
         f"memory of the api process at most {interactive.most_memory / 2**20:.0f} MiB; "
         f"load {os.getloadavg()[0]:.1f}"

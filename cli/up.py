@@ -122,7 +122,7 @@ def _welcome(settings: Settings) -> str:
     return (
         "\n"
         "itemledger is ready.\n"
-        f"  Command API  {settings.public_command_url}   (described at /openapi.json)\n"
+        f"  Command API  {settings.public_command_url}   (described at /docs)\n"
         f"  Query API    {settings.public_query_url}\n"
         f"  Data         {settings.data.absolute()}\n"
         f"{database}"

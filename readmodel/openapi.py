@@ -37,6 +37,8 @@ class _Route:
     not_modified: bool = False
     problems: Sequence[int] = (400,)
     media_type: str = "application/json"
+    # Other forms of the same, for whoever asks for them by Accept.
+    also: Sequence[str] = ()
 
 
 _ITEM = _Parameter(
@@ -50,6 +52,13 @@ _LIMIT = _Parameter(
     "limit",
     {"type": "integer", "minimum": 1, "maximum": params.PAGE_LIMIT, "default": params.DEFAULT_PAGE},
     "Longest page",
+)
+
+_PAGE_OR_JSON = _Parameter(
+    "Accept",
+    {"type": "string", "examples": ["application/json"]},
+    "`application/json` for programs, else a page for people",
+    "header",
 )
 
 _ROUTES = (
@@ -127,7 +136,11 @@ _ROUTES = (
         "Command",
         (
             _Parameter("command_id", {"type": "string"}, "From the answer to the write", "path"),
-            _Parameter("token", {"type": "string"}, "Consistency-Token of the write: looks faster"),
+            _Parameter(
+                "token",
+                {"type": "string", "pattern": r"^[0-9]{1,4}\.[0-9]{1,15}\.[0-9]{1,15}$"},
+                "Consistency-Token of the write: looks faster",
+            ),
         ),
         headers=("Retry-After",),
         problems=(400, 404),
@@ -157,7 +170,7 @@ _ROUTES = (
             _CURSOR,
             _Parameter(
                 "Accept",
-                {"enum": ["application/x-ndjson", "text/csv", "application/json"]},
+                {"type": "string", "examples": ["text/csv", "application/json"]},
                 "Lines of JSON if not said; application/json is always page by page",
                 "header",
             ),
@@ -165,18 +178,31 @@ _ROUTES = (
         headers=("Link",),
         problems=(400, 404),
         media_type="application/x-ndjson",
+        also=("text/csv", "application/json"),
     ),
     _Route("/status", "Read how far the ledger has taken the log", "Status"),
     _Route("/health/live", "Is the process alive", "Health"),
     _Route("/health/ready", "Can the service answer reads of items", "Health"),
-    _Route("/problems", "List the problem codes", None, problems=(), media_type="text/html"),
+    _Route(
+        "/problems",
+        "List the problem codes",
+        None,
+        (_PAGE_OR_JSON,),
+        problems=(),
+        media_type="text/html",
+        also=("application/json",),
+    ),
     _Route(
         "/problems/{code}",
         "Explain a problem code",
         None,
-        (_Parameter("code", {"type": "string"}, "The member `code` of a problem", "path"),),
+        (
+            _Parameter("code", {"type": "string"}, "The member `code` of a problem", "path"),
+            _PAGE_OR_JSON,
+        ),
         problems=(404,),
         media_type="text/html",
+        also=("application/json",),
     ),
     _Route("/openapi.json", "Read this description", "OpenAPI"),
     _Route("/docs", "Try this service on a page", None, problems=(), media_type="text/html"),
@@ -249,7 +275,7 @@ def _operation(route: _Route) -> dict[str, Any]:
                 name: {"description": _HEADERS[name], "schema": {"type": "string"}}
                 for name in route.headers
             },
-            "content": {route.media_type: {"schema": schema}},
+            "content": {route.media_type: {"schema": schema}, **{each: {} for each in route.also}},
         }
     }
     if route.not_modified:

@@ -188,6 +188,10 @@ class Deployment:
             return 0
         return answer.json()["totals"]["outcomes"] if answer.is_success else 0
 
+    def items(self) -> Iterator[dict[str, Any]]:
+        with httpx.Client(base_url=self.query_url, trust_env=False, timeout=30) as client:
+            yield from _pages(client, "/items", "items")
+
     def assert_holds(self, account: Account, histories: Iterable[str] | None = None) -> None:
         """Compare all items, and the histories of these items (of all, if not said)."""
         with httpx.Client(base_url=self.query_url, trust_env=False, timeout=30) as client:

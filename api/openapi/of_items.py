@@ -55,6 +55,14 @@ def _links(item_id: str, *, has_etag: bool) -> Mapping[str, Link]:
     return links
 
 
+def _unschedule(schedule_id: str) -> Mapping[str, Link]:
+    parameters = {
+        "path.item_id": "$response.body#/item_id",
+        "path.schedule_id": schedule_id,
+    }
+    return {"unschedule": Link("unschedule", parameters, "Cancel it.")}
+
+
 def _item(says: str, *headers: str) -> Answer:
     return Answer(
         f"{says} (with `Prefer: wait`)",
@@ -186,12 +194,12 @@ OF_ITEMS: Sequence[Operation] = (
         "Schedule a price, or a sale",
         {
             201: Answer(
-                "Scheduled (with `Prefer: wait`); Location is the scheduled price",
-                "Item",
-                shapes.ITEM,
+                "Scheduled (with `Prefer: wait`)",
+                "ScheduledPrice",
+                shapes.SCHEDULED,
                 ("ETag", "Location", *_FINAL),
                 _REPLAYED,
-                links=_links("$response.body#/id", has_etag=True),
+                links=_unschedule("$response.body#/id"),
             ),
             202: Answer(
                 _ACCEPTED,
@@ -199,16 +207,7 @@ OF_ITEMS: Sequence[Operation] = (
                 shapes.SCHEDULE_ACCEPTED,
                 _LATER,
                 _LATER_MAY,
-                links={
-                    "unschedule": Link(
-                        "unschedule",
-                        {
-                            "path.item_id": "$response.body#/item_id",
-                            "path.schedule_id": "$response.body#/schedule_id",
-                        },
-                        "Cancel it.",
-                    )
-                },
+                links=_unschedule("$response.body#/schedule_id"),
             ),
         },
         ("ItemId", *_REQUEST, "IfMatch"),

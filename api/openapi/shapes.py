@@ -39,6 +39,18 @@ SCHEDULE_ACCEPTED: Mapping[str, Any] = {
     },
     "schedule_id": COMMAND_ID,
 }
+SCHEDULED: Mapping[str, Any] = {
+    "id": COMMAND_ID,
+    "item_id": "lamp-1",
+    "price": 9900,
+    "currency": "EUR",
+    "effective_from": "2099-11-27T00:00:00.000Z",
+    "effective_until": "2099-12-01T00:00:00.000Z",
+    "status": "pending",
+    "actor": "rosa",
+    "reason": "black week",
+    "recorded_at": "2026-11-22T08:00:00.000Z",
+}
 RESULTS: Mapping[str, Any] = {
     "results": [
         {"row": 0, "status": "accepted", "command_id": COMMAND_ID, "item_id": "lamp-1"},
@@ -118,6 +130,21 @@ SHAPES: Mapping[str, Any] = {
         },
         says="An item as the command left it.",
     ),
+    "ScheduledPrice": _closed(
+        {
+            "id": _UUID,
+            "item_id": {"type": "string", "pattern": f"^{rules.ID_PATTERN}$"},
+            "price": {"type": "integer", "minimum": 0, "maximum": rules.PRICE_LIMIT},
+            "currency": {"$ref": "#/components/schemas/Currency"},
+            "effective_from": _TIME,
+            "effective_until": {"type": ["string", "null"], "format": "date-time"},
+            "status": {"enum": ["pending", "active", "done", "cancelled"]},
+            "actor": _STRING,
+            "reason": {"type": ["string", "null"]},
+            "recorded_at": _TIME,
+        },
+        says="A price that takes effect by itself.",
+    ),
     "Accepted": _closed(
         {
             "command_id": _UUID,
@@ -154,7 +181,7 @@ SHAPES: Mapping[str, Any] = {
                 "description": "`accepted` until it is final; `unknown` where it can not be known "
                 "whether it was accepted.",
             },
-            "command_id": {"type": ["string", "null"], "format": "uuid"},
+            "command_id": {"type": ["string", "null"]},
             "item_id": {"type": ["string", "null"]},
             "problem": {"$ref": "#/components/schemas/Problem"},
         },

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from typer.testing import CliRunner
 
 from cli.dead import list_dead, order, show_dead
@@ -98,6 +99,8 @@ def dead_too(ours: Settings, *command_ids: str) -> None:
     engine = writing_engine(ours.sql_url)
     with engine.begin() as connection:
         insert_rows(connection, tables.quarantine, rows)
+        counted = tables.partitions.c.quarantined + len(rows)
+        connection.execute(update(tables.partitions).values(quarantined=counted))
     engine.dispose()
 
 

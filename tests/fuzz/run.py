@@ -11,6 +11,7 @@ from zlib import crc32
 
 import schemathesis
 from schemathesis.checks import CHECKS
+from schemathesis.core.parameters import ParameterLocation
 from schemathesis.engine import Status, events, from_schema
 from schemathesis.hooks import GLOBAL_HOOK_DISPATCHER
 
@@ -143,9 +144,13 @@ def _register(found: Found) -> None:
         one is sent twice as the same.
         """
         names = {each.name for each in case.operation.headers}
+        # What makes a case wrong stays in it.
         drawn = crc32(repr((case.path_parameters, case.query, case.body)).encode())
         headers = case.headers
-        if headers is not None and "Prefer" in names:
+        as_it_should_be = case.meta is not None and not case.meta.is_negative_at(
+            ParameterLocation.HEADER
+        )
+        if headers is not None and as_it_should_be and "Prefer" in names:
             wanted = _PREFERENCES[drawn % len(_PREFERENCES)]
             if wanted is not None:
                 headers["Prefer"] = wanted

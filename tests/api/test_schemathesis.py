@@ -1,0 +1,28 @@
+"""A slice of `make fuzz`: what the description allows, what it does not, and links followed."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.run import fuzz, guarded_deployment
+
+# Of each operation, for each kind of data.
+EACH = 5
+
+
+# On a busy machine the whole service starts slowly.
+@pytest.mark.timeout(400)
+def test_nothing_is_found_that_the_description_does_not_say(
+    tmp_path: Path, sqlite_url: str, request: pytest.FixtureRequest
+) -> None:
+    # The seed stands in the first lines of the run: `make fuzz SEED=` draws the same again.
+    seed: int = request.config.getoption("randomly_seed")
+    with guarded_deployment(tmp_path, sqlite_url) as deployment:
+        found = fuzz(deployment.command_url, 1, seed, EACH)
+    print(found.summary())  # noqa: T201  beside the findings, where there are any
+    assert list(found.failures.values()) == []
+    assert found.requests > 500
+    assert {"examples", "coverage", "fuzzing", "stateful"} <= set(found.by_phase)
+    # It was not all refused at the door.
+    assert all(found.by_status[status] for status in (200, 201, 202, 204))
+    assert not [status for status in found.by_status if status >= 500]
