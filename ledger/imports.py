@@ -230,6 +230,29 @@ def store_dry(connection: Connection, import_id: str, items: Iterable[Item]) -> 
     )
 
 
+def forget(connection: Connection, changed_before: int, most: int) -> bool:
+    """Delete the oldest import that has not changed since a moment, up to `most` rows of it; say
+    whether there may be more to delete.
+    """
+    statement = (
+        select(imports.c.import_id)
+        .where(imports.c.changed_at < changed_before)
+        .order_by(imports.c.changed_at)
+        .limit(1)
+    )
+    oldest = connection.scalar(statement)
+    if oldest is None:
+        return False
+    for table in (import_items, dry_items):
+        some = select(table.c.item_id).where(table.c.import_id == oldest).limit(most)
+        gone = delete(table).where(table.c.import_id == oldest, table.c.item_id.in_(some))
+        if connection.execute(gone).rowcount:
+            return True
+    for table in (import_counts, imports):
+        connection.execute(delete(table).where(table.c.import_id == oldest))
+    return True
+
+
 def forget_dry(connection: Connection, begun_before: int) -> int:
     """Delete what dry runs left that began before a moment; say how many rows."""
     old = select(imports.c.import_id).where(imports.c.begun_at < begun_before)

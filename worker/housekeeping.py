@@ -6,12 +6,14 @@ import structlog
 from sqlalchemy import Engine
 
 from eventlog.reader import LogReader
-from ledger import outcomes, partitions, revocations
+from ledger import imports, outcomes, partitions, revocations
 
 # Outcomes are promised for 30 days; one more for clocks that differ.
 KEEP_OUTCOMES_MS = 31 * 24 * 60 * 60 * 1000
 # Revoked tokens have expired by then, whatever clocks say.
 _KEEP_REVOKED_MS = 24 * 60 * 60 * 1000
+# A dry run goes on where it was interrupted, for so long after it began.
+_KEEP_DRY_MS = 2 * 24 * 60 * 60 * 1000
 # Rows per transaction: other writers wait no longer than this takes.
 _AT_ONCE = 5_000
 
@@ -33,9 +35,19 @@ class Housekeeping:
             forgotten += count
             if count < _AT_ONCE:
                 break
+        self._forget_imports(now)
         with self._engine.begin() as connection:
             revocations.forget(connection, now - _KEEP_REVOKED_MS)
         ledger = partitions.read(self._engine, range(self._reader.partitions))
         for checkpoint in ledger.values():
             self._reader.trim(checkpoint.position, now)
         log.info("housekeeping done", outcomes_forgotten=forgotten)
+
+    def _forget_imports(self, now: int) -> None:
+        """Forget imports with the results of their rows, and sooner what dry runs have left."""
+        with self._engine.begin() as connection:
+            imports.forget_dry(connection, now - _KEEP_DRY_MS)
+        more = True
+        while more:
+            with self._engine.begin() as connection:
+                more = imports.forget(connection, now - KEEP_OUTCOMES_MS, _AT_ONCE)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 
 class Cutting:
-    """Listens at a unix socket for a server at another one or at a host and port. Lets every request
-    through; an answer to `word` is cut, and the connection with it, `cuts`
+    """Listens at a unix socket for a server at another one, or at a host and port. Lets every
+    request through; an answer to `word` is cut, and the connection with it, `cuts`
     times at most: before its first byte, or in `share` of the cases at a place that the dice
     choose. With `swallow` it is the request that is lost.
     """
@@ -56,10 +56,7 @@ class Cutting:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         self._serving.add(task)
-        if isinstance(self._target, Path):
-            upstream_reader, upstream_writer = await asyncio.open_unix_connection(self._target)
-        else:
-            upstream_reader, upstream_writer = await asyncio.open_connection(*self._target)
+        upstream_reader, upstream_writer = await self._connect()
         # Requests of the word whose answers have not been let through or cut yet.
         open_requests = 0
 
@@ -95,6 +92,11 @@ class Cutting:
                 each.close()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._serving.discard(task)
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self._target, Path):
+            return await asyncio.open_unix_connection(self._target)
+        return await asyncio.open_connection(*self._target)
 
     def _swallows(self, data: bytes) -> bool:
         if not self._swallow or self._left <= 0 or self._word not in data:

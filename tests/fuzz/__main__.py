@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.fuzz.run import fuzz, guarded_deployment
+from tests.fuzz.run import Found, fuzz, guarded_deployment
 
 
 def main() -> int:
@@ -21,11 +21,16 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="itemledger-fuzz-") as folder:
         database = f"sqlite:///{folder}/itemledger.db"
         with guarded_deployment(Path(folder), database) as deployment:
-            found = fuzz(deployment.command_url, given.cases, seed, given.each)
+            found = fuzz(deployment.command_url, given.cases, seed, given.each, _say)
     for key, said in found.failures.items():
         sys.stdout.write(f"\n== {key}\n{said}\n")
     sys.stdout.write(f"\n{found.summary()}\n")
     return 1 if found.failures else 0
+
+
+def _say(found: Found) -> None:
+    sys.stdout.write(f"{found.requests} requests, {len(found.failures)} findings\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

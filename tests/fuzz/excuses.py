@@ -84,6 +84,13 @@ def is_excused(failure: Failure, case: Case, response: Response) -> bool:
     return excuse is not None and excuse(case, response)
 
 
+def why(response: Response) -> str:
+    """Name what was wrong, if anything was."""
+    problem = _problem(response)
+    codes = {each["code"] for each in problem.get("errors", ())}
+    return " ".join(sorted(codes)) or problem.get("code", "")
+
+
 def _problem(response: Response) -> Mapping[str, Any]:
     if "application/problem+json" not in response.headers.get("content-type", ()):
         return {}

@@ -18,7 +18,7 @@ from schemathesis.hooks import GLOBAL_HOOK_DISPATCHER
 from runtime.auth.caller import SCOPES
 from runtime.auth.issue import issue
 from runtime.auth.tokens import OwnKey
-from tests.fuzz.excuses import is_excused
+from tests.fuzz.excuses import is_excused, why
 from tests.fuzz.rows import rows_are_judged_one_by_one
 from tests.journey import Deployment
 from tests.tokens import SECRET
@@ -47,7 +47,7 @@ class Found:
         return (
             f"{self.requests} requests ({phases}), {self.checks} checks, "
             f"{len(self.failures)} findings\nanswers: {statuses}"
-            f"\nexcused: {dict(self.excused)}"
+            f"\nexcused: {dict(self.excused.most_common())}"
         )
 
 
@@ -60,14 +60,23 @@ def guarded_deployment(folder: Path, database_url: str) -> Iterator[Deployment]:
         yield deployment
 
 
-def fuzz(url: str, least: int, seed: int, most_each: int = _ROUND) -> Found:
-    """Send at least so many requests, in rounds of seeds that follow one another."""
+def fuzz(
+    url: str,
+    least: int,
+    seed: int,
+    most_each: int = _ROUND,
+    say: Callable[[Found], None] = lambda _: None,
+) -> Found:
+    """Send at least so many requests, in rounds of seeds that follow one another; say after each
+    round how far it is.
+    """
     found = Found()
     _register(found)
     done = 0
     while found.requests < least:
         _round(url, seed + done, most_each, found)
         done += 1
+        say(found)
     return found
 
 
@@ -133,7 +142,7 @@ def _register(found: Found) -> None:
     @schemathesis.hook
     def filter_failure(_: Any, failure: Any, case: Any, response: Any) -> bool:
         if is_excused(failure, case, response):
-            found.excused[type(failure).__name__] += 1
+            found.excused[f"{type(failure).__name__} {why(response)}".strip()] += 1
             return False
         return True
 
