@@ -96,6 +96,13 @@ class LogReader:
             for position, found in zip(positions, answers, strict=True)
         ]
 
+    def wait_for_more(self, positions: Sequence[Position], milliseconds: int) -> set[int]:
+        """Wait until something follows one of these positions, and tell in which partitions."""
+        streams: Any = {keys.log(each.partition): each.stream_id for each in positions}
+        found: Any = self.redis.xread(streams, count=1, block=milliseconds)
+        names = {name.decode() if isinstance(name, bytes) else name for name, _ in found or ()}
+        return {each.partition for each in positions if keys.log(each.partition) in names}
+
     def tidy(self, settled: Sequence[Settled], told: Sequence[Notice], now: int) -> None:
         """After a commit: tell who waits, let ids be forgotten, mark the positions done.
 

@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import Engine
 
 from eventlog.appender import Appender
+from eventlog.envelope import Rows
 from eventlog.reader import LogReader
 from eventlog.ring import Ring
 from runtime.errors import first_line
@@ -26,6 +27,10 @@ BATCH = 1000
 _LEAST = 50
 # Partitions that share one: what a transaction costs is then paid once for all of them.
 _AT_ONCE = 32
+# Rows of imports that share one: whoever else comes waits for these at least.
+_ROWS = 500
+# Seconds for which more rows are waited for: to be called for them takes as long.
+_LINGER = 0.03
 # Seconds: how long some partitions are drained while others wait, and how long one job lasts.
 _SLICE = 1.0
 _JOB = 10.0
@@ -140,16 +145,20 @@ class Drain:
                     return held, set(positions)
                 count = max(_LEAST, BATCH // len(positions))
                 found = self._intake.read(positions, count)
-                batches = {each: batch for each, batch in found.items() if batch}
+                batches = {each: _in_hand(batch) for each, batch in found.items() if batch}
                 applied = self._apply(batches) if batches else {}
                 self.worked()
                 held |= batches.keys() - applied.keys()
                 # A read that was not full has read it all: what was appended since rings.
-                positions = {
-                    each: taken.upto
+                more = {
+                    each
                     for each, taken in applied.items()
-                    if len(batches[each]) >= count or taken.upto < batches[each][-1].position
+                    if len(found[each]) >= count or taken.upto < found[each][-1].position
                 }
+                fed = {each: applied[each].upto for each in applied if _is_fed(batches[each])}
+                if fed and not more:
+                    more = self._intake.wait_for_more(fed, _LINGER)
+                positions = {each: applied[each].upto for each in more}
             return held, set()
 
     def _lock(self, partition: int, locks: ExitStack) -> bool:
@@ -200,3 +209,19 @@ class Drain:
         """Take note that the stores do what they are for."""
         if self._pause.end():
             log.info("draining goes on")
+
+
+def _in_hand(batch: Sequence[Decoded]) -> Sequence[Decoded]:
+    """Take as many entries as make a batch, counting the rows of imports one by one."""
+    rows = 0
+    for place, each in enumerate(batch):
+        if isinstance(each.entry, Rows):
+            rows += len(each.entry.rows)
+            if rows >= _ROWS:
+                return batch[: place + 1]
+    return batch
+
+
+def _is_fed(batch: Sequence[Decoded]) -> bool:
+    """Say whether an import is being fed, so that more will come at once."""
+    return isinstance(batch[-1].entry, Rows)

@@ -88,6 +88,10 @@ class Intake:
             for partition, entries in zip(positions, found, strict=True)
         }
 
+    def wait_for_more(self, positions: Mapping[int, Position], seconds: float) -> set[int]:
+        """Wait until something follows one of these positions, and tell in which partitions."""
+        return self._reader.wait_for_more(list(positions.values()), int(seconds * 1000))
+
     def tidy(
         self, batches: Mapping[int, Sequence[Decoded]], applied: Mapping[int, Applied]
     ) -> None:

@@ -17,10 +17,14 @@ from runtime.positions import Position
 ROWS_LIMIT = 500
 # However slow the workers are: with fewer at once they would only be slower.
 ROWS_LEAST = 200
+# Where nobody else sends commands: as many again, for one half is being applied meanwhile.
+ROWS_ALONE = 2 * ROWS_LIMIT
 
 # Seconds that rows are meant to wait. A command of somebody else's waits for those that are being
-# applied and for those that stand before it: twice as long.
-_WAIT = 0.035
+# applied and for those that stand before it: twice as long. Alone, they may wait longer.
+_WAIT, _WAIT_ALONE = 0.035, 0.2
+# Seconds without anybody else's command after which imports are alone.
+_QUIET = 2.0
 # Seconds between two looks: soon after something has moved, later while nothing does.
 _SOON, _LATER, _AWAY = 0.002, 0.01, 0.25
 
@@ -42,6 +46,7 @@ class _Lane:
 
     waiting: deque[_Entry] = field(default_factory=deque[_Entry])
     rows: int = 0
+    last: Position | None = None
 
 
 class Lanes:
@@ -57,6 +62,8 @@ class Lanes:
         self._waiters = 0
         self._looking: asyncio.Task[None] | None = None
         self.limit = ROWS_LIMIT // 2
+        # When a command of somebody else was last met.
+        self._met = time.monotonic()
 
     async def room(self, partition: int, rows: int) -> None:
         """Wait until so many rows more may be in a partition, and count them; more than may ever
@@ -69,8 +76,13 @@ class Lanes:
 
     def put(self, position: Position, rows: int) -> None:
         """Say at which position the rows are that there was room for."""
-        entry = _Entry(position, rows, time.monotonic())
-        self._lanes[position.partition].waiting.append(entry)
+        now = time.monotonic()
+        lane = self._lanes[position.partition]
+        lane.waiting.append(_Entry(position, rows, now))
+        # Positions have no gaps: what lies between two of ours is somebody else's.
+        if lane.last is None or (lane.last.epoch, lane.last.n + 1) != (position.epoch, position.n):
+            self._met = now
+        lane.last = position
 
     def drop(self, partition: int, rows: int) -> None:
         """Say that rows that there was room for have not come."""
@@ -130,7 +142,7 @@ class Lanes:
                 done = Position.from_stream_id(partition, answer.decode())
                 waited = max(waited, self._leave(self._lanes[partition], done, now))
         if waited:
-            self._follow(waited)
+            self._follow(waited, alone=now - self._met > _QUIET)
         return waited > 0
 
     def _leave(self, lane: _Lane, done: Position, now: float) -> float:
@@ -142,9 +154,10 @@ class Lanes:
             waited = max(waited, now - entry.since)
         return waited
 
-    def _follow(self, waited: float) -> None:
+    def _follow(self, waited: float, *, alone: bool) -> None:
         """Let fewer rows wait where they wait for too long, and more where they need not."""
-        if waited > _WAIT:
+        meant, most = (_WAIT_ALONE, ROWS_ALONE) if alone else (_WAIT, ROWS_LIMIT)
+        if waited > meant or self.limit > most:
             self.limit = max(ROWS_LEAST, int(0.9 * self.limit))
-        elif waited < _WAIT / 2:
-            self.limit = min(ROWS_LIMIT, int(1.1 * self.limit) + 1)
+        elif waited < meant / 2:
+            self.limit = min(most, int(1.1 * self.limit) + 1)

@@ -65,30 +65,32 @@ def fuzz(
     least: int,
     seed: int,
     most_each: int = _ROUND,
-    say: Callable[[Found], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Found:
-    """Send at least so many requests, in rounds of seeds that follow one another; say after each
-    round how far it is.
+    """Send at least so many requests, in rounds of seeds that follow one another; say what is
+    found, and after each round how far it is.
     """
     found = Found()
     _register(found)
     done = 0
     while found.requests < least:
-        _round(url, seed + done, most_each, found)
+        _round(url, seed + done, most_each, found, say)
         done += 1
-        say(found)
+        say(f"{found.requests} requests, {len(found.failures)} findings")
     return found
 
 
-def _round(url: str, seed: int, most_each: int, found: Found) -> None:
+def _round(url: str, seed: int, most_each: int, found: Found, say: Callable[[str], None]) -> None:
     for event in from_schema(_schema(url, seed, most_each)).execute():
         match event:
             case events.ScenarioFinished():
-                _count(event, found)
+                for key, said in _count(event, found):
+                    if key not in found.failures:
+                        found.failures[key] = said
+                        say(f"\n== {key}\n{said}\n")
             case events.NonFatalError():
-                found.failures[f"error {event.label} {type(event.value).__name__}"] = str(
-                    event.value
-                )
+                found.failures[f"error {event.label}"] = repr(event.value)
+                say(f"error {event.label}: {event.value!r}")
             case events.FatalError():
                 raise event.exception
             case _:
@@ -109,7 +111,8 @@ def _schema(url: str, seed: int, most_each: int) -> Any:
     return schemathesis.openapi.from_url(f"{url}/openapi.json", config=config)
 
 
-def _count(event: events.ScenarioFinished, found: Found) -> None:
+def _count(event: events.ScenarioFinished, found: Found) -> Iterator[tuple[str, str]]:
+    """Add up what an event tells, and give what was found."""
     recorder = event.recorder
     found.by_phase[event.phase.value] += len(recorder.interactions)
     found.requests += len(recorder.interactions)
@@ -122,11 +125,9 @@ def _count(event: events.ScenarioFinished, found: Found) -> None:
             if check.status is not Status.FAILURE or check.failure_info is None:
                 continue
             failure = check.failure_info.failure
-            code = recorder.cases[case_id].value.as_curl_command()
+            sent = recorder.cases[case_id].value.as_curl_command()
             key = f"{check.name}: {failure.operation}: {failure.title}: {failure.message[:200]}"
-            found.failures.setdefault(
-                key, f"{failure.message}\n{code}\n{_answer(recorder.interactions[case_id])}"
-            )
+            yield key, f"{failure.message}\n{sent}\n{_answer(recorder.interactions[case_id])}"
 
 
 def _answer(interaction: Any) -> str:
