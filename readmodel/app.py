@@ -43,8 +43,7 @@ def create_app(
     app.url_map.merge_slashes = False
     public_url = settings.public_query_url
     reads = single_reads(engine)
-    cursors = Cursors(settings.cursor_secret)
-    paging = Paging(cursors, public_url)
+    paging = Paging(Cursors(settings.cursor_secret), public_url)
     items = ItemRoutes(reads, paging, public_url)
     scheduled = ScheduleRoutes(reads, paging)
     commands = CommandRoutes(reads, inspector, public_url, settings.public_command_url)
@@ -54,7 +53,7 @@ def create_app(
     imported = ImportRoutes(
         reads,
         inspector,
-        Cursors(settings.cursor_secret),
+        paging,
         public_url,
         settings.public_command_url,
         clock,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 import orjson
 from flask import Response, request
@@ -11,9 +10,9 @@ from sqlalchemy import Engine
 from eventlog.inspect import LogInspector, LogUnavailable
 from ledger import imports
 from readmodel import import_rows, params
-from readmodel.answers import FRESH_ONLY, REVALIDATE, answer
-from readmodel.cursors import BadCursor, Cursors
+from readmodel.answers import FRESH_ONLY, answer
 from readmodel.import_documents import Known, document
+from readmodel.paging import PAGING, Paging
 from readmodel.problem_codes import IMPORT_NOT_FOUND
 from readmodel.problems import Trouble, problem
 
@@ -26,9 +25,8 @@ _ROW_STATUSES = (
     "dead",
     "parked",
 )
-_PAGING: Mapping[str, params.Reader] = {"limit": params.limit, "cursor": params.text}
 _ROWS: Mapping[str, params.Reader] = {
-    **_PAGING,
+    **PAGING,
     "status": params.one_of({each: each for each in _ROW_STATUSES}),
 }
 
@@ -42,21 +40,21 @@ class ImportRoutes:
         self,
         reads: Engine,
         inspector: LogInspector,
-        cursors: Cursors,
+        paging: Paging,
         query_url: str,
         command_url: str,
         clock: Callable[[], int],
     ) -> None:
         self._reads = reads
         self._inspector = inspector
-        self._cursors = cursors
+        self._paging = paging
         self._query_url = query_url
         self._command_url = command_url
         self._clock = clock
 
     def imports(self) -> Response:
-        given = params.read(request.args, _PAGING)
-        before = self._place(given.get("cursor"), "imports")
+        given = params.read(request.args, PAGING)
+        before = self._paging.place(given, "imports")
         limit: int = given.get("limit", params.DEFAULT_PAGE)
         with self._reads.connect() as connection:
             found = imports.newest(connection, before, limit + 1)
@@ -67,13 +65,11 @@ class ImportRoutes:
             self._document(Known(each, counts.get(each.id, imports.Counts()), fed.get(each.id)))
             for each in shown
         ]
-        following = None
-        if len(found) > limit:
-            last = shown[-1]
-            following = self._cursors.write([last.begun_at, last.id], "imports")
+        last = [shown[-1].begun_at, shown[-1].id] if len(found) > limit else None
+        following = self._paging.following(last, "imports")
         return answer(
             orjson.dumps({"imports": members, "next": following}),
-            {**REVALIDATE, **self._link("/imports", following)},
+            self._paging.headers("/imports", following),
         )
 
     def import_(self, import_id: str) -> Response:
@@ -85,7 +81,7 @@ class ImportRoutes:
         kind = import_rows.chosen(request.accept_mimetypes)
         status: str | None = given.get("status")
         binding = ("import rows", import_id, status)
-        after: str | None = self._place(given.get("cursor"), *binding)
+        after: str | None = self._paging.place(given, *binding)
         self._known(import_id)
         asked = import_rows.Asked(import_id, status, after)
         limit: int | None = given.get("limit")
@@ -95,11 +91,12 @@ class ImportRoutes:
             return Response(kind.written(everything), headers=headers, mimetype=kind.media_type)
         limit = limit or params.DEFAULT_PAGE
         found = import_rows.read(self._reads, asked, limit + 1)
-        following = None
-        if len(found) > limit:
-            following = self._cursors.write(found[limit - 1].key, *binding)
+        last = found[limit - 1].key if len(found) > limit else None
+        following = self._paging.following(last, *binding)
         body = kind.page(found[:limit], following)
-        written = answer(body, {**headers, **self._link(f"/imports/{import_id}/rows", following)})
+        written = answer(
+            body, {**self._paging.headers(f"/imports/{import_id}/rows", following), **headers}
+        )
         written.mimetype = kind.media_type
         return written
 
@@ -122,17 +119,3 @@ class ImportRoutes:
 
     def _document(self, known: Known) -> dict[str, Any]:
         return document(known, self._clock(), self._query_url, self._command_url)
-
-    def _place(self, cursor: str | None, *binding: object) -> Any:
-        if cursor is None:
-            return None
-        try:
-            return self._cursors.read(cursor, *binding)
-        except BadCursor as error:
-            raise params.bad("cursor", "cursor-mismatch", str(error)) from error
-
-    def _link(self, path: str, following: str | None) -> Mapping[str, str]:
-        if following is None:
-            return {}
-        query = {**request.args.to_dict(), "cursor": following}
-        return {"Link": f'<{self._query_url}{path}?{urlencode(query)}>; rel="next"'}

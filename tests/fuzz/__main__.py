@@ -2,6 +2,7 @@
 
 import argparse
 import secrets
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +18,8 @@ def main() -> int:
     given = parser.parse_args()
     seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
     _say(f"seed {seed}")
+    # Ended from outside, it ends the service, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="itemledger-fuzz-") as folder:
         database = f"sqlite:///{folder}/itemledger.db"
         with guarded_deployment(Path(folder), database) as deployment:

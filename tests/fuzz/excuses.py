@@ -5,6 +5,7 @@ from typing import Any
 
 from schemathesis import Case, Response
 from schemathesis.core.failures import AcceptedNegativeData, Failure, MalformedJson
+from schemathesis.core.parameters import ParameterLocation
 from schemathesis.openapi.checks import (
     AllowHeaderMismatch,
     MissingContentType,
@@ -48,9 +49,17 @@ def _is_of_state(case: Case, response: Response) -> bool:
     return {"if-match", "if-none-match"} <= sent and "If-None-Match" in response.text
 
 
-def _is_a_bad_row_of_a_batch(case: Case, response: Response) -> bool:
-    # A row that is no command is reported and stops nothing: `rows_are_judged_one_by_one` looks.
-    return case.operation.path == "/items/batch" and response.status_code in {200, 202}
+def _is_no_mistake(case: Case, response: Response) -> bool:
+    if case.operation.path == "/items/batch":
+        # A row that is no command is reported and stops nothing; `rows_are_judged_one_by_one` looks
+        # at each.
+        return response.status_code in {200, 202}
+    elsewhere = set(ParameterLocation) - {ParameterLocation.BODY, ParameterLocation.UNKNOWN}
+    if case.meta is None or any(case.meta.is_negative_at(each) for each in elsewhere):
+        return False
+    # A file is text, and so is whatever is sent in its place: its rows are judged later. And a body
+    # that may be left out is left out.
+    return case.operation.path == "/imports" or not response.request.body
 
 
 def _has_no_body_as_asked(_: Case, response: Response) -> bool:
@@ -71,7 +80,7 @@ def _is_not_decided_yet(_: Case, response: Response) -> bool:
 
 EXCUSES: Mapping[type[Failure], Callable[[Case, Response], bool]] = {
     RejectedPositiveData: _is_of_state,
-    AcceptedNegativeData: _is_a_bad_row_of_a_batch,
+    AcceptedNegativeData: _is_no_mistake,
     MissingContentType: _has_no_body_as_asked,
     MalformedJson: _has_no_body_as_asked,
     AllowHeaderMismatch: _is_the_item_named_batch,
