@@ -68,7 +68,7 @@ PLANTS: tuple[Plant, ...] = (
         "a key does not make the command's id",
         (
             (
-                "api/routes/items.py",
+                "api/requests.py",
                 "    if key is None:\n        return uuid7(now)",
                 "    if True:\n        return uuid7(now)",
             ),
@@ -79,7 +79,7 @@ PLANTS: tuple[Plant, ...] = (
         (
             (
                 "api/accept.py",
-                "if known and fingerprint != draft.fingerprint:",
+                "if known and fingerprint != expected:",
                 "if False:",
             ),
         ),

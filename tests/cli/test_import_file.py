@@ -2,7 +2,7 @@
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +260,15 @@ def test_another_server_at_the_url_is_told(
     assert "--command-url" in str(refused.value)
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """A process in which Ctrl-C does what it does at a terminal, whatever ran here before."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 def test_ctrl_c_ends_the_import_and_says_how_to_go_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

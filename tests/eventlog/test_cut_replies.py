@@ -152,6 +152,7 @@ async def _call_on_connection(make: Callable[[str], Any], url: str) -> Any:
 # By client: how often the server runs a command of which every answer is lost.
 EXPECTED = {
     "appending_pool": 1,
+    "counting_pool": 1,
     "listening_client": 1,
     "asking_client": 2,
     "asking_client_of_threads": 2,
@@ -171,7 +172,7 @@ def test_a_client_repeats_by_itself_as_often_as_its_use_allows_and_no_more(
     async def main() -> None:
         async with proxy.running() as url:
             match name:
-                case "appending_pool":
+                case "appending_pool" | "counting_pool":
                     await _call_on_connection(make, url)
                 case "listening_client" | "asking_client":
                     await _call_async(make, url)

@@ -50,13 +50,13 @@ def _is_of_state(case: Case, response: Response) -> bool:
 
 
 def _is_no_mistake(case: Case, response: Response) -> bool:
-    if case.operation.path == "/items/batch":
-        # A row that is no command is reported and stops nothing; `rows_are_judged_one_by_one` looks
-        # at each.
-        return response.status_code in {200, 202}
     elsewhere = set(ParameterLocation) - {ParameterLocation.BODY, ParameterLocation.UNKNOWN}
     if case.meta is None or any(case.meta.is_negative_at(each) for each in elsewhere):
         return False
+    if case.operation.path == "/items/batch":
+        # A row that is no command is reported and stops nothing; `rows_are_judged_one_by_one` looks
+        # at each, and at the rest.
+        return response.status_code in {200, 202}
     # A file is text, and so is whatever is sent in its place: its rows are judged later. And a body
     # that may be left out is left out.
     return case.operation.path == "/imports" or not response.request.body

@@ -57,6 +57,8 @@ def head(item_id: str, **members: Any) -> dict[str, Any]:
         "updated_at": 1,
         "deleted_at": None,
         "effective_at": 1,
+        "schedules": None,
+        "due_at": None,
         **members,
     }
 
