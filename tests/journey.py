@@ -38,6 +38,14 @@ def retail_rows() -> list[dict[str, Any]]:
         return [json.loads(line) for line in lines]
 
 
+def beginning_of_the_real_input(folder: Path, count: int) -> tuple[Path, list[dict[str, Any]]]:
+    """Write a file of its first rows; return it with the rows."""
+    rows = retail_rows()[:count]
+    file = folder / "beginning.ndjson.gz"
+    file.write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode(), 1))
+    return file, rows
+
+
 class Account:
     """What a plain loop over the rows makes of them: items, histories, and the refused rows."""
 

@@ -1,7 +1,5 @@
 """Nothing that was taken is lost, and nothing is taken twice, whatever is killed on the way."""
 
-import gzip
-import json
 import random
 import secrets
 import signal
@@ -9,12 +7,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-from tests.journey import Account, Deployment, retail_rows
+from tests.journey import Account, Deployment, beginning_of_the_real_input
 from tests.waiting import until
 
 _ROWS = 20_000
@@ -29,7 +26,7 @@ def test_an_import_survives_kills_of_every_part_and_of_the_whole(
 ) -> None:
     seed = secrets.randbelow(1_000_000)
     dice = random.Random(seed)  # noqa: S311  a seed that can be given again
-    file, rows = _beginning_of_the_real_input(tmp_path)
+    file, rows = beginning_of_the_real_input(tmp_path, _ROWS)
     account = Account()
     refused = account.take(rows)
     deployment = Deployment(tmp_path, database_url)
@@ -75,13 +72,6 @@ def test_an_import_survives_kills_of_every_part_and_of_the_whole(
         for each in (importing, process):
             each.kill()
             each.wait()
-
-
-def _beginning_of_the_real_input(folder: Path) -> tuple[Path, list[dict[str, Any]]]:
-    rows = retail_rows()[:_ROWS]
-    file = folder / "beginning.ndjson.gz"
-    file.write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode(), 1))
-    return file, rows
 
 
 def _await_taken(deployment: Deployment, importing: subprocess.Popen[bytes], commands: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a request holds, by media type: its schema's name (text where there is none) and an
+    """What a request holds, by media type: its schema's name (none where it is a file) and an
     example.
     """
 
