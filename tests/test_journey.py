@@ -21,7 +21,7 @@ def test_the_real_input_comes_out_as_a_plain_loop_says_and_again_when_it_is_impo
     if database_url.startswith("sqlite"):
         file, rows = RETAIL, retail_rows()
     else:
-        file, rows = beginning_of_the_real_input(tmp_path, 20_000)
+        file, rows = beginning_of_the_real_input(tmp_path, 12_000)
     account = Account()
     refused = account.take(rows)
     assert refused == {

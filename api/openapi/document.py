@@ -109,8 +109,9 @@ def _operation(operation: Operation) -> dict[str, Any]:
 def _body(body: Body) -> dict[str, Any]:
     content: dict[str, Any] = {}
     for media_type, model in body.media_types.items():
-        # Of what is no JSON there is nothing that a schema could say.
-        schema = {} if model is None else {"$ref": _REF.format(model=model)}
+        schema: dict[str, Any] = (
+            {"type": "string"} if model is None else {"$ref": _REF.format(model=model)}
+        )
         example = body.example if model is not None else body.example[media_type]
         content[media_type] = {"schema": schema, "example": example}
     described = {"required": body.required, "content": content}

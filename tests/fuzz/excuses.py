@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from schemathesis import Case, Response
 from schemathesis.core.failures import AcceptedNegativeData, Failure, MalformedJson
@@ -12,6 +13,8 @@ from schemathesis.openapi.checks import (
     RejectedPositiveData,
     UseAfterFree,
 )
+
+PATH, QUERY = ParameterLocation.PATH, ParameterLocation.QUERY
 
 # Refusals of well-formed requests: they depend on what is there, on the time, or on two members
 # at once, of which JSON Schema knows nothing.
@@ -50,8 +53,13 @@ def _is_of_state(case: Case, response: Response) -> bool:
 
 
 def _is_no_mistake(case: Case, response: Response) -> bool:
-    elsewhere = set(ParameterLocation) - {ParameterLocation.BODY, ParameterLocation.UNKNOWN}
-    if case.meta is None or any(case.meta.is_negative_at(each) for each in elsewhere):
+    if case.meta is None or case.meta.is_negative_at(ParameterLocation.HEADER):
+        return False
+    if case.operation.path == "/imports":
+        # A file is text, and so is whatever is sent in its place: its rows are judged later. And of
+        # the query, what is an empty list is not sent.
+        return _is_query_right(case, response)
+    if any(case.meta.is_negative_at(each) for each in (PATH, QUERY)):
         return False
     if case.operation.path == "/items/batch":
         # A row that is no command is reported and stops nothing; `rows_are_judged_one_by_one` looks
@@ -59,6 +67,14 @@ def _is_no_mistake(case: Case, response: Response) -> bool:
         return response.status_code in {200, 202}
     # A body that may be left out is left out.
     return not response.request.body
+
+
+def _is_query_right(case: Case, response: Response) -> bool:
+    sent: dict[str, Any] = dict(parse_qsl(urlsplit(response.request.url).query, True))
+    if sent.get("dry_run") in {"true", "false"}:
+        sent["dry_run"] = sent["dry_run"] == "true"
+    described = case.operation.get_parameter_set(QUERY)
+    return described.get_strict_validator().is_valid(sent)
 
 
 def _has_no_body_as_asked(_: Case, response: Response) -> bool:

@@ -67,22 +67,25 @@ def fuzz(
     seed: int,
     most_each: int = _ROUND,
     say: Callable[[str], None] = lambda _: None,
+    *,
+    boundaries: bool = True,
 ) -> Found:
-    """Send at least so many requests, in rounds of seeds that follow one another; say what is
-    found, and after each round how far it is.
+    """Send at least so many requests, in rounds of seeds that follow one another, with the
+    boundaries of the schemas or without; say what is found, and after each round how far it is.
     """
     found = Found()
     _register(found)
     done = 0
     while found.requests < least:
-        _round(url, seed + done, most_each, found, say)
+        schema = _schema(url, seed + done, most_each, boundaries=boundaries)
+        _round(schema, found, say)
         done += 1
         say(f"{found.requests} requests, {len(found.failures)} findings")
     return found
 
 
-def _round(url: str, seed: int, most_each: int, found: Found, say: Callable[[str], None]) -> None:
-    for event in from_schema(_schema(url, seed, most_each)).execute():
+def _round(schema: Any, found: Found, say: Callable[[str], None]) -> None:
+    for event in from_schema(schema).execute():
         match event:
             case events.ScenarioFinished():
                 for key, said in _count(event, found):
@@ -98,7 +101,7 @@ def _round(url: str, seed: int, most_each: int, found: Found, say: Callable[[str
                 pass
 
 
-def _schema(url: str, seed: int, most_each: int) -> Any:
+def _schema(url: str, seed: int, most_each: int, *, boundaries: bool) -> Any:
     own = OwnKey(SECRET, "itemledger")
     token = issue(own, "itemledger", "fuzz", SCOPES, int(time.time()), _LIFETIME).token
     config = schemathesis.Config.from_dict(
@@ -107,6 +110,7 @@ def _schema(url: str, seed: int, most_each: int) -> Any:
             "base-url": url,
             "headers": {"Authorization": f"Bearer {token}"},
             "generation": {"max-examples": most_each, "database": "none"},
+            "phases": {"coverage": {"enabled": boundaries}},
         }
     )
     return schemathesis.openapi.from_url(f"{url}/openapi.json", config=config)

@@ -183,7 +183,7 @@ def sqlite_world(sqlite_url: str, valkey_url: str) -> Iterator[World]:
     st.booleans(),
 )
 @settings(
-    max_examples=30,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
