@@ -11,7 +11,8 @@ import pytest
 from tests.chaos.options import ROOT, DatabaseName, Options
 from tests.chaos.run import run
 
-_FAULTS, _KINDS = 8, 6
+# With less than this it has shown nothing; how much there is depends on the machine.
+_FAULTS, _KINDS = 4, 3
 
 
 @pytest.mark.timeout(420)
@@ -26,7 +27,7 @@ def test_nothing_acknowledged_is_lost_doubled_or_out_of_order_whatever_happens(
     folder = ROOT / "chaos-report" / f"test-{database}-{seed}"
     options = Options(
         folder=folder,
-        seconds=35,
+        seconds=45,
         seed=seed,
         database=database,
         root=Path(os.environ.get("CHAOS_ROOT", ROOT)),
