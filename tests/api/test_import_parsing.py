@@ -1,8 +1,5 @@
 """From the bytes of a file to rows: nothing of a service, and never the whole file at once."""
 
-import gzip
-import tracemalloc
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +8,6 @@ from api.imports.formats import BadHeader, Csv, Format, Ndjson
 from api.imports.mapping import BadMap, read_map
 from api.imports.rows import Given, read_row
 from api.imports.splitting import RECORD_LIMIT
-from api.imports.unpacking import UnknownCharset, Unpacker, Unreadable, charset
 from domain.commands import CreateItem, DeleteItem, PatchItem, ReplaceItem
 from eventlog.codec import decode, encode
 from eventlog.envelope import BadRow, Envelope, Rows
@@ -365,75 +361,3 @@ def test_columns_that_are_not_those_of_rows_are_refused(
 ) -> None:
     with pytest.raises(BadHeader, match=told):
         csv(header, columns=columns)
-
-
-def unpacked(data: bytes, *, piece: int = 5, **said: Any) -> bytes:
-    unpacker = Unpacker(**{"gzip": False, "charset": None, **said})
-    pieces = (data[start : start + piece] for start in range(0, len(data), piece))
-    return b"".join(part for each in pieces for part in unpacker.feed(each)) + unpacker.end()
-
-
-def test_gzip_is_unpacked_member_by_member() -> None:
-    data = gzip.compress(b"one\n") + gzip.compress(b"two\n") + b"\0\0\0"
-    assert unpacked(data, gzip=True) == b"one\ntwo\n"
-
-
-@pytest.mark.parametrize(
-    ("damage", "told"),
-    [
-        (lambda data: data[:-4], "ends in the middle"),
-        (lambda data: data[:20] + b"\xff" + data[21:], "not gzip"),
-        (lambda data: b"id,name" + data, "not gzip"),
-        (lambda data: data + b"more", "not gzip"),
-    ],
-    ids=["cut off", "changed inside", "something before", "something after"],
-)
-def test_gzip_that_is_damaged_is_told(damage: Callable[[bytes], bytes], told: str) -> None:
-    with pytest.raises(Unreadable, match=told):
-        unpacked(damage(gzip.compress(bytes(range(256)))), gzip=True)
-
-
-def test_another_character_set_is_taken_by_its_name() -> None:
-    assert unpacked("Läuft".encode("cp1252"), charset=charset("windows-1252")) == "Läuft".encode()
-    assert unpacked("Läuft".encode("utf-16"), charset=charset("utf-16")) == "Läuft".encode()
-    with pytest.raises(Unreadable, match="not utf-16"):
-        unpacked(b"abc", charset=charset("utf-16"))
-
-
-@pytest.mark.parametrize("name", ["hex", "idna", "punycode", "klingon", "rot13", "unicode_escape"])
-def test_what_is_no_character_set_is_refused(name: str) -> None:
-    with pytest.raises(UnknownCharset):
-        charset(name)
-
-
-def test_utf_8_and_what_it_contains_need_no_decoding() -> None:
-    assert charset("UTF-8") is charset("us-ascii") is None
-
-
-@pytest.mark.parametrize("kind", ["lines", "one endless line", "packed zeros"])
-def test_memory_stays_flat_whatever_the_length(kind: str) -> None:
-    zeros = gzip.compress(bytes(50_000_000))
-
-    def pieces() -> Iterator[bytes]:
-        line = b'{"id": "lamp", "name": "Lamp", "price": 1}\n'
-        match kind:
-            case "lines":
-                yield from (line * 1000 for _ in range(100))
-            case "one endless line":
-                yield from (b"x" * 65_536 for _ in range(500))
-            case _:
-                yield zeros
-
-    unpacker, format_ = Unpacker(gzip=kind == "packed zeros", charset=None), Ndjson(None)
-    tracemalloc.start()
-    rows = 0
-    for piece in pieces():
-        for block in unpacker.feed(piece):
-            for record in format_.feed(block):
-                read_row(record, format_.parse, GIVEN, NOW)
-                rows += 1
-    rows += len(list(format_.end()))
-    _, most = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert rows == (100_000 if kind == "lines" else 1)
-    assert most < 8 * 2**20
