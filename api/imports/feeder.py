@@ -70,7 +70,7 @@ class Log:
                     assert_never(verdict)
             if asyncio.get_running_loop().time() + pause > deadline:
                 raise Stuck(why, certain=not unknown)
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause)  # before the next try
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def say(self, mark: ImportMark) -> Position:

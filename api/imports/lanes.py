@@ -125,7 +125,7 @@ class Lanes:
             # Whatever it was: rows that were dropped make room, too.
             async with self._moved:
                 self._moved.notify_all()
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause)  # between two looks at what is applied
 
     async def _read(self) -> bool:
         """Take what is applied out of its lane; say whether there was anything."""

@@ -226,7 +226,7 @@ class Upload:
     async def _watch(self) -> None:
         """Give signs of life, and do what is said of the import. Raises _Told."""
         while True:
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.sleep(_LOOK_EVERY)  # between two looks at its state
             try:
                 step = await self._look()
             except (RedisError, OSError) as error:
@@ -271,7 +271,7 @@ class Upload:
             except (RedisError, OSError) as error:
                 if asyncio.get_running_loop().time() > deadline:
                     raise Stuck(str(error), certain=True) from error
-                await asyncio.sleep(_LOOK_EVERY)
+                await asyncio.sleep(_LOOK_EVERY)  # between two looks at its state
 
     def _told(self, step: Step) -> Ended:
         match step.before:
