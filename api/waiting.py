@@ -20,6 +20,7 @@ from eventlog.batcher import Batcher
 from eventlog.codec import encode
 from eventlog.envelope import Ask
 from eventlog.notices import Notice
+from runtime.ending import end
 
 _PAUSE = 0.1
 # Seconds of silence after which the server is asked, and after which the connection is dead.
@@ -63,10 +64,7 @@ class Waiters:
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
-            tasks = [self._task, *self._asking]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end([self._task, *self._asking])
         await self._redis.aclose()
 
     @contextlib.contextmanager

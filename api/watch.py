@@ -19,6 +19,7 @@ from eventlog import backlog, durability
 from eventlog.age import Age
 from eventlog.durability import MEMORY_LIMIT, LogDurability
 from eventlog.losses import Losses
+from runtime.ending import end
 from runtime.settings import PREFIX, Durability
 
 # Seconds between two looks, and between two that ask for its configuration too.
@@ -96,8 +97,7 @@ class Watch:
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end([self._task])
 
     def why(self) -> str | None:
         """Tell why nothing new is accepted, in a sentence that says how to mend it."""

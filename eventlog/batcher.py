@@ -17,6 +17,7 @@ from eventlog.chunks import Chunk, Turn, chunks_of
 from eventlog.losses import Losses
 from eventlog.replicas import Replicas
 from eventlog.sender import Sender
+from runtime.ending import end
 from runtime.failpoints import Reach, nowhere
 
 GIVE_UP_AFTER = 5.0
@@ -70,8 +71,7 @@ class Batcher:
         """Send what still waits, then stop."""
         if self._task is not None:
             await self._idle.wait()
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end([self._task])
         await self._sender.disconnect()
 
     async def append(self, partition: int, submissions: Sequence[Submission]) -> list[Verdict]:

@@ -65,10 +65,16 @@ with World.of(sys.argv[1], sys.argv[2], int(sys.argv[4])) as world:
 
 
 def drain_in_a_process(
-    database_url: str, valkey_url: str, how: str = "partition", points: Path | None = None
+    database_url: str,
+    valkey_url: str,
+    how: str = "partition",
+    points: Path | None = None,
+    count: int = 2,
 ) -> int:
-    """Drain, and return the exit code; `points` is a folder of failpoints."""
-    partitions, folder = "2" if how == "answer" else "1", str(points or "")
+    """Drain, and return the exit code; `points` is a folder of failpoints, `count` the number of
+    partitions where all are drained.
+    """
+    partitions, folder = str(count) if how == "answer" else "1", str(points or "")
     return subprocess.run(
         [sys.executable, "-c", KILLER, database_url, valkey_url, how, partitions, folder],
         cwd=ROOT,
