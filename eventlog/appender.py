@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from redis import Redis
+from redis.exceptions import NoScriptError
 
 from eventlog.append import (
     NotAppended,
@@ -36,9 +37,13 @@ class Appender:
     def append(self, partition: int, entries: Sequence[Entry]) -> list[Verdict]:
         """Append entries to a partition and ring. Raises EntryRefused, and what Redis raises."""
         submissions = [Submission(each.id, encode(each), "") for each in entries]
-        self._redis.script_load(self._script.text)
         words = evalsha(self._script, partition, submissions)
-        _, verdicts = read_reply(partition, cast("Any", self._redis.execute_command(*words)))
+        try:
+            reply = cast("Any", self._redis.execute_command(*words))
+        except NoScriptError:
+            self._redis.script_load(self._script.text)
+            reply = cast("Any", self._redis.execute_command(*words))
+        _, verdicts = read_reply(partition, reply)
         for each in verdicts:
             if isinstance(each, NotAppended | Unknown):
                 raise EntryRefused(each.why)

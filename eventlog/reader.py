@@ -1,7 +1,7 @@
 """The worker's side of the log: read after a position, and tidy up behind what is applied."""
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from runtime.positions import Position
 
 # An id is remembered until its command is applied, and this many seconds more: long enough for
 # our own repeats. After that its outcome in SQL does the rest.
-REMEMBER_SECONDS = 600
+_REMEMBER_SECONDS = 600
 _REMEMBER_SCARCELY = 60
 # Log entries are kept this long behind the checkpoint: a database that was set back finds them.
 KEEP_MS = 15 * 60 * 1000
@@ -38,13 +38,12 @@ class LogEntry:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A partition is applied up to here; `remembered` says for each of its command ids for how many
-    seconds more it is known; `corrected` where and with which fingerprint it was accepted first,
-    for those that came again with another one.
+    """A partition is applied up to here; `ids` are those of its entries; `corrected` tells where
+    and with which fingerprint a command was accepted first that came again with another one.
     """
 
     upto: Position
-    remembered: Mapping[str, int]
+    ids: Collection[str]
     corrected: Mapping[str, tuple[Position, str]]
 
 
@@ -127,9 +126,9 @@ class LogReader:
 
     def _settle(self, pipeline: "Pipeline", settled: Settled, now: int) -> None:
         partition = settled.upto.partition
-        for command_id, seconds in settled.remembered.items():
-            # What is forgotten here the outcome in SQL still knows.
-            kept = min(seconds, _REMEMBER_SCARCELY) if self.scarce else seconds
+        # What is forgotten here the outcome in SQL still knows.
+        kept = _REMEMBER_SCARCELY if self.scarce else _REMEMBER_SECONDS
+        for command_id in settled.ids:
             key = keys.command(partition, command_id)
             if command_id in settled.corrected:
                 first, fingerprint = settled.corrected[command_id]

@@ -133,13 +133,11 @@ def counted(connection: Connection, import_id: str, partition: int) -> Counts:
 
 def total(connection: Connection, import_id: str) -> Counts:
     """Sum up what became of the rows in all partitions."""
-    sums = [func.coalesce(func.sum(import_counts.c[each.name]), 0) for each in fields(Counts)]
-    row = connection.execute(select(*sums).where(import_counts.c.import_id == import_id)).one()
-    return Counts(*map(int, row))
+    return totals(connection, [import_id]).get(import_id, Counts())
 
 
 def totals(connection: Connection, import_ids: Sequence[str]) -> dict[str, Counts]:
-    """Sum them up for several imports."""
+    """Sum that up for several imports; one of which nothing has become yet is left out."""
     sums = [func.sum(import_counts.c[each.name]) for each in fields(Counts)]
     statement = (
         select(import_counts.c.import_id, *sums)

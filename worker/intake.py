@@ -6,7 +6,7 @@ import structlog
 from sqlalchemy import Engine
 
 from eventlog.codec import read
-from eventlog.reader import REMEMBER_SECONDS, LogEntry, LogReader, Settled
+from eventlog.reader import LogEntry, LogReader, Settled
 from ledger import partitions
 from ledger.outcomes import KeptOutcome
 from runtime.failpoints import Reach, nowhere
@@ -106,7 +106,7 @@ class Intake:
             before, corrected = self._put_off.pop(partition, ([], {}))
             taken, corrected = [*before, *taken], {**corrected, **each.corrected}
             if self._further.go_on(taken):
-                settled.append(Settled(each.upto, _remembered(taken), corrected))
+                settled.append(Settled(each.upto, _ids(taken), corrected))
             else:
                 # It is tried again with what comes next, and by whoever begins anew.
                 self._put_off[partition] = taken, corrected
@@ -130,5 +130,5 @@ def _decoded(found: Sequence[LogEntry]) -> list[Decoded]:
     return [Decoded(each.position, read(each.body), each.body) for each in found]
 
 
-def _remembered(batch: Sequence[Decoded]) -> dict[str, int]:
-    return {each.entry.id: REMEMBER_SECONDS for each in batch if each.entry.id is not None}
+def _ids(batch: Sequence[Decoded]) -> set[str]:
+    return {each.entry.id for each in batch if each.entry.id is not None}
