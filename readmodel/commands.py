@@ -20,6 +20,7 @@ from readmodel.tokens import is_lost
 from readmodel.views import items, schedules
 from runtime.positions import MalformedToken, Position
 from runtime.problems import PROBLEM_JSON, Problem
+from runtime.row_ids import whole_of
 from runtime.times import rfc3339
 
 # Ids are given out by the command API; nothing else has to be looked for.
@@ -53,7 +54,7 @@ class CommandRoutes:
         if position is not None and self._is_recorded_lost(position):
             return self._lost(command_id, position)
         partition = None if position is None else position.partition
-        if self._inspector.is_waiting(_whole_of(command_id) or command_id, partition):
+        if self._inspector.is_waiting(whole_of(command_id) or command_id, partition):
             return self._accepted(command_id, position)
         # Between the two looks it may have been applied and forgotten by the log.
         final = self._final(command_id, position)
@@ -124,7 +125,7 @@ class CommandRoutes:
             row = _outcome_of(connection, command_id, position)
             if row is None:
                 found = quarantine.find(connection, command_id)
-                if found is None and (whole := _whole_of(command_id)) is not None:
+                if found is None and (whole := whole_of(command_id)) is not None:
                     # Of an atomic batch all rows are set aside together, under its own id.
                     found = quarantine.find(connection, whole)
                 return None if found is None else self._set_aside(found, command_id)
@@ -192,11 +193,6 @@ def _outcome_of(
         return row
     reused = {"command_id": f"{command_id}@{position.token}"}
     return connection.execute(_OUTCOME, reused).one_or_none() or row
-
-
-def _whole_of(command_id: str) -> str | None:
-    """Find the atomic batch that a command may be a row of."""
-    return command_id.rpartition(".")[0] or None
 
 
 def _answered(status: int, headers: Mapping[str, str], body: object) -> Mapping[str, object]:

@@ -7,10 +7,11 @@ from sqlalchemy import Connection
 
 from domain.commands import AtVersion, DeleteItem, RevertItem
 from domain.outcomes import Outcome
-from eventlog.envelope import Envelope, ImportMark, RevertRows, Rows, row_id
+from eventlog.envelope import Envelope, ImportMark, RevertRows, Rows
 from ledger import imports
 from ledger.imports import Counts, Import, Touched
 from ledger.recorded import Recorded
+from runtime.row_ids import row_id
 from worker.shelf import DryShelf, Shelf
 
 # Items that one entry takes back at most: interactive commands come in between.

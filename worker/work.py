@@ -27,12 +27,12 @@ from eventlog.envelope import (
     RevertRows,
     Rows,
     Unreadable,
-    whole_of,
 )
 from ledger.outcomes import KeptOutcome
 from ledger.partitions import Checkpoint
 from ledger.quarantine import Quarantined
 from runtime.positions import Position
+from runtime.row_ids import whole_of
 from worker import outcome as said
 from worker.aside import Aside
 from worker.imported import Imported

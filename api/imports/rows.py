@@ -13,7 +13,8 @@ from api.bodies import spots
 from api.ids import uuid8
 from api.imports.splitting import RECORD_LIMIT, Record
 from api.schemas import ROW
-from eventlog.envelope import BadRow, Envelope, row_id
+from eventlog.envelope import BadRow, Envelope
+from runtime.row_ids import row_id
 
 _LONGEST_DETAIL = 1000
 _DIGEST = 12

@@ -26,8 +26,8 @@ from api.problems import (
 from api.requests import Door, command_id_of
 from api.schemas import ROW, BatchBody
 from domain.commands import DeleteItem, PatchItem, ReplaceItem
-from eventlog.envelope import row_id
 from runtime.problems import Problem
+from runtime.row_ids import row_id
 
 
 @dataclass(frozen=True, slots=True)

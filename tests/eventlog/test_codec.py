@@ -34,8 +34,6 @@ from eventlog.envelope import (
     Rows,
     Unreadable,
     UnreadableEntry,
-    row_id,
-    whole_of,
 )
 from eventlog.notices import Notice
 from eventlog.partition import partition_of
@@ -214,14 +212,6 @@ def test_an_entry_that_lacks_a_member_is_unreadable_or_was_optional(entry: Entry
                     {"name", "price", "cur"} if document["op"] == "patch" else set[str]()
                 )
                 assert type(other) is type(entry)
-
-
-def test_the_name_of_a_row_tells_what_it_is_a_row_of_and_sorts_as_rows_do() -> None:
-    names = [row_id("an-import", n) for n in (1, 9, 10, 100, 999_999_999)]
-
-    assert names == sorted(names)
-    assert {whole_of(each) for each in names} == {"an-import"}
-    assert whole_of("no-row") is None
 
 
 def test_a_notice_comes_back_as_it_went_out(redis: "Redis") -> None:

@@ -10,10 +10,11 @@ from sqlalchemy.exc import OperationalError
 
 from domain.commands import Command, CreateItem, DeleteItem, PatchItem, SchedulePrice
 from eventlog import keys
-from eventlog.envelope import Atomic, Envelope, row_id
+from eventlog.envelope import Atomic, Envelope
 from eventlog.partition import partition_of
 from ledger import tables
 from readmodel.views import items
+from runtime.row_ids import row_id
 from runtime.settings import Settings
 from tests.worker.checks import differences, drain, head, outcomes, prices, statuses, told
 from tests.worker.poison import POISON, drain_in_a_process, order, states

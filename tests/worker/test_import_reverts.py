@@ -8,11 +8,12 @@ import worker.further
 import worker.imported
 from domain.commands import PatchItem, RestoreItem
 from eventlog.appender import EntryRefused
-from eventlog.envelope import Entry, ImportMark, row_id
+from eventlog.envelope import Entry, ImportMark
 from eventlog.partition import partition_of
 from ledger import tables
 from ledger.imports import Counts
 from runtime.failpoints import FailedOnPurpose
+from runtime.row_ids import row_id
 from tests.worker.checks import differences, drain, head, outcomes
 from tests.worker.importing import Importing, catalogue, create, delete, patch, put
 from tests.worker.poison import POISON, order, states
