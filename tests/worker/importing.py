@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from domain.commands import Command, CreateItem, DeleteItem, PatchItem, ReplaceItem
-from eventlog.envelope import BadRow, Entry, Envelope, ImportMark, Mark, RevertRows, Rows, row_id
+from eventlog.envelope import BadRow, Entry, Envelope, ImportMark, Mark, RevertRows, Rows
 from eventlog.partition import partition_of
 from ledger import imports, tables
 from ledger.imports import Counts, Import
+from runtime.row_ids import row_id
 from tests.worker.checks import outcomes
 from tests.worker.world import NOW, World
 

@@ -17,10 +17,10 @@ from domain.commands import (
     ReplaceItem,
     SchedulePrice,
 )
-from eventlog.envelope import row_id
 from ledger import imports, tables
 from ledger.imports import Counts
 from readmodel.views import items
+from runtime.row_ids import row_id
 from tests.worker.checks import alarm, differences, drain, outcomes
 from tests.worker.importing import Importing, catalogue, create, delete, patch, put
 from tests.worker.poison import POISON

@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from domain.commands import PatchItem, ReplaceItem
-from eventlog.envelope import Mark, row_id
+from eventlog.envelope import Mark
 from eventlog.partition import partition_of
 from ledger.imports import Counts
+from runtime.row_ids import row_id
 from tests.worker.checks import differences, drain, outcomes, prices
 from tests.worker.importing import Importing, catalogue, create, delete, patch, put, row
 from tests.worker.poison import POISON, order, states
