@@ -11,6 +11,11 @@ _POSTGRESQL_WRITER = (
 _POSTGRESQL_READER = "-c default_transaction_read_only=on -c statement_timeout=10000"
 _TCP_USER_TIMEOUT = 10_000
 _SQLITE_BUSY_TIMEOUT = 5_000
+# The writer's cache in KiB: a batch that does not fit in SQLite's own 2 MB spills into the WAL and
+# is read back from it. The more pages (of 4 KiB) the WAL may have, the more often those that change
+# all the time are written to the database only once; readers look through it by its index.
+_SQLITE_WRITER_CACHE = 32 * 1024
+_SQLITE_WAL_PAGES = 4_000
 
 
 def writing_engine(url: str) -> Engine:
@@ -83,6 +88,8 @@ def _sqlite_writer(url: str) -> Engine:
             f"busy_timeout={_SQLITE_BUSY_TIMEOUT}",
             "journal_mode=WAL",
             "synchronous=FULL",
+            f"cache_size=-{_SQLITE_WRITER_CACHE}",
+            f"wal_autocheckpoint={_SQLITE_WAL_PAGES}",
         )
 
     @event.listens_for(engine, "begin")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, RowMapping, bindparam, func, select, tuple_
+from sqlalchemy import Connection, bindparam, func, select, tuple_
 
 from domain.evolve import fold
 from domain.item import Item
@@ -40,13 +40,28 @@ _DUE = (
     .limit(bindparam("most"))
 )
 
-_LOAD = Prepared(lambda dialect: select(heads).where(among(dialect, heads.c.item_id, "ids")))
+# In the order of an item's own members.
+_MEMBERS = (
+    heads.c.item_id,
+    heads.c.name,
+    heads.c.description,
+    heads.c.price,
+    heads.c.currency,
+    heads.c.version,
+    heads.c.created_at,
+    heads.c.updated_at,
+    heads.c.deleted_at,
+    heads.c.effective_at,
+    heads.c.schedules,
+)
+
+_LOAD = Prepared(lambda dialect: select(*_MEMBERS).where(among(dialect, heads.c.item_id, "ids")))
 
 
 def load(connection: Connection, item_ids: Sequence[str]) -> dict[str, Item]:
     """Load the heads of those items that exist."""
     found = _LOAD.run(connection, {"ids": listed(connection, item_ids)})
-    return {row["item_id"]: _item(row) for row in found.mappings()}
+    return {row[0]: _item(row) for row in found}
 
 
 def due(
@@ -84,20 +99,10 @@ def at_version(connection: Connection, item_id: str, version: int) -> Item | Non
     return None if item is None else replace(item, version=version, schedules=())
 
 
-def _item(row: RowMapping) -> Item:
-    return Item(
-        row["item_id"],
-        row["name"],
-        row["description"],
-        row["price"],
-        row["currency"],
-        row["version"],
-        row["created_at"],
-        row["updated_at"],
-        row["deleted_at"],
-        row["effective_at"],
-        _read_schedules(row["schedules"]),
-    )
+def _item(row: Sequence[Any]) -> Item:
+    """Make an item of its `_MEMBERS`."""
+    members: list[Any] = [*row[:-1], _read_schedules(row[-1])]
+    return Item(*members)
 
 
 def make_row(item: Item, partition: int) -> dict[str, Any]:

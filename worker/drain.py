@@ -27,8 +27,9 @@ BATCH = 1000
 _LEAST = 50
 # Partitions that share one: what a transaction costs is then paid once for all of them.
 _AT_ONCE = 32
-# Rows of imports that share one: whoever else comes waits for these at least.
-_ROWS = 500
+# Rows of imports that share one: whoever else comes waits for these at least. Where anybody does
+# come, the command API lets fewer wait than that.
+_ROWS = 1000
 # Seconds for which more rows are waited for: to be called for them takes as long.
 _LINGER = 0.03
 # Seconds: how long some partitions are drained while others wait, and how long one job lasts.
@@ -145,7 +146,8 @@ class Drain:
                     return held, set(positions)
                 count = max(_LEAST, BATCH // len(positions))
                 found = self._intake.read(positions, count)
-                batches = {each: _in_hand(batch) for each, batch in found.items() if batch}
+                rows = _ROWS // len(positions)
+                batches = {each: _in_hand(batch, rows) for each, batch in found.items() if batch}
                 applied = self._apply(batches) if batches else {}
                 self.worked()
                 held |= batches.keys() - applied.keys()
@@ -211,13 +213,13 @@ class Drain:
             log.info("draining goes on")
 
 
-def _in_hand(batch: Sequence[Decoded]) -> Sequence[Decoded]:
-    """Take as many entries as make a batch, counting the rows of imports one by one."""
+def _in_hand(batch: Sequence[Decoded], most: int) -> Sequence[Decoded]:
+    """Take entries until they have so many rows of imports, or all of them."""
     rows = 0
     for place, each in enumerate(batch):
         if isinstance(each.entry, Rows):
             rows += len(each.entry.rows)
-            if rows >= _ROWS:
+            if rows >= most:
                 return batch[: place + 1]
     return batch
 

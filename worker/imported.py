@@ -1,5 +1,6 @@
 """Imports, as far as a batch of one partition touches them."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -17,14 +18,8 @@ from worker.shelf import DryShelf, Shelf
 # Items that one entry takes back at most: interactive commands come in between.
 REVERT_AT_ONCE = 500
 
-_NONE = Counts()
-_COUNT_OF = {
-    "applied": Counts(applied=1),
-    "unchanged": Counts(unchanged=1),
-    "rejected": Counts(rejected=1),
-    "skipped": Counts(skipped=1),
-}
-_OTHER = Counts(other=1)
+# What is counted by the name of an outcome's status; everything else is `other`.
+_COUNTED = frozenset(["applied", "unchanged", "rejected", "skipped"])
 
 
 class Imported:
@@ -32,7 +27,7 @@ class Imported:
         self._connection = connection
         self._partition = partition
         self._now = now
-        self._counts: dict[str, Counts] = {}
+        self._counts: dict[str, Counter[str]] = defaultdict(Counter)
         self._over: dict[str, bool] = {}
         self._dry: dict[str, DryShelf] = {}
         self._wanted: dict[str, set[str]] = {}
@@ -61,15 +56,16 @@ class Imported:
         """Count what became of a row; `None` where it is set aside. With `stops`, a rejected one
         ends the import.
         """
-        more = _OTHER if outcome is None else _COUNT_OF.get(outcome.status, _OTHER)
-        if stops and more.rejected:
+        what = outcome.status if outcome is not None and outcome.status in _COUNTED else "other"
+        counts = self._counts[import_id]
+        counts[what] += 1
+        if stops and what == "rejected":
             self._over[import_id] = True
-            more = replace(more, stopped=1)
-        self._counts[import_id] = self._counts.get(import_id, _NONE).plus(more)
+            counts["stopped"] = 1
 
     def recount(self, import_id: str) -> None:
         """Take back that a row is set aside: it is tried again, and counted anew."""
-        self._counts[import_id] = self._counts.get(import_id, _NONE).plus(Counts(other=-1))
+        self._counts[import_id]["other"] -= 1
 
     def take_back(self, entry: RevertRows) -> list[Envelope]:
         """Make the commands that take back what an import did."""
@@ -135,7 +131,7 @@ class Imported:
         """Write what has changed; `recorded` is what has happened in the whole batch."""
         for import_id, more in self._counts.items():
             before = imports.counted(self._connection, import_id, self._partition)
-            imports.count(self._connection, import_id, self._partition, before.plus(more))
+            imports.count(self._connection, import_id, self._partition, before.plus(Counts(**more)))
             touched = _touched(import_id, recorded)
             imports.touch(self._connection, import_id, self._partition, touched)
         for import_id, shelf in self._dry.items():

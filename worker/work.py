@@ -174,14 +174,24 @@ class Work:
         if not self.is_new(command_id):
             self._correct(command_id, position, entry)
             return None
-        came = Quarantined(command_id, position, item_id, "parked", body, None, self._now)
-        if self.aside.blocks(item_id):
-            self.aside.put(_whole(came, entry))
-            return None
-        if condemned is not None:
-            self.bury(_whole(came, entry), condemned.why)
-            return None
-        return self._try(came, entry)
+        if condemned is None and not self.aside.blocks(item_id):
+            return self._try(position, entry, body)
+        came = self._came(position, entry, body)
+        if condemned is None or self.aside.blocks(item_id):
+            self.aside.put(came)
+        else:
+            self.bury(came, condemned.why)
+        return None
+
+    def _came(self, position: Position, entry: Envelope | Unreadable, body: bytes) -> Quarantined:
+        """Make of a command what is set aside; a row of an import, which came with others, gets an
+        entry of its own.
+        """
+        item_id = entry.command.item_id if isinstance(entry, Envelope) else entry.item_id
+        if not body and isinstance(entry, Envelope):
+            body = encode(entry)
+        command_id = id_of(position, entry)
+        return Quarantined(command_id, position, item_id, "parked", body, None, self._now)
 
     def _take_rows(self, entry: Rows, position: Position, condemned: Condemned | None) -> None:
         """Take rows of an import, each as a command of its own."""
@@ -229,18 +239,18 @@ class Work:
             item_id, token = entry.command.item_id, position.token
             self.keep(said.reused(command_id, item_id, token, entry.fingerprint), position)
 
-    def _try(self, came: Quarantined, entry: Envelope | Unreadable) -> Outcome | None:
+    def _try(self, position: Position, entry: Envelope | Unreadable, body: bytes) -> Outcome | None:
         """Decide a command; what it raises, unless it is a refusal, is a defect."""
         match entry:
-            case Unreadable():
-                self.bury(came, entry.why)
             case Envelope():
                 try:
-                    return self.decide(came.position, entry)
+                    return self.decide(position, entry)
                 except MemoryError:
                     raise
                 except Exception:  # noqa: BLE001  whatever it is: it is kept, and the others go on
-                    self.bury(_whole(came, entry), traceback.format_exc())
+                    self.bury(self._came(position, entry, body), traceback.format_exc())
+            case Unreadable():
+                self.bury(self._came(position, entry, body), entry.why)
             case _:
                 assert_never(entry)
         return None
@@ -276,7 +286,13 @@ class Work:
 
     def _due(self, shelf: Shelf | DryShelf, item_id: str, by: int) -> Iterator[Outcome]:
         item = shelf.get(item_id)
-        while item is not None and (due := next_due(item.schedules)) and due.at <= by:
+        # Few have anything pending, and this is asked of every command.
+        while (
+            item is not None
+            and item.schedules
+            and (due := next_due(item.schedules))
+            and due.at <= by
+        ):
             cause = Cause(due.command_id, due.schedule.actor, due.schedule.reason)
             item = shelf.happen(item_id, [take_effect(item, due, shelf.recorded_at)], cause)
             version = 0 if item is None else item.version
@@ -340,7 +356,7 @@ class Work:
             return
         match read(each.body):
             case Envelope() | Unreadable() as entry:
-                outcome = self._try(replace(each, state="parked", error=None), entry)
+                outcome = self._try(each.position, entry, each.body)
             case _:
                 raise AssertionError(f"{each.command_id} is nothing that is ever set aside")
         self._recount(each.command_id, outcome)
@@ -353,10 +369,3 @@ class Work:
 
     def keep(self, outcome: Outcome, position: Position) -> None:
         self.outcomes[outcome.command_id] = KeptOutcome(outcome, position, self._now)
-
-
-def _whole(came: Quarantined, entry: Envelope | Unreadable) -> Quarantined:
-    """Give a row of an import, which came with others, an entry of its own to be kept as."""
-    if came.body or not isinstance(entry, Envelope):
-        return came
-    return replace(came, body=encode(entry))

@@ -1,6 +1,7 @@
 """How many rows of imports wait in each partition: so few that nobody else's command waits long."""
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -17,8 +18,8 @@ from runtime.positions import Position
 ROWS_LIMIT = 500
 # However slow the workers are: with fewer at once they would only be slower.
 ROWS_LEAST = 200
-# Where nobody else sends commands: as many again, for one half is being applied meanwhile.
-ROWS_ALONE = 2 * ROWS_LIMIT
+# Where nobody else sends commands: two of the largest batches, for one is being applied meanwhile.
+ROWS_ALONE = 4 * ROWS_LIMIT
 
 # Seconds that rows are meant to wait. A command of somebody else's waits for those that are being
 # applied and for those that stand before it: twice as long. Alone, they may wait longer.
@@ -62,8 +63,8 @@ class Lanes:
         self._waiters = 0
         self._looking: asyncio.Task[None] | None = None
         self.limit = ROWS_LIMIT // 2
-        # When a command of somebody else was last met.
-        self._met = time.monotonic()
+        # When a command of somebody else was last met; at first none has been.
+        self._met = -math.inf
 
     async def room(self, partition: int, rows: int) -> None:
         """Wait until so many rows more may be in a partition, and count them; more than may ever

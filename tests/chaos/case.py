@@ -113,15 +113,24 @@ def _ids(evidence: Evidence, final: Final) -> dict[str, set[str]]:
     """Find under which ids a wish was accepted: answers say it, the log does, and events do."""
     ids: dict[str, set[str]] = defaultdict(set)
     by_position = {each.position: each.command_id for each in final.outcomes}
+
+    def kept_as(command_id: str, position: Position | None) -> str:
+        # A key that was used again for something else after the log had forgotten it: what came
+        # second is kept under the id and its place.
+        found = None if position is None else by_position.get(position)
+        return found if found and found.startswith(f"{command_id}@") else command_id
+
     for tok, command in evidence.commands.items():
-        ids[tok] |= command.ids
-        for token in command.tokens:
-            found = by_position.get(Position.of_token(token))
-            if found is not None:
-                ids[tok].add(found)
+        for answer in command.answers:
+            token, command_id = answer.row.get("token"), answer.row.get("cmd")
+            position = Position.of_token(token) if token and answer in command.known else None
+            if command_id:
+                ids[tok].add(kept_as(command_id, position))
+            if position in by_position:
+                ids[tok].add(by_position[position])
     for entry in (*final.earlier, *final.log):
         if entry.reason is not None:
-            ids[entry.reason].add(entry.id)
+            ids[entry.reason].add(kept_as(entry.id, entry.position))
     for event in final.events:
         if event.reason is not None:
             ids[event.reason].add(event.command_id)

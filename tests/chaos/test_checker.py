@@ -342,6 +342,53 @@ def test_a_loss_that_is_recorded_of_what_was_applied_is_told() -> None:
     assert _broken(story, replace(story.final(), gaps=[gap])) == {"I13"}
 
 
+def _key_used_again(story: Story, **kept: Any) -> Final:
+    """Use a key for something else after the log had forgotten it: the second is refused."""
+    story.fault("redis-set-back")
+    story.do(_wish("5:1", item="vase"), proc=5, key="k")
+    other = _wish("5:1!0", item="vase", invalid=True)
+    number = story.invoke(other, proc=6, key="k")
+    place = replace(story.log[-1].position, n=story.log[-1].position.n + 1)
+    token = f"{place.partition}.{place.epoch}.{place.n}"
+    story.log.append(Entry(place, "id-5:1", "5:1!0"))
+    row = {"st": "accepted", "cmd": "id-5:1", "item": "vase", "token": token}
+    story.end(number, "ok", row, proc=6)
+    final = story.final()
+    second = replace(
+        final.outcomes[-1],
+        command_id=f"id-5:1@{token}",
+        n=place.n,
+        status="rejected",
+        http_status=422,
+        version=0,
+        code="idempotency-key-reused",
+    )
+    partitions = [
+        replace(each, n=place.n) if each.partition == place.partition else each
+        for each in final.partitions
+    ]
+    heads = [
+        replace(each, n=place.n, done=f"{place.epoch}-{place.n}")
+        if each.partition == place.partition
+        else each
+        for each in final.log_heads
+    ]
+    outcomes = [*final.outcomes, replace(second, **kept)]
+    return replace(final, outcomes=outcomes, partitions=partitions, log_heads=heads)
+
+
+def test_a_key_that_was_used_again_after_the_log_forgot_it_is_no_double() -> None:
+    story = _tale()
+    final = _key_used_again(story)
+    assert check(story.evidence(), final) == []
+
+
+def test_what_a_key_was_used_again_for_must_not_have_taken_effect() -> None:
+    story = _tale()
+    final = _key_used_again(story, status="applied", http_status=200, version=2, code=None)
+    assert "I1" in _broken(story, final)
+
+
 def test_a_loss_is_excused_only_where_the_log_was_set_back_and_its_position_is_recorded() -> None:
     gap = GapRow(0, EPOCH, 90, EPOCH, 99, "lost")
     story = _story_of_a_loss()
