@@ -99,6 +99,15 @@ def reused(command_id: str, item_id: str, token: str, fingerprint: str) -> Outco
     return Outcome(f"{command_id}@{token}", item_id, "rejected", 422, 0, code, why, fingerprint)
 
 
+def another_row(row: Envelope | BadRow, item_id: str, token: str) -> Outcome:
+    """Say of a row of an import that is sent again that another one came in its place before; it is
+    found by its id and its place in the log.
+    """
+    code = "idempotency-key-reused"
+    why = "another row came in this place under the same key before; send it under a new key"
+    return Outcome(f"{row.id}@{token}", item_id, "rejected", 422, 0, code, why, row.fingerprint)
+
+
 def discarded(found: Quarantined, actor: str) -> list[Outcome]:
     """Say what becomes of a dead command, or of each of an atomic batch, that is given up. A price
     that is due can not be: it takes effect with the next command of its item.

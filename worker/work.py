@@ -197,6 +197,7 @@ class Work:
         """Take rows of an import, each as a command of its own."""
         for row in entry.rows:
             if row.id in self._known:
+                self._compare(entry, row, position)
                 continue
             if self.imported.is_over(entry.import_id):
                 outcome = said.not_taken(row, "import-over", "the import was over before this row")
@@ -210,6 +211,14 @@ class Work:
             else:
                 outcome = self._take_command(position, row, b"", condemned)
             self._known.add(row.id)
+            self.imported.count(entry.import_id, outcome, stops=entry.stop)
+
+    def _compare(self, entry: Rows, row: Envelope | BadRow, position: Position) -> None:
+        """Reject a row that is another one than came in its place under the same key before."""
+        kept = self._kept.get(row.id) or self.outcomes.get(row.id)
+        if kept is not None and kept.outcome.fingerprint != row.fingerprint:
+            outcome = said.another_row(row, kept.outcome.item_id, position.token)
+            self.keep(outcome, position)
             self.imported.count(entry.import_id, outcome, stops=entry.stop)
 
     def _try_dry(self, shelf: DryShelf, row: Envelope) -> Outcome:

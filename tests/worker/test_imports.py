@@ -1,6 +1,7 @@
 """The rows of an import: taken once each, counted, and told of."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -54,6 +55,31 @@ def test_a_row_that_is_no_command_is_rejected_with_what_was_wrong(world: World) 
     assert (found["code"], found["detail"]) == ("invalid-body", "price: not a whole number")
     assert (found["item_id"], found["fingerprint"]) == ("", "f2")
     assert importing.counts() == Counts(applied=2, rejected=1)
+
+
+def test_another_row_in_the_place_of_one_that_was_taken_is_rejected_and_told(world: World) -> None:
+    importing = Importing(world)
+    importing.mark("begun")
+    taken = [row("imp", 1, put(LAMP, 1)), row("imp", 2, "bad")]
+    others = [
+        replace(row("imp", 1, put(LAMP, 7)), fingerprint="other"),
+        replace(row("imp", 2, put(LAMP, 8)), fingerprint="right"),
+        row("imp", 3, put(LAMP, 9)),
+    ]
+    importing.send(0, taken)
+    drain(world)
+    importing.send(0, others)
+    token = world.log()[-1].position.token
+    drain(world)
+
+    assert [price for price, _ in prices(world, LAMP)] == [9]
+    assert importing.counts() == Counts(applied=2, rejected=3)
+    found = outcomes(world)
+    assert found[row_id("imp", 1)]["status"] == "applied"
+    for each, item_id in zip(others, (LAMP, ""), strict=False):
+        told = found[f"{each.id}@{token}"]
+        assert (told["status"], told["http_status"]) == ("rejected", 422)
+        assert (told["code"], told["item_id"]) == ("idempotency-key-reused", item_id)
 
 
 def test_rows_that_are_known_are_dropped_and_not_counted_again(world: World) -> None:
