@@ -59,6 +59,11 @@ def alone(partition: int) -> str:
     return f"itemledger:{{{partition}}}:alone"
 
 
+def row(partition: int) -> str:
+    """Hash: the id of a row of an entry that was begun alone, and how many times it was."""
+    return f"itemledger:{{{partition}}}:row"
+
+
 def command(partition: int, command_id: str) -> str:
     """Where a command's id, position and fingerprint are remembered."""
     return f"itemledger:{{{partition}}}:id:{command_id}"

@@ -10,6 +10,8 @@ from redis.exceptions import NoScriptError
 from eventlog import keys
 from runtime.positions import Position
 
+_ALL = (keys.begun, keys.alone, keys.row)
+
 
 class Marks:
     """`process` names this process among all that ever were."""
@@ -53,7 +55,17 @@ class Marks:
         )
         return int(times)
 
+    def begin_row(self, partition: int, row: str) -> int:
+        """Mark that a row of an entry is begun by itself; say likewise."""
+        times: Any = self._script([keys.row(partition)], [row, self._process])
+        return int(times)
+
+    def row(self, partition: int) -> str | None:
+        """Tell which row was begun by itself last."""
+        found: Any = self._redis.hget(keys.row(partition), "what")
+        return None if found is None else found.decode()
+
     def ended_alive(self, partitions: Sequence[int]) -> None:
         """Take back the marks of what failed without taking its process with it."""
-        names = [name(each) for each in partitions for name in (keys.begun, keys.alone)]
+        names = [name(each) for each in partitions for name in _ALL]
         self._redis.delete(*names)

@@ -25,11 +25,14 @@ Project = Callable[[Connection, Sequence[Recorded], Mapping[str, Item]], None]
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A log entry as read: where it stands, what it says, and how it came."""
+    """A log entry as read: where it stands, what it says, and how it came; `part` where it is one
+    row of several, and the others are still to come.
+    """
 
     position: Position
     entry: Entry | Unreadable
     body: bytes = b""
+    part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,8 @@ class Job:
 
     @property
     def upto(self) -> Position:
-        return self.fresh[-1].position if self.fresh else self.checkpoint.position
+        taken = self.fresh and not self.fresh[-1].part
+        return self.fresh[-1].position if taken else self.checkpoint.position
 
     def applied(self) -> Applied:
         work = self.work
@@ -160,9 +164,11 @@ def begin(
     given: Circumstances,
 ) -> Job:
     """Begin to take what is new to a partition that is held."""
-    passed_over = _gaps(checkpoint.position, fresh, given.epoch_ends)
-    missing = gaps.record(connection, passed_over, given.now)
-    _leave_epochs(connection, checkpoint.position, fresh)
+    missing: Sequence[Gap] = ()
+    if not fresh[0].part:
+        passed_over = _gaps(checkpoint.position, fresh, given.epoch_ends)
+        missing = gaps.record(connection, passed_over, given.now)
+        _leave_epochs(connection, checkpoint.position, fresh)
     work = Work(connection, checkpoint, given.now)
     work.prepare([each.entry for each in fresh])
     return Job(checkpoint, fresh, missing, work)

@@ -8,11 +8,13 @@ import random
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import structlog
 from sqlalchemy import Engine
 
+from eventlog.envelope import Rows
 from eventlog.reader import LogReader
 from ledger.partitions import Checkpoint
 from runtime.errors import first_line
@@ -33,6 +35,7 @@ from worker.work import Condemned
 
 # How many times a batch, and then a command alone, may be begun and end with its process.
 _CHANCES = 3
+_KILLS = f"begun alone {_CHANCES} times, it ended the worker's process each time"
 
 log = structlog.get_logger()
 
@@ -139,20 +142,49 @@ class Batches:
         partition = batch[0].position.partition
         done: list[Applied] = []
         for each in batch:
-            alone = {partition: [each]}
-            try:
-                mark = partial(self._mark_alone, each) if marked else condemn_nothing
-                applied = self._apply(alone, mark)
-            except Exception as error:
-                if not is_of_data(error):
-                    raise
-                applied = self._condemn(each, shortened(traceback.format_exc()))
+            applied = self._alone(each, marked=marked)
             if partition not in applied:
                 break
             done.append(applied[partition])
             if self._stopping.is_set():
                 break
         return {partition: _summed(done)} if done else {}
+
+    def _alone(self, each: Decoded, *, marked: bool) -> dict[int, Applied]:
+        try:
+            mark = partial(self._mark_alone, each) if marked else condemn_nothing
+            return self._apply({each.position.partition: [each]}, mark)
+        except _SomeRow:
+            return self._row_by_row(each, marked=True)
+        except Exception as error:
+            if not is_of_data(error):
+                raise
+            if _rows(each):
+                return self._row_by_row(each, marked=marked)
+            return self._condemn(each, shortened(traceback.format_exc()))
+
+    def _row_by_row(self, each: Decoded, *, marked: bool) -> dict[int, Applied]:
+        """Apply the rows of an entry each for itself, and then the entry: its rows are known then,
+        and it is done with. Who dies in between begins it again.
+        """
+        partition = each.position.partition
+        last = self._marks.row(partition) if marked else None
+        done: list[Applied] = []
+        for row in _from(last, _rows(each)):
+            part = replace(each, entry=row, part=True)
+            mark = partial(self._mark_row, part, row.rows[0].id) if marked else condemn_nothing
+            try:
+                applied = self._apply({partition: [part]}, mark)
+            except Exception as error:
+                if not is_of_data(error):
+                    raise
+                applied = self._condemn(part, shortened(traceback.format_exc()))
+            if partition not in applied or self._stopping.is_set():
+                return {partition: _summed(done)} if done else {}
+            done.append(applied[partition])
+        applied = self._apply({partition: [each]}, condemn_nothing)
+        done += applied.values()
+        return {partition: _summed(done)}
 
     def _condemn(self, each: Decoded, why: str) -> dict[int, Applied]:
         """Apply a command that can not be applied: it is dead; or an order about one."""
@@ -226,8 +258,16 @@ class Batches:
         times = self._marks.begin_alone(alone.position)
         if times <= _CHANCES:
             return {}
-        why = f"begun alone {_CHANCES} times, it ended the worker's process each time"
-        return {alone.position: Condemned(why, again=times > 2 * _CHANCES)}
+        if _rows(alone):
+            raise _SomeRow
+        return {alone.position: Condemned(_KILLS, again=times > 2 * _CHANCES)}
+
+    def _mark_row(
+        self, part: Decoded, row: str, _held: Mapping[int, Checkpoint]
+    ) -> Mapping[Position, Condemned]:
+        """Do the same for a row of an entry."""
+        times = self._marks.begin_row(part.position.partition, row)
+        return {part.position: Condemned(_KILLS)} if times > _CHANCES else {}
 
 
 def _until_wide(batch: Sequence[Decoded]) -> Sequence[Decoded]:
@@ -240,6 +280,24 @@ def _is_suspect(begun: Mapping[int, int], partition: int) -> bool:
     """Say whether another process had begun the same and did not come to its end."""
     # One that nobody holds was not marked: it is left out anyway.
     return begun.get(partition, 1) not in {0, 1}
+
+
+def _rows(each: Decoded) -> list[Rows]:
+    """Part an entry of several rows into one of each; there are none of any other."""
+    entry = each.entry
+    if not isinstance(entry, Rows) or len(entry.rows) == 1:
+        return []
+    return [replace(entry, rows=(row,)) for row in entry.rows]
+
+
+def _from(row_id: str | None, rows: list[Rows]) -> list[Rows]:
+    """Leave out the rows before the one that was begun last: they are known."""
+    places = [place for place, each in enumerate(rows) if each.rows[0].id == row_id]
+    return rows[places[0] :] if places else rows
+
+
+class _SomeRow(Exception):
+    """One of the rows of an entry ends the process; it is not known which."""
 
 
 class _Suspected(Exception):

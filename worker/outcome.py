@@ -70,6 +70,12 @@ def bad(row: BadRow) -> Outcome:
     return Outcome(row.id, "", "rejected", 422, 0, row.code, row.detail, row.fingerprint)
 
 
+def would_be_dead(row: Envelope, why: str) -> Outcome:
+    """Say of a row of a dry run what a defect would come to."""
+    item_id, told = row.command.item_id, f"it would be set aside for a defect: {why}"
+    return Outcome(row.id, item_id, "dead", 500, 0, "discarded", told, row.fingerprint)
+
+
 def dropped_together(row: Envelope, why: str) -> Outcome:
     """Say of a row of an atomic batch that it is not applied because of another one."""
     code, item_id = BATCH_REJECTED, row.command.item_id

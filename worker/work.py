@@ -206,7 +206,12 @@ class Work:
                 outcome = said.bad(row)
                 self.keep(outcome, position)
             elif entry.dry:
-                outcome = self._try_dry(self.imported.dry_shelf(entry.import_id, self.shelf), row)
+                shelf = self.imported.dry_shelf(entry.import_id, self.shelf)
+                outcome = (
+                    self._try_dry(shelf, row)
+                    if condemned is None
+                    else said.would_be_dead(row, condemned.why)
+                )
                 self.keep(outcome, position)
             else:
                 outcome = self._take_command(position, row, b"", condemned)
@@ -230,9 +235,7 @@ class Work:
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001  whatever it is: that is what would happen
-            why = f"it would be set aside for a defect: {type(error).__name__}: {error}"
-            item_id = row.command.item_id
-            return Outcome(row.id, item_id, "dead", 500, 0, "discarded", why, row.fingerprint)
+            return said.would_be_dead(row, f"{type(error).__name__}: {error}")
         return replace(outcome, version=0)
 
     def _correct(self, command_id: str, position: Position, entry: Envelope | Unreadable) -> None:

@@ -7,6 +7,10 @@ from sqlalchemy import text
 
 from eventlog import keys
 from eventlog.marks import Marks
+from ledger.imports import Counts
+from runtime.row_ids import row_id
+from tests.worker.checks import differences
+from tests.worker.importing import Importing, patch
 from tests.worker.poison import (
     LAMP,
     POISON,
@@ -48,6 +52,28 @@ def test_a_command_that_kills_its_process_is_found_out(sqlite_url: str, valkey_u
         assert codes == [-signal.SIGKILL] * 6 + [0]
         assert applied(world) == ["c1", "r1", "r2"]
         assert states(world) == {"bad": "dead", "c2": "parked"}
+
+
+@pytest.mark.parametrize("dry", [False, True], ids=["for real", "dry"])
+def test_a_row_of_an_import_that_kills_its_process_does_not_take_the_others_along(
+    sqlite_url: str, valkey_url: str, dry: bool
+) -> None:
+    with World.of(sqlite_url, valkey_url, 1) as world:
+        world.append(LAMP, RUG)
+        importing = Importing(world, dry=dry)
+        importing.feed(patch("rug-1", 1), patch("lamp-1", POISON), patch("rug-1", 3))
+        importing.feed(patch("lamp-1", 4))
+        codes = [drain_in_a_process(sqlite_url, valkey_url) for _ in range(10)]
+
+        # Three times as a batch, three times its entry alone, three times the row.
+        assert codes == [-signal.SIGKILL] * 9 + [0]
+        aside = {} if dry else {row_id("imp", 2): "dead", row_id("imp", 4): "parked"}
+        assert states(world) == aside
+        told = {1: "applied", 2: "dead", 3: "applied", 4: "applied"}
+        assert importing.statuses() == (told if dry else {1: "applied", 3: "applied"})
+        applied = list(importing.statuses().values()).count("applied")
+        assert importing.counts() == Counts(applied=applied, other=4 - applied)
+        assert differences(world) == ()
 
 
 def test_only_processes_that_died_are_counted(sqlite_url: str, valkey_url: str) -> None:

@@ -11,7 +11,10 @@ from sqlalchemy.exc import OperationalError
 from eventlog import keys
 from eventlog.codec import encode
 from ledger import quarantine, tables
+from ledger.imports import Counts
 from ledger.quarantine import Quarantined
+from runtime.row_ids import row_id
+from tests.worker.importing import Importing, patch
 from tests.worker.poison import (
     LAMP,
     POISON,
@@ -154,6 +157,24 @@ def test_what_the_database_refuses_of_one_command_does_not_keep_the_others(
 
     assert applied(world) == ["c1", "r1", "r2", "r3"]
     assert states(world) == {"bad": "dead", "c2": "parked"}
+    (row,) = [row for row in world.rows(tables.quarantine, "n") if row["state"] == "dead"]
+    assert "IntegrityError" in row["error"]
+
+
+def test_what_the_database_refuses_of_one_row_does_not_keep_the_other_rows(world: World) -> None:
+    world.append(LAMP, RUG)
+    world.drain().partition(0)
+    with world.engine.begin() as connection:
+        connection.execute(text("UPDATE heads SET version = 0 WHERE item_id = 'lamp-1'"))
+    importing = Importing(world)
+    importing.feed(patch("rug-1", 2), patch("lamp-1", 7), patch("rug-1", 3), patch("lamp-1", 8))
+    world.append(rug("r4", 4))
+    world.drain().partition(0)
+
+    first, bad, third, parked = (row_id("imp", each) for each in (1, 2, 3, 4))
+    assert applied(world) == ["c1", "r1", first, third, "r4"]
+    assert states(world) == {bad: "dead", parked: "parked"}
+    assert importing.counts() == Counts(applied=2, other=2)
     (row,) = [row for row in world.rows(tables.quarantine, "n") if row["state"] == "dead"]
     assert "IntegrityError" in row["error"]
 
