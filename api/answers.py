@@ -49,6 +49,8 @@ class Answers:
                 document["problem"] = _trouble(answer).document(self._command_url)
         document["command_id"] = answer.draft.id
         document["item_id"] = answer.draft.command.item_id
+        if isinstance(answer, Accepted):
+            document["token"] = answer.position.token
         return document
 
     def bad_row(self, number: int, item_id: str | None, problem: Problem) -> dict[str, Any]:

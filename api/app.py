@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 from redis.asyncio import Redis
 
-from api import problems
+from api import problems, turnstile
 from api.accept import Acceptor
 from api.answers import Answers
 from api.batch_keys import Remember
@@ -22,7 +22,6 @@ from api.requests import Door
 from api.routes import batch, bringing_back, docs, health, imports, items, scheduled_prices
 from api.routes import problems as problem_pages
 from api.routes.imports import Imports
-from api.turnstile import Turnstile
 from api.waiting import Waiters
 from api.watch import Watch
 from eventlog.batcher import Batcher
@@ -69,8 +68,8 @@ def create_app(
     )
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, service_url=settings.public_command_url)
+    app.add_middleware(turnstile.Turnstile, streams="/imports", width=turnstile.WIDTH)
     app.add_middleware(TrailingSlash)
-    app.add_middleware(Turnstile, streams="/imports")
     app.add_middleware(Edge, guard=guard, settings=settings)
     acceptor = Acceptor(batcher, waiters, partitions, watch.is_lasting, reach)
     answers = Answers(settings.public_command_url, settings.public_query_url)

@@ -1,10 +1,13 @@
 """Reading a body: its media type, its JSON, its shape; and saying exactly what is wrong with it."""
 
+from codecs import BOM_UTF8
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from math import isfinite
 from typing import Any, TypeVar
+from urllib.parse import unquote_plus
 
+import orjson
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -15,6 +18,9 @@ from runtime.problems import Problem
 
 JSON = frozenset({"application/json"})
 MERGE_PATCH = frozenset({"application/merge-patch+json", "application/json"})
+
+# More is no slip of a pen: to tell all of thousands would take longer than to read them.
+_MOST_SPOTS = 20
 
 _OPERATIONS = frozenset({"create", "put", "patch", "delete"})
 
@@ -52,7 +58,7 @@ async def read_body(request: Request, model: type[_Model], media_types: Collecti
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        raise _raised(error) from None
+        raise _raised(error, body) from None
 
 
 def require_media_type(request: Request, media_types: Collection[str]) -> None:
@@ -84,14 +90,27 @@ def require_media_type(request: Request, media_types: Collection[str]) -> None:
 
 
 def spots(error: ValidationError, prefix: str = "") -> list[Mapping[str, str]]:
-    """Name every wrong spot by an RFC 6901 pointer, with a code and a sentence."""
+    """Name every wrong spot by an RFC 6901 pointer, with a code and a sentence; of very many, only
+    say how many they are.
+    """
+    count = error.error_count()
+    if count > _MOST_SPOTS:
+        detail = f"has {count:,} members or values that are wrong"
+        return [{"pointer": prefix, "code": "too-many-errors", "detail": detail}]
     return [_spot(each, prefix) for each in error.errors(include_url=False)]
 
 
-def _raised(error: ValidationError) -> ProblemRaised:
-    details = error.errors(include_url=False)
-    if details[0]["type"] == "json_invalid":
-        return not_json(details[0]["msg"].removeprefix("Invalid JSON: "))
+def _raised(error: ValidationError, body: bytes) -> ProblemRaised:
+    if body.startswith(BOM_UTF8):
+        return not_json("it begins with a byte order mark: send UTF-8 without one")
+    first = error.errors(include_url=False)[0] if error.error_count() == 1 else None
+    if first is not None and first["type"] == "json_invalid":
+        return not_json(first["msg"].removeprefix("Invalid JSON: "))
+    try:
+        # The model's own parser also takes NaN and Infinity, which no JSON has.
+        orjson.loads(body)
+    except orjson.JSONDecodeError as invalid:
+        return not_json(str(invalid))
     return ProblemRaised(invalid_body(spots(error)))
 
 
@@ -123,7 +142,21 @@ def _pointer(path: Sequence[str | int]) -> str:
 
 
 def require_known_parameters(request: Request, *known: str) -> None:
-    """Refuse a query parameter that means nothing here: it would be passed over in silence."""
-    for name in request.query_params:
+    """Refuse a query parameter that means nothing here, or is given twice: it, or one of the two,
+    would be passed over in silence.
+    """
+    given: set[str] = set()
+    for pair in request.url.query.split("&"):
+        raw, _, value = pair.partition("=")
+        name = unquote_plus(raw)
+        if not pair:
+            continue
         if name not in known:
             raise bad_parameter(name, "unknown-parameter", "is not known here")
+        if name in given:
+            raise bad_parameter(name, "repeated-parameter", "is given twice")
+        given.add(name)
+        try:
+            unquote_plus(value, errors="strict")
+        except UnicodeDecodeError:
+            raise bad_parameter(name, "not-text", "is not UTF-8") from None

@@ -83,8 +83,21 @@ def deadline_of(request: Request) -> int | None:
         raise bad_header("Command-Deadline", str(error)) from error
 
 
+def take_no_condition(request: Request) -> None:
+    """Refuse conditions where nothing is judged by them: they would be passed over in silence."""
+    for header in ("If-Match", "If-None-Match"):
+        if header in request.headers:
+            raise bad_header(header, "is not taken here; a row of a batch has if_version")
+
+
 def if_match(request: Request) -> Expected:
     """Read `If-Match`. A weak tag never matches (RFC 9110, 13.1.1), nor does one not of ours."""
+    if "if-none-match" in request.headers:
+        raise bad_header("If-None-Match", "is only taken with PUT: create, do not replace")
+    return _if_match(request)
+
+
+def _if_match(request: Request) -> Expected:
     sent = request.headers.getlist("if-match")
     if not sent:
         return Existence.ANY
@@ -96,7 +109,7 @@ def if_match(request: Request) -> Expected:
 
 def expected_by_put(request: Request) -> Expected:
     """Read `If-Match` or `If-None-Match: *` (create only); both at once can not be meant."""
-    expected = if_match(request)
+    expected = _if_match(request)
     none_match = request.headers.getlist("if-none-match")
     if not none_match:
         return expected

@@ -104,6 +104,8 @@ def make_server(app: object, settings: Settings) -> Server:
             log_config=None,
             access_log=False,
             server_header=False,
+            # Whoever is on this machine could say in a header to be somebody else.
+            proxy_headers=False,
             timeout_graceful_shutdown=_SHUTDOWN,
         )
     )

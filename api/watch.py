@@ -120,8 +120,9 @@ class Watch:
         while (facts := self._facts(answers := await self._ask(whole=whole))) is None:
             whole = True
         extents = backlog.read(answers.marks)
-        age = self._age.after(extents, asyncio.get_running_loop().time())
-        seen = _Seen(answers.run_id, facts, await backlog.count(self._redis, extents), age)
+        waiting = await backlog.count(self._redis, extents)
+        age = self._age.after(extents, waiting, asyncio.get_running_loop().time())
+        seen = _Seen(answers.run_id, facts, sum(waiting), age)
         self._seen = seen
         why = _reason(seen, self._demands)
         if facts.lasts(self._demands.durability):

@@ -1,13 +1,47 @@
-"""Refuse to serve where others could come in without saying who they are."""
+"""Refuse to serve where others could come in without saying who they are, and warn where what they
+are told, or who may read the secret, is most likely not meant.
+"""
 
-from cli.refusals import WRONG_USAGE, Refusal
+import stat
+from collections.abc import Generator
+from pathlib import Path
+
+from cli.refusals import WRONG_USAGE, Refusal, warn
+from runtime.auth.exposure import names_only_itself
 from runtime.auth.guard import Unguarded, guard_of
-from runtime.settings import Settings
+from runtime.settings import PREFIX, Settings
+
+# Where containers are given their secrets: as files for everybody, in a container of their own.
+_MOUNTED = Path("/run/secrets")
+_OTHERS_READ = stat.S_IRGRP | stat.S_IROTH
 
 
 def require_guard(settings: Settings) -> None:
-    """Raise Refusal where the services would be open to others, or could not judge a token."""
+    """Warn of what is exposed without anybody meaning it. Raises Refusal where the services would
+    be open to others, or could not judge a token.
+    """
     try:
         guard_of(settings)
     except Unguarded as error:
         raise Refusal(str(error), WRONG_USAGE) from None
+    # What `up` has started, it has warned of.
+    if not settings.is_started_by_up:
+        for line in _doubts(settings):
+            warn(line)
+
+
+def _doubts(settings: Settings) -> Generator[str]:
+    unnamed = names_only_itself(settings)
+    if unnamed is not None:
+        yield unnamed
+    file = settings.token_secret_file
+    if settings.token_secret is None and file is not None and _is_readable_by_others(file):
+        yield (
+            f"others on this machine can read {file} ({PREFIX}TOKEN_SECRET_FILE), and with what is "
+            "in it make tokens: chmod 600 it"
+        )
+
+
+def _is_readable_by_others(file: Path) -> bool:
+    mounted = any(each.is_relative_to(_MOUNTED) for each in (file, file.resolve()))
+    return not mounted and bool(file.stat().st_mode & _OTHERS_READ)

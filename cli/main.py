@@ -150,6 +150,10 @@ def import_(
             "Default: by their names.",
         ),
     ] = None,
+    charset: Annotated[
+        str | None,
+        typer.Option(help="Character set of FILE, such as windows-1252. Default: UTF-8."),
+    ] = None,
     on_error: Annotated[
         Literal["skip", "stop"],
         typer.Option(help="After a rejected row: go on, or skip all others."),
@@ -223,7 +227,7 @@ def import_(
                 ("query", settings.public_query_url, query_url),
             )
         )
-        wishes = Wishes(file, key, rejects, patience, columns, on_error, reason, dry_run)
+        wishes = Wishes(file, key, rejects, patience, columns, on_error, reason, dry_run, charset)
         raise typer.Exit(run_import(plan_import(wishes, command, query)))
 
 

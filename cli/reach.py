@@ -25,6 +25,11 @@ class Service:
         return f"mend --{self.kind}-url ({PREFIX}{self.kind.upper()}_URL)"
 
     @property
+    def mend_token(self) -> str:
+        """How to come by a token that is taken."""
+        return f"{'set' if self.token is None else 'mend'} {PREFIX}TOKEN"
+
+    @property
     def start(self) -> str:
         """How to come by a service at this URL."""
         return f"start it with `itemledger up`, or {self.mend} if its {self.kind} API is elsewhere"

@@ -10,10 +10,11 @@ import typer
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from cli.misspelt import tell_unknown
 from domain import rules
 from domain.refusals import RuleBroken
 from runtime.errors import first_line
-from runtime.settings import ENV_FILE_VARIABLE, PREFIX, Settings
+from runtime.settings import DEFAULT_ENV_FILE, ENV_FILE_VARIABLE, PREFIX, Settings
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -23,6 +24,9 @@ INTERRUPTED = 130  # what a shell answers for a command that Ctrl-C has ended
 _LONGEST_VALUE = 60
 # What pydantic says in words of its own, by its kinds of error.
 _PLAINLY: Mapping[str, str] = {
+    "bool_parsing": "is no yes or no: write true or false",
+    "float_parsing": "must be a number",
+    "greater_than": "must be more than {gt:g}",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "int_parsing": "must be a whole number",
@@ -56,14 +60,23 @@ def refusing() -> Generator[None]:
         raise typer.Exit(refusal.code) from None
 
 
+def warn(line: str) -> None:
+    """Print what an operator should know, and what stops nothing."""
+    typer.echo(f"itemledger: warning: {line}", err=True)
+
+
 def read_settings(**given: object) -> Settings:
-    """Read the settings; what was given as an option goes before the environment and `.env`.
+    """Read the settings; what was given as an option goes before the environment and `.env`. Warn
+    of names that are no setting's.
 
     Raises Refusal with one line for each setting that is wrong.
     """
     file = os.environ.get(ENV_FILE_VARIABLE)
     if file and not Path(file).is_file():
         raise Refusal(f"{ENV_FILE_VARIABLE} names {file}, and there is no such file", WRONG_USAGE)
+    unknown = tell_unknown(os.environ, Path(DEFAULT_ENV_FILE if file is None else file))
+    if unknown is not None:
+        warn(unknown)
     options = {name: value for name, value in given.items() if value is not None}
     try:
         settings = Settings.model_validate(options)
@@ -101,8 +114,8 @@ def database_refusal(url: str, error: Exception) -> Refusal:
     return _unusable(url, error, f"start it, or mend --database-url ({PREFIX}DATABASE_URL)")
 
 
-def reading_refusal(url: str, error: Exception) -> Refusal:
-    """Say the same for a command that only looks at what is there, and has no such option."""
+def reading_refusal(url: str, error: Exception, use: str = "read") -> Refusal:
+    """Say the same for a command that takes what is there, and has no such option."""
     if isinstance(error, ModuleNotFoundError):
         return _driver_refusal(url, error)
     variable = f"{PREFIX}DATABASE_URL"
@@ -114,7 +127,7 @@ def reading_refusal(url: str, error: Exception) -> Refusal:
         return _unusable(url, FileNotFoundError("there is no such file"), mend)
     if any(sign in str(error) for sign in _DAMAGED):
         return _unusable(url, error, "the file is damaged: restore a backup")
-    mend = "see that the file can be read"
+    mend = f"see that the file can be {use}"
     return _unusable(url, error, f"{mend}, or mend {PREFIX}DATA or {variable}")
 
 
@@ -141,4 +154,6 @@ def _line(problem: ErrorDetails, options: Mapping[str, object]) -> str:
     setting = f"--{name.replace('_', '-')} ({variable})" if name in options else variable
     plainly = _PLAINLY.get(problem["type"])
     told = plainly.format_map(problem.get("ctx", {})) if plainly else problem["msg"]
-    return f"{setting}: {told}{shown}"
+    # What is no order is a sentence about the setting.
+    colon = "" if told.startswith(("is ", "has ")) else ":"
+    return f"{setting}{colon} {told}{shown}"

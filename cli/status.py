@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.reach import Service
-from cli.refusals import UNREACHABLE, Refusal
+from cli.refusals import UNREACHABLE, WRONG_USAGE, Refusal
 from runtime.errors import first_line
 
 _TIMEOUT = 10.0
@@ -142,6 +142,12 @@ def _fetch(service: Service, transport: httpx.BaseTransport | None) -> bytes:
         raise Refusal(
             f"cannot reach {service.url} ({first_line(error)}): {service.start}", UNREACHABLE
         ) from None
+    if answer.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        why = _detail(answer.content) or answer.reason_phrase
+        raise Refusal(
+            f"{service.url} answers {answer.status_code} to /status: {why}; {service.mend_token}",
+            WRONG_USAGE,
+        )
     if answer.status_code != HTTPStatus.OK:
         why = _detail(answer.content) or service.start
         raise Refusal(f"{service.url} answers {answer.status_code} to /status: {why}", UNREACHABLE)

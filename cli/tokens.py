@@ -11,7 +11,7 @@ from joserfc.errors import JoseError
 from redis.exceptions import RedisError
 from rich.console import Console
 
-from cli.refusals import WRONG_USAGE, Refusal, database_refusal, reason, without_password
+from cli.refusals import WRONG_USAGE, Refusal, reading_refusal, reason, warn, without_password
 from cli.status import Field, show_rows
 from cli.whoami import operator
 from eventlog.clients import working_client
@@ -20,7 +20,7 @@ from ledger.migrate import DatabaseUnusable, SchemaOutOfDate
 from ledger.register import opened_register
 from ledger.revocations import Revocation
 from runtime.auth.caller import SUBJECT_LIMIT, Scope, is_subject
-from runtime.auth.issue import LONGEST_LIFE, issue
+from runtime.auth.issue import LONGEST_LIFE, is_own_id, issue
 from runtime.auth.revoked import Source
 from runtime.auth.tokens import TOKEN_ID_LIMIT, OwnKey
 from runtime.settings import PREFIX, Settings
@@ -53,7 +53,8 @@ def create_token(
 def revoke_token(settings: Settings, token: str, now: int) -> None:
     """Write into SQL that a token is revoked, and bring it to the services."""
     # Who names an id alone does not say when its token expires.
-    token_id, expires = _read(token) or (token, now + LONGEST_LIFE)
+    read = _read(token)
+    token_id, expires = read or (token, now + LONGEST_LIFE)
     if not 0 < len(token_id) <= TOKEN_ID_LIMIT or not token_id.isprintable():
         raise Refusal(f"an id has 1 to {TOKEN_ID_LIMIT} characters, and no others", WRONG_USAGE)
     revocation = Revocation(token_id, expires * 1000, now * 1000, operator())
@@ -64,10 +65,15 @@ def revoke_token(settings: Settings, token: str, now: int) -> None:
     except SchemaOutOfDate as error:
         raise Refusal(str(error)) from None
     except (DatabaseUnusable, ModuleNotFoundError) as error:
-        raise database_refusal(settings.sql_url, error) from None
+        raise reading_refusal(settings.sql_url, error, "written") from None
     typer.echo(f"{token_id} is revoked.")
+    if read is None and not is_own_id(token_id):
+        warn(
+            f"{token_id} is no id that `itemledger token create` gives: see that it is the jti of "
+            "an identity provider's token"
+        )
     if unheard is not None:
-        typer.echo(f"itemledger: warning: {unheard}", err=True)
+        warn(unheard)
 
 
 def mirror_revocations(settings: Settings) -> None:
@@ -85,7 +91,7 @@ def list_revoked(settings: Settings, *, as_json: bool) -> None:
     except SchemaOutOfDate as error:
         raise Refusal(str(error)) from None
     except (DatabaseUnusable, ModuleNotFoundError) as error:
-        raise database_refusal(settings.sql_url, error) from None
+        raise reading_refusal(settings.sql_url, error) from None
     if as_json:
         documents = [
             {
@@ -101,7 +107,7 @@ def list_revoked(settings: Settings, *, as_json: bool) -> None:
     if not found:
         typer.echo("No token is revoked.")
         return
-    fields = (Field("id"), Field("revoked"), Field("by"), Field("kept until"))
+    fields = (Field("id"), Field("revoked"), Field("by"), Field("expires by"))
     rows = [
         (each.token_id, rfc3339(each.revoked_at), each.revoked_by, rfc3339(each.expires_at))
         for each in found

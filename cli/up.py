@@ -13,7 +13,7 @@ from cli.children import children
 from cli.engines import start_engines
 from cli.exposure import require_guard
 from cli.ports import check_ports
-from cli.refusals import WRONG_USAGE, Refusal, without_password
+from cli.refusals import WRONG_USAGE, Refusal, warn, without_password
 from runtime.child import Child
 from runtime.lock import FolderInUse, FolderLock, lock_folder
 from runtime.settings import PREFIX, Settings
@@ -108,11 +108,7 @@ async def _await_ready(settings: Settings, asked: asyncio.Event) -> None:
     # Imported here, where the processes are starting already.
     from cli.readiness import await_ready  # noqa: PLC0415
 
-    await await_ready(settings, asked, _warn)
-
-
-def _warn(line: str) -> None:
-    typer.echo(f"itemledger: warning: {line}", err=True)
+    await await_ready(settings, asked, warn)
 
 
 def _welcome(settings: Settings) -> str:

@@ -19,14 +19,19 @@ class Age:
     def __init__(self) -> None:
         self._looks: dict[int, deque[tuple[float, Position]]] = defaultdict(deque)
 
-    def after(self, extents: Sequence[Extent], now: float) -> float:
-        """Take in a look at all partitions; tell for how long the oldest command has been seen to
-        wait.
+    def after(self, extents: Sequence[Extent], waiting: Sequence[int], now: float) -> float:
+        """Take in a look at all partitions, with how many commands wait in each; tell for how long
+        the oldest has been seen to wait.
         """
-        return max((self._of(*each, now) for each in enumerate(extents)), default=0.0)
+        seen = enumerate(zip(extents, waiting, strict=True))
+        return max((self._of(each, *of, now) for each, of in seen), default=0.0)
 
-    def _of(self, partition: int, extent: Extent, now: float) -> float:
+    def _of(self, partition: int, extent: Extent, waiting: int, now: float) -> float:
         looks = self._looks[partition]
+        if not waiting:
+            # The end of the log may lie behind what is done: an epoch that has only begun is empty.
+            looks.clear()
+            return 0.0
         if extent.head is not None and (not looks or looks[-1][1] != extent.head):
             looks.append((now, extent.head))
         while looks and extent.done is not None and looks[0][1] <= extent.done:

@@ -65,14 +65,14 @@ def epoch_ends(found: Mapping[Any, Any]) -> dict[int, int]:
     return {int(epoch): int(n) for epoch, n in found.items()}
 
 
-async def count(redis: Redis, extents: list[Extent]) -> int:
-    """Count what waits in all partitions. Raises what Redis raises."""
-    total = 0
+async def count(redis: Redis, extents: list[Extent]) -> list[int]:
+    """Count what waits in each partition. Raises what Redis raises."""
+    counts: list[int] = []
     for partition, extent in enumerate(extents):
         found: Any = (
             await redis.hgetall(keys.epochs(partition))  # pyright: ignore[reportGeneralTypeIssues]
             if extent.spans_epochs
             else {}
         )
-        total += extent.waiting(epoch_ends(found))
-    return total
+        counts.append(extent.waiting(epoch_ends(found)))
+    return counts

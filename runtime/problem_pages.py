@@ -1,11 +1,14 @@
 """The pages behind a problem's `type`: what the code means and how to mend it, and all codes."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
 
 from runtime.problems import STATUS_OF_KIND
+
+_CODE = re.compile("`([^`]+)`")
 
 # A page without scripts, styles or pictures needs nothing from anywhere.
 PAGE_HEADERS = {
@@ -107,8 +110,8 @@ def page(problem: ProblemCode) -> str:
     return _page(
         title,
         f"<p><code>{code}</code> · status {problem.status}</p>"
-        f"<h2>What it means</h2><p>{escape(problem.meaning)}</p>"
-        f"<h2>How to mend it</h2><p>{escape(problem.mend)}</p>",
+        f"<h2>What it means</h2><p>{_prose(problem.meaning)}</p>"
+        f"<h2>How to mend it</h2><p>{_prose(problem.mend)}</p>",
     )
 
 
@@ -131,6 +134,11 @@ def catalogue(problems: Iterable[ProblemCode], service_url: str) -> str:
 
 def sorted_codes(problems: Iterable[ProblemCode]) -> list[ProblemCode]:
     return sorted(problems, key=lambda each: (each.status, each.code))
+
+
+def _prose(text: str) -> str:
+    """Write a sentence as HTML; what stands between backticks is code."""
+    return _CODE.sub(r"<code>\1</code>", escape(text))
 
 
 def _page(title: str, content: str) -> str:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -29,6 +29,7 @@ from runtime.values import (
 )
 
 PREFIX = "ITEMLEDGER_"
+DEFAULT_ENV_FILE = ".env"
 
 # Names another file than `.env`, or none where it is empty: `up` gives its children exactly the
 # settings they may touch, and a file in the working directory must not add to them.
@@ -41,6 +42,8 @@ POSTGRESQL_PARTITIONS = 8
 _SOCKET_PATH_LIMIT = 103
 # Redis clients split what a server tells of its connections at spaces and at `=`.
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._/~+-]+")
+# The `b64token` of RFC 6750, which is what follows `Bearer`.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
 
 
 # From weak to strong: may be lost when Redis ends, when the machine crashes, not at all.
@@ -52,7 +55,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
-        env_file=".env",
+        env_file=DEFAULT_ENV_FILE,
         extra="ignore",
         frozen=True,
         env_ignore_empty=True,
@@ -66,12 +69,13 @@ class Settings(BaseSettings):
     query_port: Port = Field(default=8001, description="Port of the query API.")
     command_url: WebUrl | None = Field(
         default=None,
-        description="Public URL of the command API. Default: http:// with host and port.",
+        description="Public URL of the command API. "
+        "Default: http:// with host (of all addresses: 127.0.0.1) and port.",
     )
     query_url: WebUrl | None = Field(
         default=None,
         description="Public URL of the query API, in `Location` and links. "
-        "Default: http:// with host and port.",
+        "Default: http:// with host (of all addresses: 127.0.0.1) and port.",
     )
     workers: int = Field(
         default=1,
@@ -157,7 +161,9 @@ class Settings(BaseSettings):
         "tokens, and both services listen on this machine alone.",
     )
     token_secret_file: SecretFile | None = Field(
-        default=None, description="File with the `token_secret` in it, where that is not given."
+        default=None,
+        description="File with the `token_secret` in it, where that is not given; for its owner "
+        "alone to read (chmod 600).",
     )
     token_issuer: str = Field(
         default="itemledger", min_length=1, description="`iss` of our own tokens."
@@ -212,6 +218,17 @@ class Settings(BaseSettings):
         description="For tests of reliability only: folder in which a file named after a point "
         "of the program makes it fail there.",
     )
+
+    @field_validator("token", mode="before")
+    @classmethod
+    def _plain_token(cls, token: object) -> object:
+        """Take off the end of a line, as files have it, and refuse what no header can carry."""
+        if not isinstance(token, str):
+            return token
+        token = token.strip()
+        if token and not _TOKEN.fullmatch(token):
+            raise ValueError("has a character that no token has")
+        return token or None
 
     @classmethod
     def settings_customise_sources(
@@ -281,6 +298,11 @@ class Settings(BaseSettings):
             or self.token_secret_file is not None
             or self.jwks_url is not None
         )
+
+    @property
+    def is_started_by_up(self) -> bool:
+        """Whether `up` has started this process, and has warned of what there was to warn of."""
+        return self.fresh_partitions is not None
 
     @property
     def is_sqlite(self) -> bool:

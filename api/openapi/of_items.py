@@ -157,8 +157,8 @@ OF_ITEMS: Sequence[Operation] = (
         "Delete an item",
         {202: _LATER_ANSWER, 204: _GONE_ANSWER},
         ("ItemId", *_REQUEST, "IfMatch", "Reason"),
-        None,
-        (*_OF_AN_ITEM, "body-too-large"),
+        Body({_JSON: "ReasonBody"}, {"reason": "sold out"}, required=False),
+        (*_OF_AN_ITEM, *_BODY_PROBLEMS),
         (*_OUTCOMES, "item-not-found", "item-deleted", "precondition-failed"),
     ),
     Operation(
@@ -233,8 +233,8 @@ OF_ITEMS: Sequence[Operation] = (
         "Cancel a scheduled price",
         {202: _LATER_ANSWER, 204: _GONE_ANSWER},
         ("ItemId", "ScheduleId", *_REQUEST, "IfMatch", "Reason"),
-        None,
-        (*_WRITE_PROBLEMS, "invalid-item-id", "scheduled-price-not-found", "body-too-large"),
+        Body({_JSON: "ReasonBody"}, {"reason": "no sale"}, required=False),
+        (*_WRITE_PROBLEMS, "invalid-item-id", "scheduled-price-not-found", *_BODY_PROBLEMS),
         (*_OUTCOMES, "item-not-found", "item-deleted", "precondition-failed"),
     ),
     Operation(

@@ -53,7 +53,13 @@ SCHEDULED: Mapping[str, Any] = {
 }
 RESULTS: Mapping[str, Any] = {
     "results": [
-        {"row": 0, "status": "accepted", "command_id": COMMAND_ID, "item_id": "lamp-1"},
+        {
+            "row": 0,
+            "status": "accepted",
+            "command_id": COMMAND_ID,
+            "item_id": "lamp-1",
+            "token": "0.1795334400000.1",
+        },
         {
             "row": 1,
             "status": "rejected",
@@ -183,9 +189,11 @@ SHAPES: Mapping[str, Any] = {
             },
             "command_id": {"type": ["string", "null"]},
             "item_id": {"type": ["string", "null"]},
+            "token": {**_STRING, "description": "The row's Consistency-Token."},
             "problem": {"$ref": "#/components/schemas/Problem"},
         },
         "problem",
+        "token",
         says="What became of a row; a rejected one never was a command if it has no `command_id`.",
     ),
     "ImportAnswer": _closed(

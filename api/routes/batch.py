@@ -14,7 +14,14 @@ from api.answers import Answers, json_or_nothing
 from api.batch_keys import Remember, first_or_same
 from api.bodies import JSON, read_body, require_known_parameters, spots
 from api.guard import caller_of, check_times
-from api.headers import Preferences, deadline_of, idempotency_key, preferences, trace_of
+from api.headers import (
+    Preferences,
+    deadline_of,
+    idempotency_key,
+    preferences,
+    take_no_condition,
+    trace_of,
+)
 from api.ids import fingerprint, uuid7, uuid8
 from api.problems import (
     ProblemRaised,
@@ -43,6 +50,7 @@ def routes(door: Door, remember: Remember) -> APIRouter:
     @router.post("/items/batch")
     async def batch(request: Request) -> Response:
         require_known_parameters(request)
+        take_no_condition(request)
         asked = preferences(request)
         body = await read_body(request, BatchBody, JSON)
         check_times(request, body.commands)
@@ -50,14 +58,16 @@ def routes(door: Door, remember: Remember) -> APIRouter:
         batch_id = command_id_of(request, now)
         keyed = idempotency_key(request) is not None
         payload = fingerprint([body.commands, body.atomic, body.reason]) if keyed else ""
-        if keyed:
-            await first_or_same(remember, batch_id, payload)
         making = _Making(door, batch_id, deadline_of(request), now, body, keyed=keyed)
         rows = [making.row(raw, number) for number, raw in enumerate(body.commands)]
         drafts = [each for each in rows if isinstance(each, Draft)]
-        sender = Sender(caller_of(request).subject, trace_of(request))
         if body.atomic:
             _require_good_rows(rows)
+        if keyed and drafts:
+            # Not before: a batch of which nothing can be accepted may be mended under its key.
+            await first_or_same(remember, batch_id, payload)
+        sender = Sender(caller_of(request).subject, trace_of(request))
+        if body.atomic:
             judged = await door.acceptor.accept_atomic(
                 batch_id, payload, drafts, sender, asked.wait
             )
@@ -135,11 +145,12 @@ def _answer(
         isinstance(each, Uncertain) or (isinstance(each, Accepted) and each.notice is None)
         for each in judged
     )
-    told_anyway = any(isinstance(each, Refused | Uncertain) for each in judged)
-    minimal = asked.minimal and not told_anyway
+    final = final and asked.wait > 0
+    # The body is all that tells which rows were refused, and under which ids the others wait.
+    well = all(each["status"] in {"applied", "unchanged"} for each in results)
     replayed = any(isinstance(each, Accepted) and each.replayed for each in judged)
     return _response(
-        results, asked, final=final and asked.wait > 0, minimal=minimal, replayed=replayed
+        results, asked, final=final, minimal=asked.minimal and final and well, replayed=replayed
     )
 
 

@@ -4,9 +4,9 @@ from fastapi import APIRouter, Request, Response
 
 from api import translate
 from api.bodies import JSON, MERGE_PATCH, read_body, require_known_parameters
-from api.headers import expected_by_put, if_match
+from api.headers import expected_by_put, if_match, take_no_condition
 from api.ids import uuid7, uuid8
-from api.requests import Door, check_id, command_id_of, condition, reason_of
+from api.requests import Door, check_id, command_id_of, condition, reason_in_any
 from api.schemas import CreateBody, PatchBody, ReplaceBody
 from domain.commands import DeleteItem
 
@@ -18,6 +18,7 @@ def routes(door: Door) -> APIRouter:
     @router.post("/items")
     async def create(request: Request) -> Response:
         require_known_parameters(request)
+        take_no_condition(request)
         body = await read_body(request, CreateBody, JSON)
         now = door.clock()
         command_id = command_id_of(request, now)
@@ -54,7 +55,8 @@ def routes(door: Door) -> APIRouter:
     @router.delete("/items/{item_id}")
     async def delete(request: Request, item_id: str) -> Response:
         check_id(item_id)
-        expected, reason = door.require_condition(if_match(request)), reason_of(request)
+        expected = door.require_condition(if_match(request))
+        reason = await reason_in_any(request)
         now = door.clock()
         command = DeleteItem(item_id, now, expected)
         payload = [reason, condition(expected)]

@@ -8,7 +8,7 @@ from api.bodies import JSON, read_body, require_known_parameters
 from api.guard import caller_of
 from api.headers import if_match
 from api.problems import ProblemRaised, no_such_schedule
-from api.requests import Door, check_id, command_id_of, condition, reason_of
+from api.requests import Door, check_id, command_id_of, condition, reason_in_any
 from api.schemas import ScheduleBody
 from domain.commands import CancelScheduledPrice, SchedulePrice
 
@@ -46,7 +46,7 @@ def routes(door: Door) -> APIRouter:
     @router.delete("/items/{item_id}/scheduled-prices/{schedule_id}")
     async def cancel(request: Request, item_id: str, schedule_id: str) -> Response:
         check_id(item_id)
-        expected, reason = if_match(request), reason_of(request)
+        expected, reason = if_match(request), await reason_in_any(request)
         if _SCHEDULE_ID.fullmatch(schedule_id) is None:
             raise ProblemRaised(no_such_schedule(item_id))
         now = door.clock()

@@ -41,3 +41,11 @@ def issue(
     header = {"alg": OWN_ALGORITHM, "typ": TYPE}
     key = OctKey.import_key(own.secret)
     return Issued(jwt.encode(header, claims, key, [OWN_ALGORITHM]), token_id, now + life)
+
+
+def is_own_id(token_id: str) -> bool:
+    """Whether `issue` could have given a token this id; a provider's may be of any form."""
+    try:
+        return str(uuid.UUID(token_id)) == token_id
+    except ValueError:
+        return False

@@ -46,6 +46,14 @@ class _Registry(JWSRegistry):
     max_payload_length = TOKEN_LIMIT
 
 
+class _Claims(JWTClaimsRegistry):
+    def validate_nbf(self, value: object) -> None:
+        # The library tells this as it tells a claim that is no time at all.
+        if isinstance(value, int | float) and value > self.now + self.leeway:
+            raise bad_token("the token is not valid yet")
+        super().validate_nbf(value)
+
+
 @dataclass(frozen=True, slots=True)
 class OwnKey:
     """The deployment's secret, and how its tokens name their issuer."""
@@ -156,7 +164,7 @@ class Tokens:
         issuer = self._own if ours else self._provider
         assert issuer is not None  # noqa: S101  there is no key of who is not there
         needed: ClaimsOption = {"essential": True}
-        JWTClaimsRegistry(
+        _Claims(
             now=int(now),
             leeway=_LEEWAY,
             iss={"essential": True, "value": issuer.issuer},

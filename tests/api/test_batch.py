@@ -184,6 +184,34 @@ def test_a_repeated_batch_changes_nothing_twice(service: Service) -> None:
     assert len(service.world.rows(tables.events, "offset")) == 3
 
 
+def test_a_batch_that_was_refused_may_be_mended_under_its_key(service: Service) -> None:
+    for atomic, key in ((True, "one"), (False, "other")):
+        headers = {**WAIT, "Idempotency-Key": key}
+        bad = {"atomic": atomic, "commands": [put(key, price=1.5)]}
+        good = {"atomic": atomic, "commands": [put(key, price=150)]}
+        service.client.post("/items/batch", json=bad, headers=headers)
+        answer = service.client.post("/items/batch", json=good, headers=headers)
+
+        assert [each["status"] for each in answer.json()["results"]] == ["applied"]
+
+
+def test_every_row_that_is_accepted_has_a_token_to_read_it_by(service: Service) -> None:
+    told = results(service, put("a"), put("b"), put("c", price="?"))
+
+    assert [each["token"].split(".")[-1] for each in told[:2]] == ["1", "2"]
+    assert "token" not in told[2]
+
+
+@pytest.mark.parametrize("bad", [put("a", price="?"), {"op": "delete", "id": "nobody"}])
+def test_rows_that_were_rejected_are_told_whatever_is_preferred(
+    service: Service, bad: dict[str, Any]
+) -> None:
+    headers = {"Prefer": "wait=10, return=minimal"}
+    told = results(service, put("a"), bad, headers=headers)
+
+    assert [each["status"] for each in told] == ["applied", "rejected"]
+
+
 def test_another_batch_under_the_same_key_is_refused_before_anything_is_taken(
     service: Service,
 ) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Generator
 
 import pytest
 
+from ledger import tables
 from runtime.settings import Settings
 from runtime.times import now_ms, rfc3339
 from tests.api.conftest import Api, Service, running_api
@@ -39,6 +40,28 @@ def test_a_deadline_that_can_not_be_read_is_refused(service: Service, sent: str)
     answer = service.client.put("/items/a", json=LAMP, headers={"Command-Deadline": sent})
 
     assert only_error(answer, 400, "malformed-header")["header"] == "Command-Deadline"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "header"),
+    [
+        ("POST", "/items", LAMP, "If-Match"),
+        ("POST", "/items", LAMP, "If-None-Match"),
+        ("POST", "/items/batch", {"commands": [put("a")]}, "If-Match"),
+        ("PATCH", "/items/a", {"price": 1}, "If-None-Match"),
+        ("DELETE", "/items/a", None, "If-None-Match"),
+        ("POST", "/items/a/restore", None, "If-None-Match"),
+        ("POST", "/items/a/revert", {"to_version": 1}, "If-None-Match"),
+    ],
+)
+def test_a_condition_that_would_not_be_judged_is_refused(
+    service: Service, method: str, path: str, body: object, header: str
+) -> None:
+    service.client.put("/items/a", json=LAMP, headers=WAIT)
+    answer = service.client.request(method, path, json=body, headers={**WAIT, header: "*"})
+
+    assert only_error(answer, 400, "malformed-header")["header"] == header
+    assert len(service.world.rows(tables.events, "offset")) == 1
 
 
 @pytest.fixture

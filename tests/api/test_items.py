@@ -199,7 +199,17 @@ def test_a_patch_cannot_set_null_what_every_item_has(service: Service, member: s
     assert error["pointer"] == f"/{member}"
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b'{"name":"\xff","price":1}', b'{"a":"\\ud800"}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b'{"name":"\xff","price":1}',
+        b'{"a":"\\ud800"}',
+        b'{"name":"Lamp","price":NaN}',
+        b'\xef\xbb\xbf{"name":"Lamp","price":1}',
+    ],
+)
 def test_what_is_not_json_is_a_400(service: Service, body: bytes) -> None:
     answer = service.client.post(
         "/items", content=body, headers={"Content-Type": "application/json"}
@@ -293,6 +303,38 @@ def test_an_unknown_query_parameter_is_a_400(service: Service) -> None:
 
     error = only_error(answer, 400, "bad-parameter")
     assert (error["parameter"], error["code"]) == ("price", "unknown-parameter")
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter", "code"),
+    [
+        ("reason=a&reason=b", "reason", "repeated-parameter"),
+        ("reason=%ff", "reason", "not-text"),
+    ],
+)
+def test_a_parameter_that_can_not_be_meant_is_a_400(
+    service: Service, query: str, parameter: str, code: str
+) -> None:
+    error = only_error(service.client.delete(f"/items/a?{query}"), 400, "bad-parameter")
+
+    assert (error["parameter"], error["code"]) == (parameter, code)
+
+
+def test_to_delete_may_have_its_reason_in_a_body(service: Service) -> None:
+    service.client.put("/items/a", json=LAMP, headers=WAIT)
+    body = {"reason": "broken"}
+    answer = service.client.request("DELETE", "/items/a", json=body, headers=WAIT)
+
+    assert answer.status_code == 204
+    assert service.world.rows(tables.events, "offset")[-1]["reason"] == "broken"
+
+
+def test_of_thousands_of_mistakes_only_their_number_is_told(service: Service) -> None:
+    body = {f"member-{n}": n for n in range(5000)}
+    error = only_error(service.client.post("/items", json=body), 422, "invalid-body")
+
+    assert error["code"] == "too-many-errors"
+    assert "5,002" in error["detail"]
 
 
 def test_a_reason_is_kept_in_the_events(service: Service) -> None:

@@ -8,9 +8,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
+from api.server import make_server
+from runtime.settings import Settings
 from tests.runtime.waiting import clean_environment
 from tests.waiting import until
 
@@ -99,3 +102,12 @@ def test_it_ends_with_an_exit_code_of_its_own(api: Running, signum: signal.Signa
     os.kill(api.process.pid, signum)
 
     assert api.process.wait(30) == 0
+
+
+def test_nobody_says_in_a_header_to_come_from_elsewhere(settings: Settings) -> None:
+    async def application(_: Any, __: Any, ___: Any) -> None: ...
+
+    config = make_server(application, settings).config
+    config.load()
+
+    assert config.loaded_app is application

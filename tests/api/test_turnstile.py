@@ -2,12 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from api.turnstile import Turnstile, only_waits_now
+from eventlog import keys
+from tests.api.conftest import Service
+from tests.api.test_items import LAMP
+from tests.waiting import until as waits
 
 WHOLE: Message = {"type": "http.request", "body": b"{}", "more_body": False}
 
@@ -112,3 +117,28 @@ def test_a_request_that_fails_gives_its_turn_back() -> None:
                 await run(turnstile, at_once)
 
     asyncio.run(scenario())
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only one request has its turn."""
+    monkeypatch.setattr("api.turnstile.WIDTH", 1)
+
+
+@pytest.mark.usefixtures("narrow")
+@pytest.mark.parametrize("atomic", [None, False, True], ids=["one", "batch", "atomic"])
+def test_commands_that_wait_for_their_outcome_let_the_next_ones_in(
+    service: Service, atomic: Any
+) -> None:
+    rows = {"atomic": atomic, "commands": [{"op": "put", "id": "a", **LAMP}]}
+    method, path, body = ("PUT", "/items/a", LAMP)
+    if atomic is not None:
+        method, path, body = "POST", "/items/batch", rows
+    ask = service.client.request
+    with ThreadPoolExecutor() as threads:
+        with service.resting_worker():
+            first = threads.submit(ask, method, path, json=body, headers={"Prefer": "wait=30"})
+            waits(lambda: service.world.redis.exists(keys.log(0)) == 1, 10, "it is on the log")
+            assert service.client.put("/items/b", json=LAMP).status_code == 202
+            assert not first.done()
+        assert first.result().is_success

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from cli.children import MAY_TOUCH, OF_CLIENTS, children
+from cli.misspelt import tell_unknown
 from runtime.child import Child
 from runtime.settings import Settings
 
@@ -112,6 +113,16 @@ def test_the_embedded_valkey_has_to_be_as_durable_as_we_make_it(
     settings = Settings()
     api = read_by(of_process(settings)["api"], monkeypatch)
     assert settings.least_durability == api.least_durability == "fsync"
+
+
+def test_what_up_has_warned_of_no_child_warns_of_again(
+    production: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for child in children(production, {"ITEMLEDGER_RATE_LIMT": "5"}):
+        assert tell_unknown(child.env, Path(child.env["ITEMLEDGER_ENV_FILE"])) is None
+        with monkeypatch.context() as patch:
+            assert read_by(child, patch).is_started_by_up
+    assert not production.is_started_by_up
 
 
 def test_every_setting_belongs_to_some_process() -> None:

@@ -31,6 +31,79 @@ def test_with_keys_it_may_listen_anywhere(tmp_path: Path) -> None:
     require_guard(Settings(host="::", jwks_url="https://id.example/keys", jwks_issuer="https://id"))
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", ""])
+def test_links_that_lead_others_to_themselves_are_warned_of(
+    capsys: pytest.CaptureFixture[str], host: str
+) -> None:
+    require_guard(Settings(host=host, token_secret=SECRET))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("itemledger: warning: ")
+    for part in ("http://127.0.0.1:8001", "ITEMLEDGER_COMMAND_URL and ITEMLEDGER_QUERY_URL"):
+        assert part in line
+
+    require_guard(Settings(host=host, token_secret=SECRET, query_url="http://shop.example:8001"))
+    line = capsys.readouterr().err
+    assert "ITEMLEDGER_COMMAND_URL" in line
+    assert "ITEMLEDGER_QUERY_URL" not in line
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(host="127.0.0.1"),
+        # Links name what it listens on.
+        Settings(host="192.0.2.1", token_secret=SECRET),
+        Settings(
+            host="0.0.0.0",
+            token_secret=SECRET,
+            command_url="http://127.0.0.1:8000",
+            query_url="https://shop.example",
+        ),
+        # Of this `up` itself has warned.
+        Settings(host="0.0.0.0", token_secret=SECRET, fresh_partitions=1),
+    ],
+    ids=["this machine", "one address", "named", "under up"],
+)
+def test_links_that_lead_here_are_not_warned_of(
+    capsys: pytest.CaptureFixture[str], settings: Settings
+) -> None:
+    require_guard(settings)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
+def test_a_secret_that_others_can_read_is_warned_of(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, mode: int
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text(SECRET)
+    file.chmod(mode)
+    require_guard(Settings(token_secret_file=file))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("itemledger: warning: ")
+    for part in (str(file), "ITEMLEDGER_TOKEN_SECRET_FILE", "chmod 600"):
+        assert part in line
+    # It is not read there.
+    require_guard(Settings(token_secret_file=file, token_secret=SECRET))
+    file.chmod(0o600)
+    require_guard(Settings(token_secret_file=file))
+    assert capsys.readouterr().err == ""
+
+
+def test_a_secret_that_a_container_is_given_may_be_readable(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "run" / "secrets" / "key"
+    file.parent.mkdir(parents=True)
+    file.write_text(SECRET)
+    file.chmod(0o444)
+    monkeypatch.setattr("cli.exposure._MOUNTED", file.parent)
+    (tmp_path / "link").symlink_to(file)
+    for named in (file, tmp_path / "link"):
+        require_guard(Settings(token_secret_file=named))
+    assert capsys.readouterr().err == ""
+
+
 def test_a_provider_without_a_name_is_refused() -> None:
     with pytest.raises(Refusal, match="ITEMLEDGER_JWKS_ISSUER"):
         require_guard(Settings(jwks_url="https://id.example/keys"))

@@ -105,6 +105,72 @@ def test_a_wrong_value_is_told_in_plain_words(
     assert refusal() == f"ITEMLEDGER_{name}: {told}"
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("BACKLOG_AGE", "abc", ": must be a number, not 'abc'"),
+        ("BACKLOG_AGE", "0", ": must be more than 0, not '0'"),
+        ("REQUIRE_IF_MATCH", "maybe", " is no yes or no: write true or false, not 'maybe'"),
+    ],
+)
+def test_a_value_of_another_kind_is_told_in_our_words(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(f"ITEMLEDGER_{name}", value)
+    assert refusal() == f"ITEMLEDGER_{name}{told}"
+
+
+@pytest.mark.parametrize(
+    "token", ["hüsh", "hu\nsh", "hu\rsh", "hu sh", "Bearer hush", "hush\udc80"]
+)
+def test_a_token_that_no_header_can_carry_is_refused_without_showing_it(
+    monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setenv("ITEMLEDGER_TOKEN", token)
+    assert refusal() == "ITEMLEDGER_TOKEN has a character that no token has"
+
+
+def test_the_end_of_a_line_is_no_part_of_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ITEMLEDGER_TOKEN", " eyJ.e30.c2ln-_~+/= \r\n")
+    assert read_settings().token == "eyJ.e30.c2ln-_~+/="  # noqa: S105  of a test
+    monkeypatch.setenv("ITEMLEDGER_TOKEN", "\n")
+    assert read_settings().token is None
+
+
+def test_names_that_are_no_setting_are_warned_of_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".env").write_text(
+        "# ITEMLEDGER_NOTE=1\nITEMLEDGER_WORKERS=1\nexport ITEMLEDGER_DATABASE=hush\nOTHER=2\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ITEMLEDGER_ENV_FILE")
+    monkeypatch.setenv("ITEMLEDGER_RATE_LIMT", "5")
+    monkeypatch.setenv("ITEMLEDGER_XYZ", "1")
+    read_settings()
+    assert capsys.readouterr().err == (
+        "itemledger: warning: there is no setting "
+        "ITEMLEDGER_DATABASE (ITEMLEDGER_DATABASE_URL?), "
+        "ITEMLEDGER_RATE_LIMT (ITEMLEDGER_RATE_LIMIT?), "
+        "ITEMLEDGER_XYZ: see docs/configuration.md\n"
+    )
+
+
+def test_of_settings_and_of_our_own_names_nothing_is_warned(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "named").write_text("ITEMLEDGER_HOST=localhost\nitemledger_command_port=9\n")
+    (tmp_path / ".env").write_text("ITEMLEDGER_NOT_READ=1\n")
+    monkeypatch.chdir(tmp_path)
+    for file in ("", "named"):
+        monkeypatch.setenv("ITEMLEDGER_ENV_FILE", file)
+        monkeypatch.setenv("ITEMLEDGER_TEST_RUN_FOLDER", "folder")
+        monkeypatch.setenv("ITEMLEDGER_TYPO", "")
+        monkeypatch.setenv("itemledger_query_port", "8")
+        read_settings()
+    assert capsys.readouterr().err == ""
+
+
 def test_a_file_of_settings_that_is_not_there_is_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from cli.reach import Service
-from cli.refusals import UNREACHABLE, Refusal
+from cli.refusals import UNREACHABLE, WRONG_USAGE, Refusal
 from cli.status import Field, show_rows, show_status
 
 STATUS: dict[str, Any] = {
@@ -136,6 +136,23 @@ def test_a_service_that_is_there_is_not_told_to_be_started() -> None:
         show(httpx.Response(503, json=trouble))
     assert str(refused.value) == (
         "http://127.0.0.1:1 answers 503 to /status: the log does not answer"
+    )
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(("token", "mend"), [(None, "set"), ("eyJ", "mend")])
+def test_a_token_that_is_not_taken_is_wrong_usage(
+    status: int, token: str | None, mend: str
+) -> None:
+    trouble = {"code": "unauthenticated", "detail": "the token has expired", "status": status}
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, json=trouble))
+    service = Service("query", "http://127.0.0.1:1", token=token)
+    with pytest.raises(Refusal) as refused:
+        show_status(service, as_json=False, transport=transport)
+    assert refused.value.code == WRONG_USAGE
+    assert str(refused.value) == (
+        f"http://127.0.0.1:1 answers {status} to /status: the token has expired; "
+        f"{mend} ITEMLEDGER_TOKEN"
     )
 
 

@@ -15,7 +15,11 @@ from runtime.auth.denied import Denied
 from runtime.auth.guard import guard_of
 from runtime.auth.revoked import Revocations, Revoked
 from runtime.settings import Settings
+from runtime.times import rfc3339
+from tests.runtime.auth.issuers import claims, own
 from tests.tokens import SECRET, token
+
+LONG_ID = "8f14e45f-ceea-467f-ab5c-1f0c3d2b9a10"
 
 
 @pytest.fixture
@@ -110,7 +114,26 @@ def test_a_revoked_token_is_in_sql_and_in_the_mirror(
     with pytest.raises(Denied, match="revoked"):
         judge(made_token, heard)
     assert json.loads(run("list", "--json")[0])[0]["id"] == token_id
-    assert token_id in run("list")[0]
+    head, row = (line.split("\t") for line in run("list")[0].splitlines())
+    assert dict(zip(head, row, strict=True))["expires by"] == rfc3339(kept.expires_at)
+    assert row[0] == token_id
+
+
+@pytest.mark.parametrize("foreign", ["garbage", LONG_ID.upper(), f"{{{LONG_ID}}}"])
+def test_an_id_that_we_do_not_give_is_revoked_with_a_warning(
+    environment: pytest.MonkeyPatch, foreign: str
+) -> None:
+    out, err = run("revoke", foreign)
+    assert out == f"{foreign} is revoked.\n"
+    assert err.startswith(f"itemledger: warning: {foreign} is no id that `itemledger token create`")
+    assert err.count("\n") == 1
+
+
+def test_what_a_whole_token_names_is_revoked_without_a_warning(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    out, err = run("revoke", own(claims(jti="a provider's")))
+    assert (out, err) == ("a provider's is revoked.\n", "")
 
 
 def test_a_token_may_be_revoked_twice(environment: pytest.MonkeyPatch) -> None:
@@ -136,11 +159,15 @@ def test_a_database_that_is_away_is_told_and_nothing_is_said_to_be_revoked(
     environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     environment.setenv("ITEMLEDGER_DATABASE_URL", f"sqlite:///{tmp_path}/none.db")
-    out, err = run("revoke", "token-1", code=3)
-    assert out == ""
-    assert "none.db" in err
+    for words in (("revoke", LONG_ID), ("list",)):
+        out, err = run(*words, code=3)
+        assert out == ""
+        assert err == (
+            f"itemledger: cannot use the database sqlite:///{tmp_path}/none.db: there is no such "
+            "file; name its folder with ITEMLEDGER_DATA, or the database with "
+            "ITEMLEDGER_DATABASE_URL\n"
+        )
     assert not (tmp_path / "none.db").exists()
-    assert run("list", code=3)[0] == ""
 
 
 @pytest.mark.parametrize("wrong", ["a.b.c", "", "x" * 256, f"{token('ops').rpartition('.')[0]}x"])

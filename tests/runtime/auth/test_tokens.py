@@ -274,3 +274,16 @@ def test_another_deployments_token_is_refused() -> None:
         OwnKey("another secret of thirty-two bytes", "itemledger"), "itemledger", "r", [], NOW, 9
     )
     refused(made.token)
+
+
+@pytest.mark.parametrize(
+    ("not_before", "told"),
+    [
+        (NOW + 120, "the token is not valid yet"),
+        (NOW + 120.5, "the token is not valid yet"),
+        ("soon", "the token's nbf is missing or not right"),
+        (True, "the token's nbf is missing or not right"),
+    ],
+)
+def test_a_token_that_is_too_early_is_told_as_such(not_before: object, told: str) -> None:
+    assert refused(own(claims(nbf=not_before))).problem.detail == told

@@ -1,0 +1,46 @@
+"""Names that look like those of settings and are none: most often they are misspelt."""
+
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+from runtime.settings import ENV_FILE_VARIABLE, PREFIX, Settings
+
+# What our own tests set for each other.
+_OF_TESTS = f"{PREFIX}TEST_"
+_LINE = re.compile(rf"\s*(?:export\s+)?({PREFIX}\w+)\s*=\s*\S", re.IGNORECASE)
+
+
+def tell_unknown(environ: Mapping[str, str], file: Path) -> str | None:
+    """Say which names of the environment and of the file of settings are none of a setting, each
+    with the nearest that is one; `None` where there are none.
+    """
+    known = {name.upper() for name in Settings.model_fields}
+    given = {name for name, value in environ.items() if value} | _names_in(file)
+    # pydantic-settings does not care about case.
+    found = {name: name.upper().removeprefix(PREFIX) for name in sorted(given) if _is_ours(name)}
+    unknown = [_told(name, short, known) for name, short in found.items() if short not in known]
+    if not unknown:
+        return None
+    return f"there is no setting {', '.join(unknown)}: see docs/configuration.md"
+
+
+def _is_ours(name: str) -> bool:
+    upper = name.upper()
+    return (
+        upper.startswith(PREFIX) and upper != ENV_FILE_VARIABLE and not upper.startswith(_OF_TESTS)
+    )
+
+
+def _names_in(file: Path) -> set[str]:
+    # `Path("")` is the folder: no file is to be read.
+    if not file.is_file():
+        return set()
+    lines = file.read_text("utf-8", "replace").splitlines()
+    return {match[1] for match in map(_LINE.match, lines) if match}
+
+
+def _told(name: str, short: str, known: Iterable[str]) -> str:
+    nearest = get_close_matches(short, known, n=1)
+    return f"{name} ({PREFIX}{nearest[0]}?)" if nearest else name
