@@ -74,7 +74,9 @@ def read_settings(**given: object) -> Settings:
     file = os.environ.get(ENV_FILE_VARIABLE)
     if file and not Path(file).is_file():
         raise Refusal(f"{ENV_FILE_VARIABLE} names {file}, and there is no such file", WRONG_USAGE)
-    unknown = tell_unknown(os.environ, Path(DEFAULT_ENV_FILE if file is None else file))
+    path = Path(DEFAULT_ENV_FILE if file is None else file)
+    _require_text(path)
+    unknown = tell_unknown(os.environ, path)
     if unknown is not None:
         warn(unknown)
     options = {name: value for name, value in given.items() if value is not None}
@@ -92,6 +94,17 @@ def read_settings(**given: object) -> Settings:
             WRONG_USAGE,
         ) from None
     return settings
+
+
+def _require_text(file: Path) -> None:
+    try:
+        if file.is_file():
+            file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        line = file.read_bytes()[: error.start].count(b"\n") + 1
+        raise Refusal(f"{file}, line {line}, is not UTF-8: save it as that", WRONG_USAGE) from None
+    except OSError as error:
+        raise Refusal(f"cannot read {file}: {error.strerror}", WRONG_USAGE) from None
 
 
 def without_password(url: str) -> str:

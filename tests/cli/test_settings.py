@@ -178,6 +178,16 @@ def test_a_file_of_settings_that_is_not_there_is_told(
     assert str(tmp_path / "none") in refusal()
 
 
+def test_a_file_of_settings_that_is_no_text_is_told_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "settings"
+    file.write_bytes(b"ITEMLEDGER_HOST=127.0.0.1\nITEMLEDGER_TOKEN=\xff\n")
+    monkeypatch.setenv("ITEMLEDGER_ENV_FILE", str(file))
+
+    assert refusal() == f"{file}, line 2, is not UTF-8: save it as that"
+
+
 def test_what_a_driver_says_of_an_unencoded_password_is_not_told() -> None:
     with pytest.raises(Refusal) as refused:
         migrate_database("postgresql+psycopg://me:s3cr@et/pw@127.0.0.1:1/items")
