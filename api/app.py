@@ -88,6 +88,7 @@ def create_app(
                 clock,
                 currency,
                 settings.public_query_url,
+                watch.is_lasting,
             )
         )
     )

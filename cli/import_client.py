@@ -25,6 +25,9 @@ _LOOK_EVERY = 0.2
 _FINAL = frozenset({"done", "stopped", "cancelled", "failed"})
 _LINE_LIMIT = 64 * 1024
 
+# What the services say of a request, and how it is said at a console.
+_IN_CONTENT_TYPE, _WITH_CHARSET = "charset in Content-Type", "charset with --charset"
+
 Pause = Callable[[float], None]
 
 
@@ -54,6 +57,10 @@ class Told:
     @property
     def final_rows(self) -> int:
         return sum(self.counts.values())
+
+
+class GoesOn(Refusal):
+    """The import has not ended; sent again under its key it goes on."""
 
 
 class _Again(Exception):
@@ -88,14 +95,15 @@ class Client:
         self,
         source: Source,
         parameters: Mapping[str, str],
-        key: str,
+        headers: Mapping[str, str],
         told: Callable[[int], None],
     ) -> str:
         """Send a file until all of it is taken, and return the import's id.
 
-        Raises Refusal where the service cannot be reached for too long, or does not want it.
+        Raises GoesOn where the service cannot be reached for too long, and Refusal where it does
+        not want it.
         """
-        headers = {"Content-Type": source.media_type, "Idempotency-Key": key}
+        headers = dict(headers)
         if source.gzipped:
             headers["Content-Encoding"] = "gzip"
 
@@ -148,13 +156,13 @@ class Client:
                 timeout=self._patience + _CONNECT,
             ) as answer:
                 if not answer.is_success:
-                    raise Refusal(
+                    raise GoesOn(
                         f"{url} answers {answer.status_code}: the rejected rows are not to be had",
                         UNREACHABLE,
                     )
                 yield (_reject(orjson.loads(line)) for line in answer.iter_lines() if line)
         except httpx.TransportError as error:
-            raise Refusal(
+            raise GoesOn(
                 f"{url} broke off ({first_line(error)}): not all rejected rows were written",
                 UNREACHABLE,
             ) from None
@@ -241,7 +249,7 @@ class Client:
         self._moved_at = time.monotonic()
 
     def _at_its_end(self, service: Service, why: str) -> Refusal:
-        return Refusal(
+        return GoesOn(
             f"{service.url} has not moved on for {self._patience:g} s ({why}): {service.start}",
             UNREACHABLE,
         )
@@ -250,7 +258,8 @@ class Client:
 def _reject(document: Mapping[str, Any]) -> Reject:
     problem: Mapping[str, Any] = document.get("problem") or {}
     code = problem.get("code") or document["status"]
-    return Reject(document["row"], document["item_id"], code, problem.get("detail") or code)
+    reason = _plainly(problem.get("detail") or code)
+    return Reject(document["row"], document["item_id"], code, reason)
 
 
 def _document(answer: httpx.Response) -> Mapping[str, Any]:
@@ -263,8 +272,12 @@ def _document(answer: httpx.Response) -> Mapping[str, Any]:
 
 def _detail(answer: httpx.Response, document: Mapping[str, Any]) -> str:
     if "code" in document:
-        return f"{document['code']}, {document.get('detail')}"
+        return f"{document['code']}, {_plainly(str(document.get('detail')))}"
     return answer.reason_phrase
+
+
+def _plainly(detail: str) -> str:
+    return detail.replace(_IN_CONTENT_TYPE, _WITH_CHARSET)
 
 
 def _seconds(retry_after: str | None) -> float:

@@ -13,9 +13,9 @@ from typing import Literal
 import httpx
 import typer
 
-from cli.import_client import Client, Pause, Told
+from cli.import_client import Client, GoesOn, Pause, Told
 from cli.import_report import Report, say, write_rejects
-from cli.import_source import Source, examine
+from cli.import_source import Source, check_charset, examine
 from cli.reach import Service
 from cli.refusals import FAILED, INTERRUPTED, UNREACHABLE, WRONG_USAGE, Refusal
 from runtime.errors import first_line
@@ -41,6 +41,7 @@ class Wishes:
     on_error: OnError = "skip"
     reason: str | None = None
     dry: bool = False
+    charset: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Import:
 def plan_import(wishes: Wishes, command: Service, query: Service) -> Import:
     """Fill in what was not given.
 
-    Raises Refusal for a key that is none, a URL that is none, a folder in place of a file, or
+    Raises Refusal for a key, a charset or a URL that is none, a folder in place of a file, or
     rejects that cannot be written.
     """
     path, key = wishes.path, wishes.key
@@ -80,6 +81,8 @@ def plan_import(wishes: Wishes, command: Service, query: Service) -> Import:
         )
     if path.is_dir():
         raise Refusal(f"{path} is a folder: name a file", WRONG_USAGE)
+    if wishes.charset is not None:
+        check_charset(wishes.charset)
     command.check()
     query.check()
     target = wishes.rejects or Path(f"{path.name}.rejects.ndjson")
@@ -88,6 +91,7 @@ def plan_import(wishes: Wishes, command: Service, query: Service) -> Import:
     words = ["itemledger", "import", str(path), "--key", key]
     words += ["--dry-run"] if wishes.dry else []
     words += ["--map", wishes.columns] if wishes.columns is not None else []
+    words += ["--charset", wishes.charset] if wishes.charset is not None else []
     words += ["--on-error", wishes.on_error] if wishes.on_error != "skip" else []
     words += ["--reason", wishes.reason] if wishes.reason is not None else []
     words += ["--command-url", command.url] if command.given else []
@@ -106,7 +110,7 @@ def run_import(
 
     Raises Refusal where the file cannot be read or the service cannot be used.
     """
-    source = examine(plan.wishes.path)
+    source = examine(plan.wishes.path, plan.wishes.charset)
     what = "Trying" if plan.wishes.dry else "Importing"
     say(f"{what} {source.path} at {plan.command.url} under the key {plan.key}.")
     report = Report(source.size)
@@ -129,9 +133,7 @@ def run_import(
     except KeyboardInterrupt:
         say(f"\nInterrupted. {_so_far(report, plan)}")
         return INTERRUPTED
-    except Refusal as refusal:
-        if not report.begun:
-            raise
+    except GoesOn as refusal:
         raise Refusal(f"{refusal}\n{_so_far(report, plan)}", refusal.code) from None
     typer.echo(report.summary(told, plan.rejects, dry=plan.wishes.dry))
     fine = told.status == "done" and not with_rejects and not told.counts["other"]
@@ -148,8 +150,14 @@ def _import(
 ) -> Told:
     _await_first_answer(http, plan.command, pause)
     report.begin()
-    import_id = client.send(source, plan.parameters, plan.key, report.far)
+    import_id = client.send(source, plan.parameters, _headers(plan, source), report.far)
     return client.follow(import_id, report.told)
+
+
+def _headers(plan: Import, source: Source) -> Mapping[str, str]:
+    charset = plan.wishes.charset
+    parameter = "" if charset is None else f"; charset={charset}"
+    return {"Content-Type": f"{source.media_type}{parameter}", "Idempotency-Key": plan.key}
 
 
 def _check_writable(rejects: Path) -> None:

@@ -63,7 +63,8 @@ class Report:
         rate = self.rows / self.seconds
         rejected = told.counts["rejected"]
         note = f"rows, {told.status}, {rate:,.0f} rows/s, {rejected:,} rejected"
-        self._show(self.rows, told.rows or self.rows, note)
+        # It may be told later how many there are than what became of them.
+        self._show(self.rows, max(told.rows or 0, self.rows), note)
 
     def summary(self, told: Told, rejects: Path, *, dry: bool) -> str:
         """Say in one line what became of the rows."""

@@ -1,5 +1,6 @@
 """The file of an import: what kind it is, and its bytes as they are sent."""
 
+import codecs
 import gzip
 import zlib
 from collections.abc import Callable, Generator
@@ -43,8 +44,24 @@ class Source:
             )
 
 
-def examine(path: Path) -> Source:
-    """Find out what a file is. Raises Refusal where it can not be read, or is no file of rows."""
+def check_charset(name: str) -> None:
+    """Raise Refusal where no character set has this name."""
+    try:
+        codecs.lookup(name)
+        # Refused for codecs that are not of text, such as hex.
+        "".encode(name)
+    except (LookupError, ValueError):
+        raise Refusal(
+            f"no charset is called {name!r}: name one such as windows-1252 with --charset, "
+            "or leave it out for UTF-8",
+            WRONG_USAGE,
+        ) from None
+
+
+def examine(path: Path, charset: str | None = None) -> Source:
+    """Find out what a file is, whose text is of a character set; without one, UTF-8. Raises Refusal
+    where it can not be read, or is no file of rows.
+    """
     try:
         stamp = _stamp(path)
         with path.open("rb") as file:
@@ -54,6 +71,8 @@ def examine(path: Path) -> Source:
     except OSError as error:
         why = error.strerror or first_line(error)
         raise Refusal(f"cannot read {path}: {why}", WRONG_USAGE) from None
+    if charset is not None:
+        beginning = beginning.decode(charset, "replace").encode("utf-8", "replace")
     return Source(path, _media_type(path, beginning), gzipped, stamp[0], stamp)
 
 

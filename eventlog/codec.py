@@ -109,9 +109,10 @@ def _envelope(entry: Envelope) -> dict[str, Any]:
 
 
 def _row(row: Envelope | BadRow) -> dict[str, Any]:
-    if isinstance(row, BadRow):
-        return {"id": row.id, "fp": row.fingerprint, "code": row.code, "detail": row.detail}
-    return _envelope(row)
+    if isinstance(row, Envelope):
+        return _envelope(row)
+    bad = {"id": row.id, "fp": row.fingerprint, "code": row.code, "detail": row.detail}
+    return bad | {"item": row.item_id} if row.item_id else bad
 
 
 def decode(body: bytes) -> Entry:
@@ -180,7 +181,8 @@ def _read_row(document: dict[str, Any]) -> Envelope | BadRow:
         return _read_envelope(document)
     members.check(document)
     detail = _said(document, "detail", str)
-    return BadRow(document["id"], document["fp"], document["code"], detail)
+    item_id = document.get("item", "")
+    return BadRow(document["id"], document["fp"], document["code"], detail, item_id)
 
 
 def _said(document: dict[str, Any], name: str, kind: type[Any]) -> Any:

@@ -31,12 +31,15 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row of an import that is no command: `code` and `detail` say why."""
+    """A row of an import that is no command: `code` and `detail` say why. `item_id` is that of the
+    item it names, '' where it names none.
+    """
 
     id: str
     fingerprint: str
     code: str
     detail: str
+    item_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,9 @@ Mark = Literal["begun", "received", "paused", "resumed", "cancelled", "failed"]
 class ImportMark:
     """Where an import has got to; it stands in the import's home partition.
 
-    `rows` counts those that were read, where it is `received`; `detail` says why it failed. The
-    others are said where it has begun: `stop` at its first rejected row, nothing but a `dry` run,
+    `rows` counts those that were read, where it is `received`, and those that are on the log where
+    whoever fed it was told that it is `cancelled`; `detail` says why it failed. The others are said
+    where it has begun: `stop` at its first rejected row, nothing but a `dry` run,
     `reverts` another import.
     """
 

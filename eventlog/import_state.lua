@@ -1,9 +1,10 @@
 -- Where an import stands: taken by a feeder, kept alive by it, moved by whoever controls it.
 --
 -- KEYS  1 the import's state
--- ARGV  1 begin, beat or move  2 the feeder  3 for how many milliseconds the state is kept
+-- ARGV  1 begin, beat, leave or move  2 the feeder  3 for how many milliseconds the state is kept
 --       begin  4 now  5 for how long a feeder may be silent, in milliseconds
 --       beat   4 now  5 rows that were read
+--       leave  4 the state to be, '' for none at all
 --       move   4 the state to be  5... the states it may follow
 -- Reply 1 the state before, '' where there was none  2 whether it was done: 1 or 0
 --
@@ -24,6 +25,15 @@ if what == 'begin' then
   end
   local now = state == 'paused' and 'paused' or 'receiving'
   redis.call('HSET', key, 'state', now, 'feeder', feeder, 'beat', ARGV[4], 'rows', 0)
+elseif what == 'leave' then
+  if holder ~= feeder or (state ~= 'receiving' and state ~= 'paused') then
+    return {state, 0}
+  end
+  if ARGV[4] == '' then
+    redis.call('DEL', key)
+  else
+    redis.call('HSET', key, 'state', ARGV[4])
+  end
 elseif what == 'beat' then
   if holder ~= feeder then
     return {state, 0}

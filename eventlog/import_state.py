@@ -24,7 +24,9 @@ SILENT_MS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class ImportState:
-    """`beat` is when the feeder was last heard of, `rows` how many it had read by then."""
+    """`beat` is when the feeder was last heard of, 0 where there is none; `rows` counts those that
+    it had read by then.
+    """
 
     state: State
     beat: int
@@ -63,8 +65,13 @@ class ImportStates:
         """Go on to a state from one of these."""
         return await self._step(import_id, "move", feeder, to, *since)
 
+    async def leave(self, import_id: str, feeder: str, before: State | None) -> None:
+        """Give an import back that was begun in vain: it is again as it was, or is not known."""
+        to = "failed" if before in FED else before or ""
+        await self._step(import_id, "leave", feeder, to)
+
     async def receive(self, import_id: str) -> None:
-        """Put down an import that has nothing to be fed."""
+        """Put down an import that has nothing to be fed; no feeder was ever heard of."""
         key = keys.import_state(import_id)
         async with self._redis.pipeline() as pipeline:
             pipeline.hset(key, mapping={"state": "received", "feeder": "", "beat": 0, "rows": 0})

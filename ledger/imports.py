@@ -18,7 +18,8 @@ ImportStatus = Literal["receiving", "paused", "received", "cancelled", "failed"]
 @dataclass(frozen=True, slots=True)
 class Import:
     """An import as its home partition knows it. `rows` counts what was read, `None` until all of it
-    is; `reverts` names the import that this one takes back. Times are milliseconds since 1970.
+    is, or what is on the log where it was cancelled before; `reverts` names the import that this
+    one takes back. Times are milliseconds since 1970.
     """
 
     id: str

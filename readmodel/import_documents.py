@@ -9,9 +9,16 @@ from runtime.times import rfc3339
 
 # Milliseconds for which a feeder may be silent; then it is gone, and nobody has said so.
 _GONE_AFTER = 15_000
-_ENDED_EARLY = (
-    "the upload ended early; send the file again under the same Idempotency-Key to resume"
+# An import that has nothing to be fed, as a revert, is silent from the beginning.
+_NO_FEEDER = 0
+_ENDED_EARLY = "the upload ended early; "
+_RESUME = "send the file again under the same Idempotency-Key to resume"
+_ANEW = (
+    "it had no Idempotency-Key to resume it under: send the whole file again, and rows that were "
+    "taken come out as unchanged"
 )
+# Where an id has its version, and the one of those that are derived from a key.
+_VERSION_AT, _KEYED = 14, "8"
 
 Status = Literal["receiving", "running", "paused", "done", "stopped", "cancelled", "failed"]
 
@@ -30,15 +37,12 @@ class Known:
 def document(known: Known, now: int, query_url: str, command_url: str) -> dict[str, Any]:
     of, counts = known.of, known.counts
     status, detail = _status(known, now)
-    rows = of.rows
-    if rows is None and known.fed is not None:
-        rows = known.fed.rows
     return {
         "import_id": of.id,
         "status": status,
         "dry_run": of.dry,
         "on_error": "stop" if of.stop else "skip",
-        "rows": rows,
+        "rows": _rows(known),
         "applied": counts.applied,
         "unchanged": counts.unchanged,
         "rejected": counts.rejected,
@@ -65,8 +69,28 @@ def _status(known: Known, now: int) -> tuple[Status, str | None]:
             done = of.rows is not None and counts.final >= of.rows
             return ("done" if done else "running"), None
         case "receiving" | "paused":
-            silent = known.fed is not None and now - known.fed.beat > _GONE_AFTER
-            return ("failed", _ENDED_EARLY) if silent else (of.status, None)
+            if known.fed is None:
+                return of.status, None
+            if known.fed.beat == _NO_FEEDER:
+                return "running", None
+            silent = now - known.fed.beat > _GONE_AFTER
+            return ("failed", _ended_early(of.id)) if silent else (of.status, None)
+
+
+def _ended_early(import_id: str) -> str:
+    keyed = import_id[_VERSION_AT : _VERSION_AT + 1] == _KEYED
+    return _ENDED_EARLY + (_RESUME if keyed else _ANEW)
+
+
+def _rows(known: Known) -> int | None:
+    """Say how many rows there are: as many as have a result at least, until all are received."""
+    of, fed = known.of, known.fed
+    if of.status == "received":
+        return of.rows
+    said = [of.rows] if of.rows is not None else []
+    if fed is not None and fed.beat != _NO_FEEDER:
+        said.append(fed.rows)
+    return max(*said, known.counts.final) if said else None
 
 
 def _links(import_id: str, status: Status, query_url: str, command_url: str) -> dict[str, str]:

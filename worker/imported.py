@@ -99,9 +99,13 @@ class Imported:
         elif mark.mark == "failed":
             known = replace(known, detail=mark.detail)
         if mark.mark == "received":
-            known = replace(self._ended(known), rows=mark.rows)
+            # Who sends less under the same key has taken nothing back.
+            rows = max(known.rows or 0, mark.rows)
+            known = replace(self._ended(known), rows=rows)
         if mark.mark == "cancelled":
             self._over[mark.import_id] = True
+            # Whoever fed it says after the cancellation how many rows it had put on the log.
+            known = replace(known, rows=max(known.rows or 0, mark.rows) or None)
         imports.store(self._connection, known)
 
     def _unbegun(self, mark: ImportMark) -> Import:

@@ -67,7 +67,7 @@ def not_taken(row: Envelope | BadRow, code: str, why: str) -> Outcome:
 
 
 def bad(row: BadRow) -> Outcome:
-    return Outcome(row.id, "", "rejected", 422, 0, row.code, row.detail, row.fingerprint)
+    return Outcome(row.id, row.item_id, "rejected", 422, 0, row.code, row.detail, row.fingerprint)
 
 
 def would_be_dead(row: Envelope, why: str) -> Outcome:

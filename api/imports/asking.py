@@ -1,5 +1,6 @@
 """What a request for an import says besides its rows: parameters, media type, encoding."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -17,7 +18,7 @@ _GZIP = frozenset({"gzip", "x-gzip"})
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`payload` is what has to be the same where the same key comes again."""
+    """`payload` is what has to be the same where the same key comes again, by how it is called."""
 
     media_type: str
     columns: Columns | None
@@ -26,7 +27,7 @@ class Asked:
     reason: str | None
     gzip: bool
     charset: str | None
-    payload: tuple[object, ...]
+    payload: Mapping[str, object]
 
     def unpacker(self) -> Unpacker:
         return Unpacker(gzip=self.gzip, charset=self.charset)
@@ -55,7 +56,13 @@ def asked_of(request: Request) -> Asked:
         _checked_reason(reason),
         _is_gzip(request),
         _charset(parameters),
-        (media_type, columns, dry, stop, reason),
+        {
+            "media type": media_type,
+            "map": columns,
+            "dry_run": dry,
+            "on_error": stop,
+            "reason": reason,
+        },
     )
 
 

@@ -34,6 +34,10 @@ class Stuck(Exception):
         self.certain = certain
 
 
+class Unwanted(Exception):
+    """Nothing new is accepted, as `str()` says, and nothing of this was before."""
+
+
 @dataclass(slots=True)
 class _Group:
     """Rows that will be one entry."""
@@ -51,8 +55,10 @@ class Log:
     partitions: int
     patience: float = PATIENCE
 
-    async def append(self, partition: int, entry: Entry) -> Position:
-        """Append an entry, however often it takes; it is on the log once. Raises Stuck."""
+    async def append(self, partition: int, entry: Entry, *, refusable: bool = False) -> Position:
+        """Append an entry, however often it takes; it is on the log once. Raises Stuck, and at once
+        Unwanted where the entry is `refusable` and nothing new is accepted.
+        """
         submission = Submission(entry.id, encode(entry), "")
         deadline = asyncio.get_running_loop().time() + self.patience
         pause = _FIRST_PAUSE
@@ -62,6 +68,8 @@ class Log:
             match verdict:
                 case Appended(position):
                     return position
+                case NotAppended(why) if refusable and not unknown:
+                    raise Unwanted(why)
                 case NotAppended(why):
                     pass
                 case Unknown(why):
@@ -73,13 +81,16 @@ class Log:
             await asyncio.sleep(pause)  # before the next try
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    async def say(self, mark: ImportMark) -> Position:
-        """Append a mark to its import's partition. Raises Stuck."""
-        return await self.append(partition_of(mark.import_id, self.partitions), mark)
+    async def say(self, mark: ImportMark, *, refusable: bool = False) -> Position:
+        """Append a mark to its import's partition. Raises what `append` does."""
+        home = partition_of(mark.import_id, self.partitions)
+        return await self.append(home, mark, refusable=refusable)
 
 
 class Feeder:
-    """Feeds the rows of one import. `last` is, by partition, where its last entry stands."""
+    """Feeds the rows of one import. `last` is, by partition, where its last entry stands; `rows`
+    counts those that have gone to the log. With `refusable` the first of them may be refused.
+    """
 
     def __init__(self, log: Log, import_id: str, *, dry: bool, stop: bool) -> None:
         self._log = log
@@ -92,9 +103,11 @@ class Feeder:
             asyncio.Queue(_QUEUED) for _ in range(log.partitions)
         ]
         self.last: dict[int, Position] = {}
+        self.rows = 0
+        self.refusable = False
 
     async def run(self) -> None:
-        """Send what is taken until the end is said. Raises Stuck."""
+        """Send what is taken until the end is said. Raises Stuck, and Unwanted for the first."""
         senders = [asyncio.create_task(self._send(n)) for n in range(len(self._queues))]
         try:
             await asyncio.gather(*senders)
@@ -141,8 +154,11 @@ class Feeder:
         while (group := await queue.get()) is not None:
             entry = self._entry(group.rows)
             await lanes.room(partition, len(entry.rows))
+            # What is on its way arrives, also where nobody waits for it any more.
+            self.rows += len(entry.rows)
             try:
-                position = await self._log.append(partition, entry)
+                refusable = self.refusable and not self.last
+                position = await self._log.append(partition, entry, refusable=refusable)
             except BaseException:
                 lanes.drop(partition, len(entry.rows))
                 raise

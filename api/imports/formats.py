@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol, cast
 
@@ -16,6 +16,9 @@ NDJSON = "application/x-ndjson"
 CSV = "text/csv"
 
 _SHOWN = 60
+_LINE_ENDS = "lines end in LF or CRLF, not in CR alone"
+# What some programs part fields by, and how it is called.
+_OTHER_COMMAS = {";": "semicolons", "\t": "tabs"}
 
 
 class BadHeader(Exception):
@@ -46,10 +49,7 @@ class Ndjson:
     def parse(self, text: bytes) -> dict[str, Any]:
         if self._columns is None:
             return _object(_json(text))
-        try:
-            return members_of(self._columns, _exact(text).get)
-        except BadValue as error:
-            raise NotARow("invalid-body", str(error)) from error
+        return _members(self._columns, _exact(text).get)
 
 
 class Csv:
@@ -79,10 +79,7 @@ class Csv:
         if len(fields) != len(self._header or ()):
             count, wanted = len(fields), len(self._header or ())
             raise NotARow("not-csv", f"the row has {count} fields, the header {wanted}")
-        try:
-            return members_of(self._columns or {}, lambda name: fields[self._places[name]])
-        except BadValue as error:
-            raise NotARow("invalid-body", str(error)) from error
+        return _members(self._columns or {}, lambda name: fields[self._places[name]])
 
     def _rows(self, records: Iterable[Record]) -> Generator[Record]:
         for each in _filled(records):
@@ -93,7 +90,9 @@ class Csv:
 
     def _read_header(self, record: Record) -> None:
         if record.text is None:
-            raise BadHeader("the first line, which names the columns, is too long")
+            raise BadHeader(f"the first line, which names the columns, is too long; {_LINE_ENDS}")
+        if b"\r" in record.text.replace(b"\r\n", b"\n").removesuffix(b"\r"):
+            raise BadHeader(f"the first line has a bare CR (\\r) in it; {_LINE_ENDS}")
         try:
             header = [each.strip() for each in _fields(record.text)]
         except NotARow as error:
@@ -106,6 +105,12 @@ class Csv:
             if self._columns is None
             else [each.column for each in self._columns.values()]
         )
+        other = next((each for each in _OTHER_COMMAS if each in header[0]), None)
+        if other is not None and len(header) == 1 and header[0] not in wanted:
+            raise BadHeader(
+                "fields are parted by commas, and the first line has none, but "
+                f"{_OTHER_COMMAS[other]}: write the file with commas"
+            )
         if self._columns is None:
             wrong = next((each for each in header if each not in wanted), None)
             if wrong is not None:
@@ -123,6 +128,16 @@ class Csv:
         self._header = header
         self._places = {name: place for place, name in enumerate(header)}
         self._columns = self._columns or by_name(header)
+
+
+def _members(columns: Columns, value_of: Callable[[str], Any]) -> dict[str, Any]:
+    """Make a row of the values of a record. Raises NotARow, which names the row's item."""
+    try:
+        return members_of(columns, value_of)
+    except BadValue as error:
+        named = columns.get("id")
+        item_id = None if named is None else value_of(named.column)
+        raise NotARow("invalid-body", str(error), item_id) from error
 
 
 def _filled(records: Iterable[Record]) -> Generator[Record]:
@@ -177,6 +192,8 @@ def _not_json(text: bytes, why: str) -> NotARow:
         text.decode()
     except UnicodeDecodeError as error:
         return NotARow("not-text", _not_text(error))
+    if b"\r" in text.strip():
+        return NotARow("not-json", f"the line is not JSON, and has a bare CR (\\r): {_LINE_ENDS}")
     # A row is one line, and its number says which.
     return NotARow("not-json", f"the line is not JSON: {why.replace('line 1 column', 'column')}")
 

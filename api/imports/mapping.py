@@ -21,6 +21,7 @@ MEMBERS = (
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})", re.ASCII)
+_SHOWN = 60
 # Wide enough for the product of any two that are taken: nothing is ever rounded.
 _EXACT = Context(prec=200)
 _TIME = re.compile(
@@ -65,14 +66,22 @@ def read_map(text: str) -> Columns:
 
 
 def _source(member: str, text: str) -> Source:
-    column, star, factor = text.rpartition("*")
-    if not star or _DECIMAL.fullmatch(factor.strip()) is None:
+    column, star, factor = (each.strip() for each in text.rpartition("*"))
+    is_number = _DECIMAL.fullmatch(factor) is not None
+    # A column may have a star in its name.
+    if not star or not factor or (member != "price" and not is_number):
         return Source(text)
     if member != "price":
         raise BadMap(f"only a price can be multiplied, not {member}")
     if not column:
         raise BadMap(f"{text!r} names no column")
-    return Source(column.strip(), Decimal(factor.strip()))
+    if not is_number:
+        raise BadMap(
+            f"the factor is no number: {factor!r:.{_SHOWN}}; write it as in {column:.{_SHOWN}}*100"
+        )
+    if Decimal(factor) <= 0:
+        raise BadMap(f"the factor is not more than 0: {factor!r:.{_SHOWN}}")
+    return Source(column, Decimal(factor))
 
 
 def by_name(header: Sequence[str]) -> Columns:

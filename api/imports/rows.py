@@ -13,6 +13,8 @@ from api.bodies import spots
 from api.ids import uuid8
 from api.imports.splitting import RECORD_LIMIT, Record
 from api.schemas import ROW
+from domain import rules
+from domain.refusals import RuleBroken
 from eventlog.envelope import BadRow, Envelope
 from runtime.row_ids import row_id
 
@@ -25,11 +27,14 @@ NEEDS_SCOPE = "insufficient-scope"
 
 
 class NotARow(Exception):
-    """A record that is no row: `code` is stable, `str()` says what is wrong."""
+    """A record that is no row: `code` is stable, `str()` says what is wrong; `item_id` is what it
+    has in the place of an id, if it is known where that is.
+    """
 
-    def __init__(self, code: str, detail: str) -> None:
+    def __init__(self, code: str, detail: str, item_id: Any = None) -> None:
         super().__init__(detail)
         self.code = code
+        self.item_id = item_id
 
 
 # The members of a record's row. Raises NotARow.
@@ -60,15 +65,17 @@ def read_row(record: Record, parse: Parse, given: Given, now: int) -> Envelope |
     if record.text is None:
         return BadRow(row, "", "row-too-large", _TOO_LARGE)
     fingerprint = _fingerprint(record.text)
+    members: dict[str, Any] = {}
     try:
         members = parse(record.text)
         members.setdefault("op", "put")
         _require_scope(members, given)
         parsed = ROW.validate_python(members)
     except NotARow as error:
-        return _bad(row, fingerprint, error.code, str(error))
+        named = members.get("id", error.item_id)
+        return _bad(row, fingerprint, error.code, str(error), named)
     except ValidationError as error:
-        return _bad(row, fingerprint, "invalid-body", _told(error))
+        return _bad(row, fingerprint, "invalid-body", _told(error), members.get("id"))
     unnamed = parsed.op == "create" and parsed.id is None
     command = translate.row(parsed, uuid8(row, "item") if unnamed else "", now, given.currency)
     return Envelope(
@@ -86,9 +93,18 @@ def _require_scope(members: Mapping[str, Any], given: Given) -> None:
         raise NotARow(NEEDS_SCOPE, "effective_at: needs the scope ops")
 
 
-def _bad(row: str, fingerprint: str, code: str, detail: str) -> BadRow:
+def _bad(row: str, fingerprint: str, code: str, detail: str, named: Any) -> BadRow:
     # Its own words may hold what a file had in place of a name; a log entry has no NUL.
-    return BadRow(row, fingerprint, code, detail.replace("\0", "\\0")[:_LONGEST_DETAIL])
+    detail = detail.replace("\0", "\\0")[:_LONGEST_DETAIL]
+    return BadRow(row, fingerprint, code, detail, _item_id(named))
+
+
+def _item_id(named: Any) -> str:
+    """Return what a row names where that can be the id of an item; '' where it can not."""
+    try:
+        return rules.item_id(named) if isinstance(named, str) else ""
+    except RuleBroken:
+        return ""
 
 
 def _fingerprint(text: bytes) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 # What comes out at once: a few kilobytes of gzip may hold a gigabyte.
 _BLOCK = 64 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
+_GZIP_MAGIC = b"\x1f\x8b"
 # Codecs that turn text into other text, or take quadratic time over it.
 _NO_CHARSETS = frozenset(
     {"idna", "mbcs", "oem", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
@@ -42,8 +43,19 @@ class Unpacker:
         self._gzip = _Gunzip() if gzip else None
         self._decoder = None if charset is None else codecs.getincrementaldecoder(charset)("strict")
         self._charset = charset
+        # The first bytes, as long as they may be those of gzip that nobody has announced.
+        self._begun: bytes = b""
+        self._looks = not gzip
 
     def feed(self, data: bytes) -> Generator[bytes]:
+        if self._looks:
+            data = self._begun + data
+            self._begun = data if data in {b"", _GZIP_MAGIC[:1]} else b""
+            if self._begun or not data:
+                return
+            self._looks = False
+            if data.startswith(_GZIP_MAGIC):
+                raise Unreadable("its bytes are gzip: send Content-Encoding: gzip to say so")
         blocks: Iterable[bytes] = (data,) if self._gzip is None else self._gzip.feed(data)
         for block in blocks:
             yield self._decoded(block, final=False)
@@ -52,7 +64,7 @@ class Unpacker:
         """Say that nothing follows; return what was held back."""
         if self._gzip is not None:
             self._gzip.end()
-        return self._decoded(b"", final=True)
+        return self._decoded(self._begun, final=True)
 
     def _decoded(self, block: bytes, *, final: bool) -> bytes:
         if self._decoder is None:
@@ -60,7 +72,8 @@ class Unpacker:
         try:
             return self._decoder.decode(block, final).encode()
         except ValueError as error:
-            raise Unreadable(f"it is not {self._charset}: {error}") from error
+            why = f"it is not {self._charset}: {error}; name another charset in Content-Type"
+            raise Unreadable(why) from error
 
 
 class _Gunzip:

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from starlette.requests import ClientDisconnect
 
 from api.ids import uuid7, uuid8
-from api.imports.feeder import Feeder, Log, Stuck
+from api.imports.feeder import Feeder, Log, Stuck, Unwanted
 from api.imports.formats import Format
 from api.imports.rows import Given, read_row
 from api.imports.splitting import Record
@@ -21,7 +21,7 @@ from eventlog.envelope import ImportMark, Mark
 from eventlog.import_state import FED, ImportStates, State, Step
 from runtime.positions import Position
 
-ENDED_EARLY = "the upload ended early; send the file again under the same Idempotency-Key to resume"
+_ENDED_EARLY = "the upload ended early"
 
 # How long rows may wait for more of them, how often the import's state is looked at and a sign of
 # life given, and how long the reading of rows may keep other requests waiting; in seconds, if not
@@ -40,16 +40,19 @@ Clock = Callable[[], int]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an import is to be; what all its rows share."""
+    """What an import is to be; what all its rows share. `keyed` where it has an Idempotency-Key,
+    under which it can be sent again.
+    """
 
     given: Given
     dry: bool
     stop: bool
+    keyed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How an upload ended: in which state the import is, after so many rows; `last` is where each
+    """How an upload ended: in which state the import is, with so many rows; `last` is where each
     partition's last entry stands. `again` where the whole of it had been received before.
     """
 
@@ -119,9 +122,9 @@ class Upload:
     async def run(self) -> Ended:
         """Take the upload to its end.
 
-        Raises Taken or Over where it can not begin, and BadHeader, all before any row is taken;
-        Broken, from Unreadable, Stuck or ClientDisconnect, where it ends early; and what Redis
-        raises before it has begun.
+        Raises Taken or Over where it can not begin, Unwanted where nothing new is accepted, and
+        BadHeader, all before any row is taken; Broken, from Unreadable, Stuck or
+        ClientDisconnect, where it ends early; and what Redis raises before it has begun.
         """
         blocks = self._blocks()
         try:
@@ -135,9 +138,12 @@ class Upload:
             await self._feed(first, blocks)
             await self._finish()
         except _Told as told:
-            return self._told(told.step)
+            return await self._told(told.step)
+        except Unwanted:
+            await self._leave(before)
+            raise
         except (Unreadable, Stuck, ClientDisconnect) as error:
-            await self._fail(_why(error))
+            await self._fail(self._why(error))
             raise Broken(self._rows) from error
         return Ended("received", self._rows, self._last(), before == "received")
 
@@ -152,10 +158,13 @@ class Upload:
         raise Over(step.before)
 
     async def _announce(self, before: State | None) -> None:
-        await self._log.say(self._mark("begun"))
+        await self._log.say(self._mark("begun"), refusable=True)
         if before in {None, "failed"}:
             # It may have begun, and failed, so long ago that only the ledger knows.
-            await self._log.say(self._mark("resumed"))
+            await self._log.say(self._mark("resumed"), refusable=before is not None)
+        else:
+            # That it has begun was accepted before: the first that may be refused is yet to come.
+            self._feeder.refusable = True
 
     async def _feed(self, first: list[Record], blocks: AsyncIterator[list[Record]]) -> None:
         watching = asyncio.create_task(self._watch(), name="import state")
@@ -183,7 +192,8 @@ class Upload:
         )
         if not step.done:
             raise _Told(step)
-        await self._log.say(self._mark("received", rows=self._rows))
+        refusable = self._feeder.refusable and not self._feeder.last
+        await self._log.say(self._mark("received", rows=self._rows), refusable=refusable)
 
     async def _read(self, first: list[Record], blocks: AsyncIterator[list[Record]]) -> None:
         await self._take(first)
@@ -254,13 +264,25 @@ class Upload:
     async def _fail(self, why: str) -> None:
         """Say that the upload failed, if that can be said."""
         log.warning("an upload ended early", import_id=self._id, rows=self._rows, why=why)
-        brief = replace(self._log, patience=_LAST_WORD)
         try:
             step = await self._states.move(self._id, "failed", *FED, feeder=self._name)
             if step.done:
-                await brief.say(self._mark("failed", detail=why))
-        except (RedisError, OSError, Stuck) as error:
+                await self._last_word(self._mark("failed", detail=why))
+        except (RedisError, OSError) as error:
             log.warning("and that could not be said", error=str(error))
+
+    async def _leave(self, before: State | None) -> None:
+        """Let the import be as it was; where that can not be said it comes out as failed."""
+        try:
+            await self._states.leave(self._id, self._name, before)
+        except (RedisError, OSError) as error:
+            log.warning("an import that is refused stays begun", error=str(error))
+
+    async def _last_word(self, mark: ImportMark) -> None:
+        try:
+            await replace(self._log, patience=_LAST_WORD).say(mark)
+        except Stuck as error:
+            log.warning("the end of an upload could not be said", error=str(error))
 
     async def _insist(self, step: Callable[[], Awaitable[Step]]) -> Step:
         """Do it, however often it takes. Raises Stuck."""
@@ -273,12 +295,27 @@ class Upload:
                     raise Stuck(str(error), certain=True) from error
                 await asyncio.sleep(_LOOK_EVERY)  # between two looks at its state
 
-    def _told(self, step: Step) -> Ended:
+    async def _told(self, step: Step) -> Ended:
+        rows = self._feeder.rows
         match step.before:
-            case "cancelled" | "stopped":
-                return Ended(step.before, self._rows, self._last(), again=False)
+            case "cancelled":
+                # Whoever cancelled it could not know how many rows would be on the log.
+                await self._last_word(self._mark("cancelled", rows=rows))
+            case "stopped":
+                pass
             case _:
                 raise Taken
+        return Ended(step.before, rows, self._last(), again=False)
+
+    def _why(self, error: Unreadable | Stuck | ClientDisconnect) -> str:
+        match error:
+            case ClientDisconnect():
+                return f"{_ENDED_EARLY}; {resuming(keyed=self._plan.keyed)}"
+            case Stuck():
+                how = resuming(keyed=self._plan.keyed)
+                return f"the log took nothing ({error!s:.600}); {how}"
+            case Unreadable():
+                return str(error)[:1000]
 
     def _last(self) -> tuple[Position, ...]:
         return tuple(self._feeder.last.values())
@@ -300,15 +337,15 @@ class Upload:
         )
 
 
+def resuming(*, keyed: bool) -> str:
+    """Say how to go on with an upload that ended."""
+    if keyed:
+        return "send the file again under the same Idempotency-Key to resume"
+    return (
+        "it had no Idempotency-Key to resume it under: send the whole file again, and rows that "
+        "were taken come out as unchanged"
+    )
+
+
 async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
     return await anext(chunks, None)
-
-
-def _why(error: Unreadable | Stuck | ClientDisconnect) -> str:
-    match error:
-        case ClientDisconnect():
-            return ENDED_EARLY
-        case Stuck():
-            return f"the log took nothing ({error}); send the file again under the same key"[:1000]
-        case Unreadable():
-            return str(error)[:1000]

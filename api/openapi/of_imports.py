@@ -57,10 +57,11 @@ OF_IMPORTS: Sequence[Operation] = (
         "Import a file of any number of rows",
         {
             200: Answer(
-                "Every row is final (with `Prefer: wait`)",
+                "Every row is final, or none follows: `done`, `stopped` or `cancelled` (with "
+                "`Prefer: wait`)",
                 "ImportAnswer",
                 {**shapes.IMPORT, "status": "done"},
-                (*_HEADERS, "Preference-Applied", "Vary"),
+                ("Location", "Preference-Applied", "Vary"),
                 ("Idempotent-Replayed",),
                 links={"revert": _LINKS["revert"]},
             ),
@@ -117,6 +118,7 @@ OF_IMPORTS: Sequence[Operation] = (
                 "ImportAnswer",
                 {key: value for key, value in shapes.IMPORT.items() if key != "rows"},
                 _HEADERS,
+                ("Idempotent-Replayed",),
             )
         },
         ("ImportId", "Reason", "ImportKey"),

@@ -2,11 +2,12 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
+import structlog
 from fastapi import APIRouter, Request, Response
 from redis.exceptions import RedisError
 
@@ -16,16 +17,19 @@ from api.headers import idempotency_key, preferences
 from api.ids import fingerprint, uuid7, uuid8
 from api.imports import problems
 from api.imports.asking import Asked, asked_of
-from api.imports.feeder import Log, Stuck
+from api.imports.feeder import Log, Stuck, Unwanted
 from api.imports.formats import BadHeader
 from api.imports.rows import Given
 from api.imports.unpacking import Unreadable
-from api.imports.upload import Broken, Clock, Ended, Over, Plan, Taken, Upload
+from api.imports.upload import Broken, Clock, Ended, Over, Plan, Taken, Upload, resuming
+from api.imports.wishes import require_the_same
 from api.problems import ProblemRaised, not_accepted, retry_after
 from api.requests import command_id_of, reason_of
 from eventlog.envelope import ImportMark, Mark, RevertRows
 from eventlog.import_state import FED, ImportStates, State
 from runtime.problems import Problem
+
+log = structlog.get_logger()
 
 # What an import's id may look like: nothing else is looked for.
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -33,7 +37,9 @@ _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Imports:
-    """What imports are taken in with."""
+    """What imports are taken in with. `is_lasting` says of a reason to accept nothing whether an
+    operator has to mend it.
+    """
 
     log: Log
     states: ImportStates
@@ -41,6 +47,7 @@ class Imports:
     clock: Clock
     currency: str
     query_url: str
+    is_lasting: Callable[[str], bool] = lambda _: False
 
 
 def routes(imports: Imports) -> APIRouter:
@@ -52,17 +59,17 @@ def routes(imports: Imports) -> APIRouter:
         asked, preferred = asked_of(request), preferences(request)
         import_id = command_id_of(request, imports.clock())
         if idempotency_key(request) is not None:
-            await first_or_same(imports.remember, import_id, fingerprint(asked.payload))
+            await require_the_same(imports.remember, import_id, asked.payload)
         ended = await _ended(imports, import_id, asked, request)
         status: str = "running" if ended.state == "received" else ended.state
         headers: dict[str, str] = {"Vary": "Prefer"}
-        if preferred.wait and ended.state == "received":
-            status = await _settled(imports, import_id, ended, preferred.wait) or status
-        if status == "done":
+        settled = await _settled(imports, import_id, ended, preferred.wait)
+        if settled is not None:
             headers["Preference-Applied"] = f"wait={preferred.wait}"
         if ended.again:
             headers["Idempotent-Replayed"] = "true"
-        return _answer(imports, import_id, status, headers, rows=ended.rows)
+        final = settled is not None
+        return _answer(imports, import_id, settled or status, headers, final=final, rows=ended.rows)
 
     _control_routes(router, imports)
     return router
@@ -88,19 +95,24 @@ def _control_routes(router: APIRouter, imports: Imports) -> None:
         new_id = command_id_of(request, now)
         if idempotency_key(request) is not None:
             await first_or_same(imports.remember, new_id, fingerprint(reason))
+        sender = caller_of(request).subject
         try:
-            await _revert(imports, import_id, new_id, caller_of(request).subject, reason)
+            again = await _revert(imports, import_id, new_id, sender, reason)
+        except Unwanted as unwanted:
+            raise _unwanted(imports, unwanted) from unwanted
         except (RedisError, OSError, Stuck) as error:
             raise _refused(error) from error
-        return _answer(imports, new_id, "running", {})
+        headers = {"Idempotent-Replayed": "true"} if again else {}
+        return _answer(imports, new_id, "running", headers)
 
 
 async def _ended(imports: Imports, import_id: str, asked: Asked, request: Request) -> Ended:
     """Take the upload in; whatever ends it early is a problem."""
     caller = caller_of(request)
+    keyed = idempotency_key(request) is not None
     given = Given(import_id, caller.subject, asked.reason, imports.currency, "ops" in caller.scopes)
     upload = Upload(
-        Plan(given, asked.dry, asked.stop),
+        Plan(given, asked.dry, asked.stop, keyed),
         imports.log,
         imports.states,
         imports.clock,
@@ -118,21 +130,23 @@ async def _ended(imports: Imports, import_id: str, asked: Asked, request: Reques
         raise ProblemRaised(problems.over(import_id, over.state)) from None
     except BadHeader as error:
         raise ProblemRaised(problems.problem(problems.INVALID_COLUMNS, str(error))) from error
+    except Unwanted as unwanted:
+        raise _unwanted(imports, unwanted) from unwanted
     except (RedisError, OSError) as error:
         raise _refused(error) from error
     except Broken as broken:
-        raise _broken(broken) from broken
+        raise _broken(broken, keyed=keyed) from broken
 
 
-def _broken(broken: Broken) -> Exception:
+def _broken(broken: Broken, *, keyed: bool) -> Exception:
     match broken.__cause__:
         case Unreadable() as error:
-            detail = f"after {broken.rows:,} rows, which are accepted: {error}"
-            return ProblemRaised(problems.problem(problems.UNREADABLE_UPLOAD, detail))
+            after = f"after {broken.rows:,} rows, which are accepted: " if broken.rows else ""
+            return ProblemRaised(problems.problem(problems.UNREADABLE_UPLOAD, f"{after}{error}"))
         case Stuck() as stuck:
             detail = (
-                f"{stuck}; of {broken.rows:,} rows that were read all but the last are accepted, "
-                "and the same Idempotency-Key goes on from there"
+                f"{stuck}; of {broken.rows:,} rows that were read all but the last are accepted; "
+                f"{resuming(keyed=keyed)}"
             )
             code = problems.UPLOAD_FAILED
             # Where it is not known, sending again is as safe as where it is.
@@ -145,14 +159,18 @@ def _broken(broken: Broken) -> Exception:
 
 async def _settled(
     imports: Imports, import_id: str, ended: Ended, seconds: int
-) -> Literal["done", "stopped"] | None:
-    """Wait until all rows are applied; `None` where that takes longer."""
+) -> Literal["done", "stopped", "cancelled"] | None:
+    """Wait until all rows are final, and say how it has ended; `None` where that takes longer."""
+    if not seconds:
+        return None
     try:
         async with asyncio.timeout(seconds):
             await imports.log.lanes.applied(ended.last)
             found = await imports.states.read(import_id)
     except (TimeoutError, RedisError, OSError):
         return None
+    if ended.state != "received":
+        return ended.state
     return "stopped" if found is not None and found.state == "stopped" else "done"
 
 
@@ -187,19 +205,25 @@ _MOVES: Mapping[Mark, tuple[State, tuple[State, ...], str]] = {
 
 async def _revert(
     imports: Imports, import_id: str, new_id: str, actor: str, reason: str | None
-) -> None:
+) -> bool:
+    """Begin a revert, and say whether it had been before."""
     found = await imports.states.read(import_id)
     if found is not None and found.state in FED:
         detail = f"rows of import {import_id} may still come: cancel it first"
         raise ProblemRaised(problems.problem(problems.IMPORT_RUNNING, detail))
-    await imports.states.receive(new_id)
+    again = await imports.states.read(new_id) is not None
     now = imports.clock()
-    await imports.log.say(
-        ImportMark(uuid8(new_id, "begun"), new_id, "begun", actor, now, reverts=import_id)
-    )
+    begun = ImportMark(uuid8(new_id, "begun"), new_id, "begun", actor, now, reverts=import_id)
+    await imports.log.say(begun, refusable=True)
     # The workers go on with it from partition to partition, and say when it ends.
     first = uuid8(new_id, "revert")
     await imports.log.append(0, RevertRows(first, new_id, import_id, "", actor, reason, now))
+    try:
+        await imports.states.receive(new_id)
+    except (RedisError, OSError) as error:
+        # It is on the log all the same; only who looks at once does not find it yet.
+        log.warning("a revert is not put down", import_id=new_id, error=str(error))
+    return again
 
 
 def _require_id(import_id: str) -> None:
@@ -212,11 +236,20 @@ def _refused(error: Exception) -> ProblemRaised:
     return ProblemRaised(not_accepted(f"the log is not to be reached: {error}"), retry_after())
 
 
+def _unwanted(imports: Imports, unwanted: Unwanted) -> ProblemRaised:
+    """Refuse as a single command would be."""
+    why = str(unwanted)
+    lasting = imports.is_lasting(why)
+    return ProblemRaised(not_accepted(why, lasting=lasting), retry_after(lasting=lasting))
+
+
 def _answer(
     imports: Imports,
     import_id: str,
     status: str,
     headers: Mapping[str, str],
+    *,
+    final: bool = False,
     **members: Any,
 ) -> Response:
     url = f"{imports.query_url}/imports/{import_id}"
@@ -224,7 +257,7 @@ def _answer(
     document = {"import_id": import_id, "status": status, **members, "links": links}
     return Response(
         orjson.dumps(document),
-        200 if status == "done" else 202,
-        {"Location": url, "Retry-After": "1", **headers},
+        200 if final else 202,
+        {"Location": url, **({} if final else {"Retry-After": "1"}), **headers},
         media_type="application/json",
     )

@@ -39,10 +39,22 @@ def test_gzip_that_is_damaged_is_told(damage: Callable[[bytes], bytes], told: st
         unpacked(damage(gzip.compress(bytes(range(256)))), gzip=True)
 
 
+@pytest.mark.parametrize("piece", [1, 5])
+def test_gzip_that_nobody_announced_is_told(piece: int) -> None:
+    for packed in (gzip.compress(b"one\n"), gzip.compress(b"one\n")[:2]):
+        with pytest.raises(Unreadable, match="send Content-Encoding: gzip"):
+            unpacked(packed, piece=piece)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x1f", b"\x1fa", b"a\x1f\x8b"])
+def test_what_only_begins_like_gzip_is_left_as_it_is(data: bytes) -> None:
+    assert unpacked(data, piece=1) == data
+
+
 def test_another_character_set_is_taken_by_its_name() -> None:
     assert unpacked("Läuft".encode("cp1252"), charset=charset("windows-1252")) == "Läuft".encode()
     assert unpacked("Läuft".encode("utf-16"), charset=charset("utf-16")) == "Läuft".encode()
-    with pytest.raises(Unreadable, match="not utf-16"):
+    with pytest.raises(Unreadable, match=r"not utf-16.*; name another charset in Content-Type"):
         unpacked(b"abc", charset=charset("utf-16"))
 
 

@@ -333,6 +333,10 @@ def test_columns_that_are_not_mapped_are_passed_over() -> None:
         ("id:A,id:B", "id is mapped twice"),
         ("name:A*100", "only a price can be multiplied, not name"),
         ("price:*100", "names no column"),
+        ("price:P*abc", "the factor is no number: 'abc'"),
+        ("price:P*1e9", "the factor is no number: '1e9'; write it as in P*100"),
+        ("price:P*0.00", "the factor is not more than 0: '0.00'"),
+        ("price:P*-100", "the factor is not more than 0: '-100'"),
     ],
 )
 def test_a_map_that_can_not_be_read_is_refused(text: str, told: str) -> None:
@@ -350,7 +354,11 @@ def test_a_column_may_have_a_star_and_a_colon_in_its_name() -> None:
     [
         ("id,title,price", None, "the column 'title' is no member of a row"),
         ("id,id,price", None, "names the column 'id' twice"),
-        ("id;name;price", None, "the column 'id;name;price' is no member"),
+        ("id;name;price", None, "parted by commas, and the first line has none, but semicolons"),
+        ("id;name", "id:Code", "but semicolons: write the file with commas"),
+        ("id\tname\tprice", None, "parted by commas, and the first line has none, but tabs"),
+        ("id,name\ra,A\r", None, "lines end in LF or CRLF, not in CR alone"),
+        ('"id","name"\r"a","A"', None, "lines end in LF or CRLF, not in CR alone"),
         ("Code,What", "id:Code,name:Title", "there is no column 'Title', which map= names"),
         ('"id', None, "the header can not be read"),
         ("", None, "the file is empty"),

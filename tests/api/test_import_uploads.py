@@ -13,6 +13,7 @@ import pytest
 from redis import Redis
 
 from eventlog import import_state
+from eventlog.envelope import ImportMark
 from tests.api.importing import (
     KEY,
     LINE,
@@ -148,7 +149,14 @@ def test_an_import_that_is_over_ends_its_upload_with_an_answer_that_says_so(
             import_state.stop(redis, import_id)
         until(lambda: upload.answer is not None, 20, "the upload's end")
     assert upload.answer is not None
-    assert taken(upload.answer)["status"] == state
+    told = taken(upload.answer)
+    assert told["status"] == state
+    last = on_the_log(redis)[-1]
+    if state == "cancelled":
+        assert isinstance(last, ImportMark)
+        assert (last.mark, last.rows) == ("cancelled", told["rows"])
+    # What was on its way when the upload ended arrives a moment later.
+    until(lambda: told["rows"] == len(rows_of(on_the_log(redis))), 10, "all of its rows")
     assert state_of(redis, import_id) == state
     answer = client.post("/imports", content=lines(1), headers=NDJSON | KEY)
     refused(answer, 409, "import-over")
@@ -160,20 +168,53 @@ def test_an_import_is_not_reverted_while_it_comes_in(client: httpx.Client, redis
         refused(answer, 409, "import-running")
 
 
-def test_a_client_that_leaves_can_go_on_under_its_key(client: httpx.Client, redis: "Redis") -> None:
-    class Left(Exception):
-        pass
+def test_a_cancelled_upload_is_final_for_whom_waits(client: httpx.Client, redis: "Redis") -> None:
+    with applying(redis), Upload(client, Prefer="wait=20") as upload:
+        taken(client.post(f"/imports/{the_import(redis)}/cancel"))
+        until(lambda: upload.answer is not None, 20, "the upload's end")
+    assert upload.answer is not None
+    assert taken(upload.answer, 200)["status"] == "cancelled"
+    assert "Retry-After" not in upload.answer.headers
+
+
+class Left(Exception):
+    """The client is gone."""
+
+
+def leave(client: httpx.Client, redis: "Redis", headers: dict[str, str]) -> ImportMark:
+    """Begin an upload and leave; return the mark that says that it failed."""
+
+    rows = len(rows_of(on_the_log(redis)))
 
     def pieces() -> Iterator[bytes]:
         yield lines(250)
-        until(lambda: rows_of(on_the_log(redis)), 10, "rows on the log")
+        until(lambda: len(rows_of(on_the_log(redis))) > rows, 10, "rows on the log")
         raise Left
 
+    before = marks_of(on_the_log(redis)).count("failed")
+    with pytest.raises(Left):
+        client.post("/imports", content=pieces(), headers=NDJSON | headers)
+    until(lambda: marks_of(on_the_log(redis)).count("failed") > before, 10, "that it failed")
+    failed = on_the_log(redis)[-1]
+    assert isinstance(failed, ImportMark)
+    return failed
+
+
+def test_an_upload_that_ends_early_is_told_how_to_go_on_as_it_can(
+    client: httpx.Client, redis: "Redis"
+) -> None:
     with applying(redis):
-        with pytest.raises(Left):
-            client.post("/imports", content=pieces(), headers=NDJSON | KEY)
-        import_id = the_import(redis)
-        until(lambda: marks_of(on_the_log(redis))[-1] == "failed", 10, "that it failed")
+        keyed, other = leave(client, redis, KEY).detail, leave(client, redis, {}).detail
+    assert keyed is not None
+    assert other is not None
+    assert "under the same Idempotency-Key" in keyed
+    assert "under the same" not in other
+    assert "it had no Idempotency-Key" in other
+
+
+def test_a_client_that_leaves_can_go_on_under_its_key(client: httpx.Client, redis: "Redis") -> None:
+    with applying(redis):
+        import_id = leave(client, redis, KEY).import_id
         assert state_of(redis, import_id) == "failed"
         again = taken(client.post("/imports", content=lines(400), headers=NDJSON | KEY))
     assert (again["import_id"], again["rows"]) == (import_id, 400)

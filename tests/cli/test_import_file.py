@@ -202,9 +202,8 @@ def test_what_the_service_does_not_want_at_all_ends_the_import(tmp_path: Path, c
     with pytest.raises(Refusal) as refused:
         run(tmp_path, service)
     assert refused.value.code == FAILED
-    first, second = str(refused.value).splitlines()
-    assert f"does not take the file: 409 {code}, so it is" in first
-    assert f"itemledger import {tmp_path}/rows.ndjson --key k" in second
+    (line,) = str(refused.value).splitlines()
+    assert f"does not take the file: 409 {code}, so it is" in line
     assert len(service.uploads) == 1
 
 
@@ -215,6 +214,7 @@ def test_a_service_that_stays_away_ends_the_import_once_patience_is_at_its_end(
     with pytest.raises(Refusal, match="has not moved on for 0 s") as refused:
         run(tmp_path, service, patience=0)
     assert refused.value.code == UNREACHABLE
+    assert "To go on: itemledger import" in str(refused.value)
     assert "--key k" in str(refused.value)
 
 
@@ -258,6 +258,42 @@ def test_another_server_at_the_url_is_told(
         run(tmp_path, service)
     assert refused.value.code == UNREACHABLE
     assert "--command-url" in str(refused.value)
+    assert "To go on" not in str(refused.value)
+
+
+def test_a_charset_is_sent_and_named_as_the_option_where_it_is_not_that(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    why = "byte 5 of the row is not UTF-8; name another charset in Content-Type"
+    row = {
+        "row": 2,
+        "status": "rejected",
+        "item_id": None,
+        "problem": {"status": 422, "code": "not-text", "detail": why},
+    }
+    service = FakeService({**FINE, "rejected": 1}, rejects=(row,))
+    assert run(tmp_path, service, charset="windows-1252") == FAILED
+    sent = service.uploads[0].headers["Content-Type"]
+    assert sent == "application/x-ndjson; charset=windows-1252"
+    plainly = "byte 5 of the row is not UTF-8; name another charset with --charset"
+    assert f"row 2: not-text, {plainly}" in capsys.readouterr().err
+    assert json.loads((tmp_path / "rejects.ndjson").read_text())["reason"] == plainly
+
+
+def test_a_file_that_is_not_of_its_charset_is_refused_with_the_option_named(tmp_path: Path) -> None:
+    why = "it is not utf-16: truncated data; name another charset in Content-Type"
+    told = {"status": 422, "code": "unreadable-upload", "detail": why}
+    service = FakeService(misbehave=lambda _number, _: httpx.Response(422, json=told))
+    with pytest.raises(Refusal, match="name another charset with --charset"):
+        run(tmp_path, service)
+
+
+def test_more_rows_that_are_final_than_are_counted_are_not_told_as_a_part_of_fewer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.import_report._SAY_EVERY", 0)
+    assert run(tmp_path, FakeService({**FINE, "rows": 1, "applied": 41_300})) == 0
+    assert "41,300 of 41,300 rows" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -50,6 +50,11 @@ def test_a_key_that_no_header_can_carry_is_refused(key: str) -> None:
     assert "leave --key out" in refusal(key=key)
 
 
+@pytest.mark.parametrize("charset", ["klingon", "hex"])
+def test_a_charset_that_is_none_is_refused(charset: str) -> None:
+    assert "--charset" in refusal(charset=charset)
+
+
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1", "127.0.0.1:8000"])
 def test_a_url_that_is_none_is_refused(url: str) -> None:
     assert "is no URL of a service" in refusal(url=url)
@@ -74,11 +79,12 @@ def test_the_command_to_go_on_repeats_what_was_given() -> None:
         on_error="stop",
         reason="it is spring",
         dry=True,
+        charset="windows-1252",
     )
     assert made.resume == (
         "itemledger import 'my rows' --key k --dry-run --map 'id:Code,price:Price*100' "
-        f"--on-error stop --reason 'it is spring' --command-url {URL} --query-url {URL} "
-        "--rejects bad --patience 5"
+        "--charset windows-1252 --on-error stop --reason 'it is spring' "
+        f"--command-url {URL} --query-url {URL} --rejects bad --patience 5"
     )
     assert made.parameters == {
         "map": "id:Code,price:Price*100",

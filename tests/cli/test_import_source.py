@@ -70,3 +70,9 @@ def test_a_file_that_changes_meanwhile_is_told(tmp_path: Path) -> None:
     file.write_bytes(b"id\na\n")
     with pytest.raises(Refusal, match="was changed while"):
         list(source.pieces(lambda _: None))
+
+
+def test_the_kind_is_told_by_the_beginning_in_its_own_charset(tmp_path: Path) -> None:
+    for content, media_type in (('{"id":"a"}', "application/x-ndjson"), ("id,name", "text/csv")):
+        source = examine(written(tmp_path, "rows", content.encode("utf-16")), "utf-16")
+        assert source.media_type == media_type

@@ -129,7 +129,48 @@ def test_what_is_still_fed_says_how_many_rows_were_read(
     )
     assert (told(soon)["rows"], told(soon)["status"]) == (4711, "receiving")
     assert told(late)["status"] == "failed"
-    assert "under the same Idempotency-Key" in told(late)["detail"]
+    assert "it had no Idempotency-Key" in told(late)["detail"]
+
+
+def test_an_upload_that_is_gone_can_be_resumed_where_it_has_a_key(
+    ledger: Any, client: FlaskClient, log_redis: "Redis"
+) -> None:
+    keyed = f"{ID[:14]}8{ID[15:]}"
+    begun(ledger, import_id=keyed, status="receiving", rows=None)
+    log_redis.hset(
+        keys.import_state(keyed), mapping={"state": "receiving", "feeder": "f", "beat": 1}
+    )
+    found = told(client, f"/imports/{keyed}")
+    assert found["status"] == "failed"
+    assert "under the same Idempotency-Key" in found["detail"]
+
+
+def test_a_revert_that_no_worker_has_seen_yet_is_running(
+    client: FlaskClient, log_redis: "Redis"
+) -> None:
+    fields = {"state": "received", "feeder": "", "beat": 0, "rows": 0}
+    log_redis.hset(keys.import_state(ID), mapping=fields)
+    found = told(client)
+    assert (found["status"], found["detail"], found["rows"]) == ("running", None, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "rows"),
+    [
+        ({"status": "receiving", "rows": None}, 16),
+        ({"status": "cancelled", "rows": 12}, 16),
+        ({"status": "cancelled", "rows": 20}, 20),
+        ({"status": "cancelled", "rows": None}, None),
+        ({"status": "received", "rows": 17}, 17),
+    ],
+)
+def test_there_are_as_many_rows_as_have_a_result_at_least(
+    ledger: Any, client: FlaskClient, log_redis: "Redis", said: dict[str, Any], rows: int | None
+) -> None:
+    begun(ledger, Counts(applied=15, rejected=1), **said)
+    fields = {"state": "receiving", "feeder": "f", "beat": 2**45, "rows": 0}
+    log_redis.hset(keys.import_state(ID), mapping=fields)
+    assert told(client)["rows"] == rows
 
 
 def test_an_import_that_no_worker_has_seen_yet_is_known_by_its_feeder(

@@ -190,6 +190,41 @@ def test_a_cancelled_import_takes_no_more_rows(two_partitions: World) -> None:
     assert importing.told().status == "cancelled"
 
 
+def test_a_cancelled_import_has_the_rows_that_whoever_fed_it_had_put_on_the_log(
+    world: World,
+) -> None:
+    importing = Importing(world)
+    importing.mark("begun")
+    importing.mark("cancelled")
+    drain(world)
+    assert importing.told().rows is None
+    importing.mark("cancelled", rows=20)
+    importing.mark("cancelled")
+    drain(world)
+    assert (importing.told().status, importing.told().rows) == ("cancelled", 20)
+
+
+def test_an_import_never_has_fewer_rows_than_were_received_once(world: World) -> None:
+    importing = Importing(world)
+    importing.mark("begun")
+    for rows in (3, 1, 0):
+        importing.mark("received", rows=rows)
+        drain(world)
+        assert importing.told().rows == 3
+    importing.mark("received", rows=5)
+    drain(world)
+    assert importing.told().rows == 5
+
+
+def test_a_row_that_is_no_command_is_told_with_the_id_that_it_names(world: World) -> None:
+    importing = Importing(world)
+    importing.mark("begun")
+    bad = row("imp", 1, "price: not a whole number")
+    importing.send(0, [replace(bad, item_id=LAMP)])
+    drain(world)
+    assert outcomes(world)[row_id("imp", 1)]["item_id"] == LAMP
+
+
 def test_rows_in_the_same_batch_as_the_cancellation_are_not_taken(world: World) -> None:
     importing = Importing(world)
     importing.mark("begun")
@@ -243,7 +278,7 @@ def test_where_an_import_is_after_marks_in_any_order(
 
     assert told.status == status
     assert (told.dry, told.stop) == (True, True)
-    assert told.rows == (7 if "received" in marks else None)
+    assert told.rows == (7 if {"received", "cancelled"} & {*marks} else None)
     assert told.detail == ("the client left" if status == "failed" else None)
 
 
