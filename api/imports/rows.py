@@ -87,8 +87,10 @@ def _require_scope(members: Mapping[str, Any], given: Given) -> None:
 
 
 def _bad(row: str, fingerprint: str, code: str, detail: str) -> BadRow:
-    # Its own words may hold what a file had in place of a name; a log entry has no NUL.
-    return BadRow(row, fingerprint, code, detail.replace("\0", "\\0")[:_LONGEST_DETAIL])
+    # Its own words may hold what a file had in place of a name; a log entry has no NUL, and no half
+    # of a character.
+    detail = detail.replace("\0", "\\0").encode(errors="backslashreplace").decode()
+    return BadRow(row, fingerprint, code, detail[:_LONGEST_DETAIL])
 
 
 def _fingerprint(text: bytes) -> str:
