@@ -22,6 +22,7 @@ from eventlog.import_state import FED, ImportStates, State, Step
 from runtime.positions import Position
 
 ENDED_EARLY = "the upload ended early; send the file again under the same Idempotency-Key to resume"
+DEFECT = "an error of the service, which is in its log, ended the upload"
 
 # How long rows may wait for more of them, how often the import's state is looked at and a sign of
 # life given, and how long the reading of rows may keep other requests waiting; in seconds, if not
@@ -30,6 +31,8 @@ _IDLE = 0.05
 _LOOK_EVERY = 0.2
 _BEAT_EVERY_MS = 1000
 _SLICE = 0.001
+# How many bytes are cut into records at once: the shortest lines take no longer than a few slices.
+_PIECE = 4096
 # A mark that says how an upload failed is not worth a long wait.
 _LAST_WORD = 2.0
 
@@ -120,8 +123,8 @@ class Upload:
         """Take the upload to its end.
 
         Raises Taken or Over where it can not begin, and BadHeader, all before any row is taken;
-        Broken, from Unreadable, Stuck or ClientDisconnect, where it ends early; and what Redis
-        raises before it has begun.
+        Broken, from Unreadable, Stuck, ClientDisconnect or a defect of ours, where it ends early;
+        and what Redis raises before it has begun.
         """
         blocks = self._blocks()
         try:
@@ -138,6 +141,11 @@ class Upload:
             return self._told(told.step)
         except (Unreadable, Stuck, ClientDisconnect) as error:
             await self._fail(_why(error))
+            raise Broken(self._rows) from error
+        except Exception as error:
+            # Whatever it is, it must not be a secret, nor keep the import from being sent again.
+            log.exception("an upload failed", import_id=self._id, rows=self._rows)
+            await self._fail(DEFECT)
             raise Broken(self._rows) from error
         return Ended("received", self._rows, self._last(), before == "received")
 
@@ -201,16 +209,22 @@ class Upload:
             row = read_row(record, self._format.parse, self._plan.given, now)
             await self._feeder.take(row, len(record.text or b""))
             self._rows += 1
-            if time.perf_counter() > self._slice_over:
-                await asyncio.sleep(0)  # lets other requests come in between
-                self._slice_over = time.perf_counter() + _SLICE
+            await self._give_way()
+
+    async def _give_way(self) -> None:
+        if time.perf_counter() > self._slice_over:
+            await asyncio.sleep(0)  # lets other requests come in between
+            self._slice_over = time.perf_counter() + _SLICE
 
     async def _blocks(self) -> AsyncGenerator[list[Record]]:
         """Give out the records of a little at a time; gzip may hold much in a few bytes."""
         while (chunk := await self._chunk()) is not None:
             for block in self._unpacker.feed(chunk):
-                if records := list(self._format.feed(block)):
-                    yield records
+                # There may be thousands of lines in it, and no row.
+                for start in range(0, len(block), _PIECE):
+                    if records := list(self._format.feed(block[start : start + _PIECE])):
+                        yield records
+                    await self._give_way()
         yield [*self._format.feed(self._unpacker.end()), *self._format.end()]
 
     async def _chunk(self) -> bytes | None:
@@ -229,6 +243,9 @@ class Upload:
             await asyncio.sleep(_LOOK_EVERY)  # between two looks at its state
             try:
                 step = await self._look()
+                if step.before is None:
+                    # The log lost it; the rows are still to be had from here.
+                    await self._states.begin(self._id, self._name, self._clock())
             except (RedisError, OSError) as error:
                 log.warning("the state of an import is not known", error=str(error))
                 continue
@@ -238,8 +255,7 @@ class Upload:
                 case "paused" if step.done:
                     self._goes_on.clear()
                 case None:
-                    # The log lost it; the rows are still to be had from here.
-                    await self._states.begin(self._id, self._name, self._clock())
+                    pass
                 case _:
                     raise _Told(step)
 

@@ -3,12 +3,13 @@
 import asyncio
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import orjson
 from fastapi import APIRouter, Request, Response
 from redis.exceptions import RedisError
+from starlette.requests import ClientDisconnect
 
 from api.batch_keys import Remember, first_or_same
 from api.guard import caller_of
@@ -20,8 +21,8 @@ from api.imports.feeder import Log, Stuck
 from api.imports.formats import BadHeader
 from api.imports.rows import Given
 from api.imports.unpacking import Unreadable
-from api.imports.upload import Broken, Clock, Ended, Over, Plan, Taken, Upload
-from api.problems import ProblemRaised, not_accepted, retry_after
+from api.imports.upload import DEFECT, Broken, Clock, Ended, Over, Plan, Taken, Upload
+from api.problems import ProblemRaised, internal_error, not_accepted, retry_after
 from api.requests import command_id_of, reason_of
 from eventlog.envelope import ImportMark, Mark, RevertRows
 from eventlog.import_state import FED, ImportStates, State
@@ -130,17 +131,23 @@ def _broken(broken: Broken) -> Exception:
             detail = f"after {broken.rows:,} rows, which are accepted: {error}"
             return ProblemRaised(problems.problem(problems.UNREADABLE_UPLOAD, detail))
         case Stuck() as stuck:
-            detail = (
-                f"{stuck}; of {broken.rows:,} rows that were read all but the last are accepted, "
-                "and the same Idempotency-Key goes on from there"
-            )
+            detail = _accepted(str(stuck), broken)
             code = problems.UPLOAD_FAILED
             # Where it is not known, sending again is as safe as where it is.
             status = code.status if stuck.certain else 504
             return ProblemRaised(Problem(status, code.code, code.title, detail), retry_after())
-        case error:
-            # The client went away; nobody reads the answer.
-            return error if isinstance(error, Exception) else broken
+        case ClientDisconnect() as gone:
+            # Nobody reads the answer.
+            return gone
+        case _:
+            return ProblemRaised(replace(internal_error(), detail=_accepted(DEFECT, broken)))
+
+
+def _accepted(why: str, broken: Broken) -> str:
+    return (
+        f"{why}; of {broken.rows:,} rows that were read all but the last are accepted, and the "
+        "same Idempotency-Key goes on from there"
+    )
 
 
 async def _settled(
