@@ -79,7 +79,9 @@ class Log:
 
 
 class Feeder:
-    """Feeds the rows of one import. `last` is, by partition, where its last entry stands."""
+    """Feeds the rows of one import. `last` is where its last entry of each partition and epoch
+    stands: where one of an epoch is lost, that is, too.
+    """
 
     def __init__(self, log: Log, import_id: str, *, dry: bool, stop: bool) -> None:
         self._log = log
@@ -91,13 +93,14 @@ class Feeder:
         self._queues: list[asyncio.Queue[_Group | None]] = [
             asyncio.Queue(_QUEUED) for _ in range(log.partitions)
         ]
-        self.last: dict[int, Position] = {}
+        self.last: dict[tuple[int, int], Position] = {}
 
     async def run(self) -> None:
-        """Send what is taken until the end is said. Raises Stuck."""
+        """Send what is taken until the end is said. Raises Stuck, and Lost."""
         senders = [asyncio.create_task(self._send(n)) for n in range(len(self._queues))]
         try:
             await asyncio.gather(*senders)
+            self._log.lanes.require(self.last.values())
         finally:
             for each in senders:
                 each.cancel()
@@ -142,12 +145,13 @@ class Feeder:
             entry = self._entry(group.rows)
             await lanes.room(partition, len(entry.rows))
             try:
+                lanes.require(self.last.values())
                 position = await self._log.append(partition, entry)
             except BaseException:
                 lanes.drop(partition, len(entry.rows))
                 raise
             lanes.put(position, len(entry.rows))
-            self.last[partition] = position
+            self.last[partition, position.epoch] = position
 
     def _entry(self, rows: Sequence[Envelope | BadRow]) -> Rows:
         name = str(uuid.uuid4())

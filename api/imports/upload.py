@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from api.ids import uuid7, uuid8
 from api.imports.feeder import Feeder, Log, Stuck
 from api.imports.formats import Format
+from api.imports.lanes import Lost
 from api.imports.rows import Given, read_row
 from api.imports.splitting import Record
 from api.imports.unpacking import Unpacker, Unreadable
@@ -53,7 +54,8 @@ class Plan:
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How an upload ended: in which state the import is, after so many rows; `last` is where each
-    partition's last entry stands. `again` where the whole of it had been received before.
+    partition's last entry stands, and the mark that all is received. `again` where the whole of it
+    had been received before.
     """
 
     state: Literal["received", "cancelled", "stopped"]
@@ -123,8 +125,8 @@ class Upload:
         """Take the upload to its end.
 
         Raises Taken or Over where it can not begin, and BadHeader, all before any row is taken;
-        Broken, from Unreadable, Stuck, ClientDisconnect or a defect of ours, where it ends early;
-        and what Redis raises before it has begun.
+        Broken, from Unreadable, Stuck, Lost, ClientDisconnect or a defect of ours, where it ends
+        early; and what Redis raises before it has begun.
         """
         blocks = self._blocks()
         try:
@@ -136,10 +138,10 @@ class Upload:
         try:
             await self._announce(before)
             await self._feed(first, blocks)
-            await self._finish()
+            received = await self._finish()
         except _Told as told:
             return self._told(told.step)
-        except (Unreadable, Stuck, ClientDisconnect) as error:
+        except (Unreadable, Stuck, Lost, ClientDisconnect) as error:
             await self._fail(_why(error))
             raise Broken(self._rows) from error
         except Exception as error:
@@ -147,7 +149,7 @@ class Upload:
             log.exception("an upload failed", import_id=self._id, rows=self._rows)
             await self._fail(DEFECT)
             raise Broken(self._rows) from error
-        return Ended("received", self._rows, self._last(), before == "received")
+        return Ended("received", self._rows, (*self._last(), received), before == "received")
 
     async def _begin(self) -> State | None:
         step = await self._states.begin(self._id, self._name, self._clock())
@@ -185,13 +187,13 @@ class Upload:
                 each.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _finish(self) -> None:
+    async def _finish(self) -> Position:
         step = await self._insist(
             lambda: self._states.move(self._id, "received", *FED, feeder=self._name)
         )
         if not step.done:
             raise _Told(step)
-        await self._log.say(self._mark("received", rows=self._rows))
+        return await self._log.say(self._mark("received", rows=self._rows))
 
     async def _read(self, first: list[Record], blocks: AsyncIterator[list[Record]]) -> None:
         await self._take(first)
@@ -273,7 +275,8 @@ class Upload:
         brief = replace(self._log, patience=_LAST_WORD)
         try:
             step = await self._states.move(self._id, "failed", *FED, feeder=self._name)
-            if step.done:
+            # Of an import that the log has forgotten nobody else says it.
+            if step.done or step.before is None:
                 await brief.say(self._mark("failed", detail=why))
         except (RedisError, OSError, Stuck) as error:
             log.warning("and that could not be said", error=str(error))
@@ -320,11 +323,11 @@ async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
     return await anext(chunks, None)
 
 
-def _why(error: Unreadable | Stuck | ClientDisconnect) -> str:
+def _why(error: Unreadable | Stuck | Lost | ClientDisconnect) -> str:
     match error:
         case ClientDisconnect():
             return ENDED_EARLY
         case Stuck():
             return f"the log took nothing ({error}); send the file again under the same key"[:1000]
-        case Unreadable():
+        case Unreadable() | Lost():
             return str(error)[:1000]

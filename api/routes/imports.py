@@ -19,6 +19,7 @@ from api.imports import problems
 from api.imports.asking import Asked, asked_of
 from api.imports.feeder import Log, Stuck
 from api.imports.formats import BadHeader
+from api.imports.lanes import Lost
 from api.imports.rows import Given
 from api.imports.unpacking import Unreadable
 from api.imports.upload import DEFECT, Broken, Clock, Ended, Over, Plan, Taken, Upload
@@ -136,6 +137,9 @@ def _broken(broken: Broken) -> Exception:
             # Where it is not known, sending again is as safe as where it is.
             status = code.status if stuck.certain else 504
             return ProblemRaised(Problem(status, code.code, code.title, detail), retry_after())
+        case Lost() as lost:
+            given_up = problems.problem(problems.UPLOAD_FAILED, str(lost))
+            return ProblemRaised(given_up, retry_after())
         case ClientDisconnect() as gone:
             # Nobody reads the answer.
             return gone
@@ -153,12 +157,12 @@ def _accepted(why: str, broken: Broken) -> str:
 async def _settled(
     imports: Imports, import_id: str, ended: Ended, seconds: int
 ) -> Literal["done", "stopped"] | None:
-    """Wait until all rows are applied; `None` where that takes longer."""
+    """Wait until all rows are applied, and that they are all; `None` where that takes longer."""
     try:
         async with asyncio.timeout(seconds):
             await imports.log.lanes.applied(ended.last)
             found = await imports.states.read(import_id)
-    except (TimeoutError, RedisError, OSError):
+    except (TimeoutError, Lost, RedisError, OSError):
         return None
     return "stopped" if found is not None and found.state == "stopped" else "done"
 
