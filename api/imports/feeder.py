@@ -88,8 +88,9 @@ class Log:
 
 
 class Feeder:
-    """Feeds the rows of one import. `last` is, by partition, where its last entry stands; `rows`
-    counts those that have gone to the log. With `refusable` the first of them may be refused.
+    """Feeds the rows of one import. `last` is where its last entry of each partition and epoch
+    stands: where one of an epoch is lost, that is, too; `rows` counts those that have gone to the
+    log. With `refusable` the first of them may be refused.
     """
 
     def __init__(self, log: Log, import_id: str, *, dry: bool, stop: bool) -> None:
@@ -102,15 +103,18 @@ class Feeder:
         self._queues: list[asyncio.Queue[_Group | None]] = [
             asyncio.Queue(_QUEUED) for _ in range(log.partitions)
         ]
-        self.last: dict[int, Position] = {}
+        self.last: dict[tuple[int, int], Position] = {}
         self.rows = 0
         self.refusable = False
 
     async def run(self) -> None:
-        """Send what is taken until the end is said. Raises Stuck, and Unwanted for the first."""
+        """Send what is taken until the end is said. Raises Stuck and Lost, and Unwanted for the
+        first.
+        """
         senders = [asyncio.create_task(self._send(n)) for n in range(len(self._queues))]
         try:
             await asyncio.gather(*senders)
+            self._log.lanes.require(self.last.values())
         finally:
             for each in senders:
                 each.cancel()
@@ -157,13 +161,14 @@ class Feeder:
             # What is on its way arrives, also where nobody waits for it any more.
             self.rows += len(entry.rows)
             try:
+                lanes.require(self.last.values())
                 refusable = self.refusable and not self.last
                 position = await self._log.append(partition, entry, refusable=refusable)
             except BaseException:
                 lanes.drop(partition, len(entry.rows))
                 raise
             lanes.put(position, len(entry.rows))
-            self.last[partition] = position
+            self.last[partition, position.epoch] = position
 
     def _entry(self, rows: Sequence[Envelope | BadRow]) -> Rows:
         name = str(uuid.uuid4())

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -32,9 +33,16 @@ _SOON, _LATER, _AWAY = 0.002, 0.01, 0.25
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+class Lost(Exception):
+    """The log came back without rows that it had taken; `str()` says what to do."""
+
+    def __init__(self) -> None:
+        super().__init__("the log lost rows; send the file again under the same Idempotency-Key")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Entry:
-    """Rows that wait at a position, since a moment."""
+    """Rows that wait at a position, since a moment; none where only somebody waits for it."""
 
     position: Position
     rows: int
@@ -48,12 +56,14 @@ class _Lane:
     waiting: deque[_Entry] = field(default_factory=deque[_Entry])
     rows: int = 0
     last: Position | None = None
+    # By epoch, the n from which on what waited is lost.
+    lost: dict[int, int] = field(default_factory=dict[int, int])
 
 
 class Lanes:
     """Shared by all imports that this process feeds. A row has left its lane once it is applied,
-    which the workers' marks tell; they are looked at only while somebody waits for it. `limit` is
-    how many rows may be in a lane; it follows the workers' speed.
+    which the workers' marks tell, or is lost; that is looked at only while somebody waits for it.
+    `limit` is how many rows may be in a lane; it follows the workers' speed.
     """
 
     def __init__(self, redis: Redis, partitions: int) -> None:
@@ -89,19 +99,25 @@ class Lanes:
         """Say that rows that there was room for have not come."""
         self._lanes[partition].rows -= rows
 
+    def require(self, positions: Iterable[Position]) -> None:
+        """Raise Lost where what was put at one of these positions is known to be lost."""
+        for each in positions:
+            if each.n >= self._lanes[each.partition].lost.get(each.epoch, math.inf):
+                raise Lost
+
     async def applied(self, positions: Iterable[Position]) -> None:
-        """Wait until everything up to these positions has left its lane."""
-        left = list(positions)
-
-        def gone() -> bool:
-            left[:] = [each for each in left if self._waits(each)]
-            return not left
-
-        await self._until(gone)
-
-    def _waits(self, position: Position) -> bool:
-        waiting = self._lanes[position.partition].waiting
-        return bool(waiting) and waiting[0].position <= position
+        """Wait until everything up to these positions is applied. Raises Lost."""
+        now = time.monotonic()
+        asked = [(self._lanes[each.partition].waiting, _Entry(each, 0, now)) for each in positions]
+        for waiting, entry in asked:
+            insort(waiting, entry, key=lambda other: other.position)
+        try:
+            await self._until(lambda: not any(entry in waiting for waiting, entry in asked))
+        finally:
+            for waiting, entry in asked:
+                if entry in waiting:
+                    waiting.remove(entry)
+        self.require(entry.position for _, entry in asked)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         self._waiters += 1
@@ -129,22 +145,44 @@ class Lanes:
             await asyncio.sleep(pause)  # between two looks at what is applied
 
     async def _read(self) -> bool:
-        """Take what is applied out of its lane; say whether there was anything."""
+        """Take what is applied or lost out of its lane; say whether there was anything."""
         asked = [number for number, lane in enumerate(self._lanes) if lane.waiting]
         if not asked:
             return False
         async with self._redis.pipeline(transaction=False) as pipeline:
             for partition in asked:
                 pipeline.get(keys.done(partition))
+                pipeline.hget(keys.head(partition), "epoch")
             answers: list[Any] = await pipeline.execute()
         now, waited = time.monotonic(), 0.0
-        for partition, answer in zip(asked, answers, strict=True):
-            if answer is not None:
-                done = Position.from_stream_id(partition, answer.decode())
-                waited = max(waited, self._leave(self._lanes[partition], done, now))
+        for partition, told, epoch in zip(asked, answers[::2], answers[1::2], strict=True):
+            done = Position.from_stream_id(partition, "0-0" if told is None else told.decode())
+            await self._lose(partition, done, max(done.epoch, int(epoch or 0)))
+            waited = max(waited, self._leave(self._lanes[partition], done, now))
         if waited:
             self._follow(waited, alone=now - self._met > _QUIET)
         return waited > 0
+
+    async def _lose(self, partition: int, done: Position, newest: int) -> None:
+        """Take out what lies beyond the end of an epoch that is over: nobody will ever apply it."""
+        lane = self._lanes[partition]
+        suspects = [
+            each
+            for each in lane.waiting
+            if (at := each.position).epoch < newest and (at.epoch != done.epoch or at > done)
+        ]
+        if not suspects:
+            return
+        over = sorted({each.position.epoch for each in suspects})
+        told: Any = await self._redis.hmget(keys.epochs(partition), list(map(str, over)))
+        ends = {epoch: int(end or 0) for epoch, end in zip(over, told, strict=True)}
+        for each in suspects:
+            epoch, n = each.position.epoch, each.position.n
+            if n > ends[epoch] and each in lane.waiting:
+                lane.waiting.remove(each)
+                lane.rows -= each.rows
+                lane.lost[epoch] = min(n, lane.lost.get(epoch, n))
+                log.error("rows of imports are lost", position=each.position.token, rows=each.rows)
 
     def _leave(self, lane: _Lane, done: Position, now: float) -> float:
         """Take out what is applied; return for how long the oldest of it has waited."""
@@ -152,7 +190,8 @@ class Lanes:
         while lane.waiting and lane.waiting[0].position <= done:
             entry = lane.waiting.popleft()
             lane.rows -= entry.rows
-            waited = max(waited, now - entry.since)
+            if entry.rows:
+                waited = max(waited, now - entry.since)
         return waited
 
     def _follow(self, waited: float, *, alone: bool) -> None:

@@ -49,8 +49,8 @@ UPLOAD_FAILED = ProblemCode(
     "upload-failed",
     503,
     "The upload was given up",
-    "The log took nothing for so long that the upload was ended. The rows before that are accepted "
-    "and stay so.",
+    "The log took nothing for so long that the upload was ended, or it lost rows that it had "
+    "taken. The rows before that are accepted and stay so.",
     "Send the same file again under the same Idempotency-Key: it goes on where it ended.",
 )
 

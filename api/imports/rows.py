@@ -94,9 +94,10 @@ def _require_scope(members: Mapping[str, Any], given: Given) -> None:
 
 
 def _bad(row: str, fingerprint: str, code: str, detail: str, named: Any) -> BadRow:
-    # Its own words may hold what a file had in place of a name; a log entry has no NUL.
-    detail = detail.replace("\0", "\\0")[:_LONGEST_DETAIL]
-    return BadRow(row, fingerprint, code, detail, _item_id(named))
+    # Its own words may hold what a file had in place of a name; a log entry has no NUL, and no half
+    # of a character.
+    detail = detail.replace("\0", "\\0").encode(errors="backslashreplace").decode()
+    return BadRow(row, fingerprint, code, detail[:_LONGEST_DETAIL], _item_id(named))
 
 
 def _item_id(named: Any) -> str:

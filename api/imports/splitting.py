@@ -1,6 +1,6 @@
 """From bytes of UTF-8 to numbered records: lines, or records of CSV, which may have several."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 
 RECORD_LIMIT = 1024 * 1024
@@ -20,10 +20,11 @@ class Record:
 
 class Lines:
     """Splits what arrives at its line feeds, and leaves them out; keeps one unfinished line at
-    most.
+    most. Blank lines are only counted, unless `wants_blank` says otherwise.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wants_blank: Callable[[], bool] = bool) -> None:
+        self._wants_blank = wants_blank
         self._row = 0
         self._rest = bytearray()
         self._skipping = False
@@ -32,14 +33,13 @@ class Lines:
         first, *others = data.split(b"\n")
         self._keep(first)
         for each in others:
-            yield self._line(bytes(self._rest))
-            self._rest = bytearray()
-            self._skipping = False
+            if (line := self._line()) is not None:
+                yield line
             self._keep(each)
 
     def end(self) -> Generator[Record]:
-        if self._rest or self._skipping:
-            yield self._line(bytes(self._rest))
+        if (self._rest or self._skipping) and (line := self._line()) is not None:
+            yield line
 
     def _keep(self, part: bytes) -> None:
         if self._skipping:
@@ -49,11 +49,19 @@ class Lines:
             self._skipping = True
             self._rest = bytearray()
 
-    def _line(self, text: bytes) -> Record:
+    def _line(self) -> Record | None:
+        """Take the line that has ended; `None` where it is blank: a file may be of nothing else."""
         self._row += 1
+        if self._skipping:
+            self._skipping = False
+            return Record(self._row, None)
+        text = bytes(self._rest)
+        self._rest.clear()
         if self._row == 1:
             text = text.removeprefix(_BOM)
-        return Record(self._row, None if self._skipping else text)
+        if not text.strip() and not self._wants_blank():
+            return None
+        return Record(self._row, text)
 
 
 class CsvRecords:
@@ -66,6 +74,11 @@ class CsvRecords:
         self._row = 0
         self._parts: list[bytes] = []
         self._size = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether a record goes on with the next line."""
+        return bool(self._parts)
 
     def join(self, lines: Iterable[Record]) -> Generator[Record]:
         for line in lines:

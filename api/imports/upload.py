@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from api.ids import uuid7, uuid8
 from api.imports.feeder import Feeder, Log, Stuck, Unwanted
 from api.imports.formats import Format
+from api.imports.lanes import Lost
 from api.imports.rows import Given, read_row
 from api.imports.splitting import Record
 from api.imports.unpacking import Unpacker, Unreadable
@@ -22,6 +23,7 @@ from eventlog.import_state import FED, ImportStates, State, Step
 from runtime.positions import Position
 
 _ENDED_EARLY = "the upload ended early"
+DEFECT = "an error of the service, which is in its log, ended the upload"
 
 # How long rows may wait for more of them, how often the import's state is looked at and a sign of
 # life given, and how long the reading of rows may keep other requests waiting; in seconds, if not
@@ -30,6 +32,8 @@ _IDLE = 0.05
 _LOOK_EVERY = 0.2
 _BEAT_EVERY_MS = 1000
 _SLICE = 0.001
+# How many bytes are cut into records at once: the shortest lines take no longer than a few slices.
+_PIECE = 4096
 # A mark that says how an upload failed is not worth a long wait.
 _LAST_WORD = 2.0
 
@@ -53,7 +57,8 @@ class Plan:
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How an upload ended: in which state the import is, with so many rows; `last` is where each
-    partition's last entry stands. `again` where the whole of it had been received before.
+    partition's last entry stands, and the mark that all is received. `again` where the whole of it
+    had been received before.
     """
 
     state: Literal["received", "cancelled", "stopped"]
@@ -123,8 +128,9 @@ class Upload:
         """Take the upload to its end.
 
         Raises Taken or Over where it can not begin, Unwanted where nothing new is accepted, and
-        BadHeader, all before any row is taken; Broken, from Unreadable, Stuck or
-        ClientDisconnect, where it ends early; and what Redis raises before it has begun.
+        BadHeader, all before any row is taken; Broken, from Unreadable, Stuck, Lost,
+        ClientDisconnect or a defect of ours, where it ends early; and what Redis raises before it
+        has begun.
         """
         blocks = self._blocks()
         try:
@@ -136,16 +142,21 @@ class Upload:
         try:
             await self._announce(before)
             await self._feed(first, blocks)
-            await self._finish()
+            received = await self._finish()
         except _Told as told:
             return await self._told(told.step)
         except Unwanted:
             await self._leave(before)
             raise
-        except (Unreadable, Stuck, ClientDisconnect) as error:
+        except (Unreadable, Stuck, Lost, ClientDisconnect) as error:
             await self._fail(self._why(error))
             raise Broken(self._rows) from error
-        return Ended("received", self._rows, self._last(), before == "received")
+        except Exception as error:
+            # Whatever it is, it must not be a secret, nor keep the import from being sent again.
+            log.exception("an upload failed", import_id=self._id, rows=self._rows)
+            await self._fail(DEFECT)
+            raise Broken(self._rows) from error
+        return Ended("received", self._rows, (*self._last(), received), before == "received")
 
     async def _begin(self) -> State | None:
         step = await self._states.begin(self._id, self._name, self._clock())
@@ -186,14 +197,14 @@ class Upload:
                 each.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _finish(self) -> None:
+    async def _finish(self) -> Position:
         step = await self._insist(
             lambda: self._states.move(self._id, "received", *FED, feeder=self._name)
         )
         if not step.done:
             raise _Told(step)
         refusable = self._feeder.refusable and not self._feeder.last
-        await self._log.say(self._mark("received", rows=self._rows), refusable=refusable)
+        return await self._log.say(self._mark("received", rows=self._rows), refusable=refusable)
 
     async def _read(self, first: list[Record], blocks: AsyncIterator[list[Record]]) -> None:
         await self._take(first)
@@ -211,16 +222,22 @@ class Upload:
             row = read_row(record, self._format.parse, self._plan.given, now)
             await self._feeder.take(row, len(record.text or b""))
             self._rows += 1
-            if time.perf_counter() > self._slice_over:
-                await asyncio.sleep(0)  # lets other requests come in between
-                self._slice_over = time.perf_counter() + _SLICE
+            await self._give_way()
+
+    async def _give_way(self) -> None:
+        if time.perf_counter() > self._slice_over:
+            await asyncio.sleep(0)  # lets other requests come in between
+            self._slice_over = time.perf_counter() + _SLICE
 
     async def _blocks(self) -> AsyncGenerator[list[Record]]:
         """Give out the records of a little at a time; gzip may hold much in a few bytes."""
         while (chunk := await self._chunk()) is not None:
             for block in self._unpacker.feed(chunk):
-                if records := list(self._format.feed(block)):
-                    yield records
+                # There may be thousands of lines in it, and no row.
+                for start in range(0, len(block), _PIECE):
+                    if records := list(self._format.feed(block[start : start + _PIECE])):
+                        yield records
+                    await self._give_way()
         yield [*self._format.feed(self._unpacker.end()), *self._format.end()]
 
     async def _chunk(self) -> bytes | None:
@@ -239,6 +256,9 @@ class Upload:
             await asyncio.sleep(_LOOK_EVERY)  # between two looks at its state
             try:
                 step = await self._look()
+                if step.before is None:
+                    # The log lost it; the rows are still to be had from here.
+                    await self._states.begin(self._id, self._name, self._clock())
             except (RedisError, OSError) as error:
                 log.warning("the state of an import is not known", error=str(error))
                 continue
@@ -248,8 +268,7 @@ class Upload:
                 case "paused" if step.done:
                     self._goes_on.clear()
                 case None:
-                    # The log lost it; the rows are still to be had from here.
-                    await self._states.begin(self._id, self._name, self._clock())
+                    pass
                 case _:
                     raise _Told(step)
 
@@ -266,7 +285,8 @@ class Upload:
         log.warning("an upload ended early", import_id=self._id, rows=self._rows, why=why)
         try:
             step = await self._states.move(self._id, "failed", *FED, feeder=self._name)
-            if step.done:
+            # Of an import that the log has forgotten nobody else says it.
+            if step.done or step.before is None:
                 await self._last_word(self._mark("failed", detail=why))
         except (RedisError, OSError) as error:
             log.warning("and that could not be said", error=str(error))
@@ -307,14 +327,14 @@ class Upload:
                 raise Taken
         return Ended(step.before, rows, self._last(), again=False)
 
-    def _why(self, error: Unreadable | Stuck | ClientDisconnect) -> str:
+    def _why(self, error: Unreadable | Stuck | Lost | ClientDisconnect) -> str:
         match error:
             case ClientDisconnect():
                 return f"{_ENDED_EARLY}; {resuming(keyed=self._plan.keyed)}"
             case Stuck():
                 how = resuming(keyed=self._plan.keyed)
                 return f"the log took nothing ({error!s:.600}); {how}"
-            case Unreadable():
+            case Unreadable() | Lost():
                 return str(error)[:1000]
 
     def _last(self) -> tuple[Position, ...]:

@@ -3,13 +3,14 @@
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import orjson
 import structlog
 from fastapi import APIRouter, Request, Response
 from redis.exceptions import RedisError
+from starlette.requests import ClientDisconnect
 
 from api.batch_keys import Remember, first_or_same
 from api.guard import caller_of
@@ -19,11 +20,12 @@ from api.imports import problems
 from api.imports.asking import Asked, asked_of
 from api.imports.feeder import Log, Stuck, Unwanted
 from api.imports.formats import BadHeader
+from api.imports.lanes import Lost
 from api.imports.rows import Given
 from api.imports.unpacking import Unreadable
-from api.imports.upload import Broken, Clock, Ended, Over, Plan, Taken, Upload, resuming
+from api.imports.upload import DEFECT, Broken, Clock, Ended, Over, Plan, Taken, Upload, resuming
 from api.imports.wishes import require_the_same
-from api.problems import ProblemRaised, not_accepted, retry_after
+from api.problems import ProblemRaised, internal_error, not_accepted, retry_after
 from api.requests import command_id_of, reason_of
 from eventlog.envelope import ImportMark, Mark, RevertRows
 from eventlog.import_state import FED, ImportStates, State
@@ -144,30 +146,43 @@ def _broken(broken: Broken, *, keyed: bool) -> Exception:
             after = f"after {broken.rows:,} rows, which are accepted: " if broken.rows else ""
             return ProblemRaised(problems.problem(problems.UNREADABLE_UPLOAD, f"{after}{error}"))
         case Stuck() as stuck:
-            detail = (
-                f"{stuck}; of {broken.rows:,} rows that were read all but the last are accepted; "
-                f"{resuming(keyed=keyed)}"
-            )
+            detail = _accepted(str(stuck), broken, keyed=keyed)
             code = problems.UPLOAD_FAILED
             # Where it is not known, sending again is as safe as where it is.
             status = code.status if stuck.certain else 504
             return ProblemRaised(Problem(status, code.code, code.title, detail), retry_after())
-        case error:
-            # The client went away; nobody reads the answer.
-            return error if isinstance(error, Exception) else broken
+        case Lost() as lost:
+            given_up = problems.problem(problems.UPLOAD_FAILED, str(lost))
+            return ProblemRaised(given_up, retry_after())
+        case ClientDisconnect() as gone:
+            # Nobody reads the answer.
+            return gone
+        case _:
+            return ProblemRaised(
+                replace(internal_error(), detail=_accepted(DEFECT, broken, keyed=keyed))
+            )
+
+
+def _accepted(why: str, broken: Broken, *, keyed: bool) -> str:
+    return (
+        f"{why}; of {broken.rows:,} rows that were read all but the last are accepted; "
+        f"{resuming(keyed=keyed)}"
+    )
 
 
 async def _settled(
     imports: Imports, import_id: str, ended: Ended, seconds: int
 ) -> Literal["done", "stopped", "cancelled"] | None:
-    """Wait until all rows are final, and say how it has ended; `None` where that takes longer."""
+    """Wait until all rows are final, and that they are all, and say how it has ended; `None` where
+    that takes longer.
+    """
     if not seconds:
         return None
     try:
         async with asyncio.timeout(seconds):
             await imports.log.lanes.applied(ended.last)
             found = await imports.states.read(import_id)
-    except (TimeoutError, RedisError, OSError):
+    except (TimeoutError, Lost, RedisError, OSError):
         return None
     if ended.state != "received":
         return ended.state

@@ -196,8 +196,18 @@ def test_a_line_that_is_no_row_is_told_with_a_code(line: bytes, code: str) -> No
         (b'{"i":"a","n":"A","p":true}', "invalid-body"),
         (b'{"i":"a","n":5,"p":1}', "invalid-body"),
         (b"[" * 100_000, "not-json"),
+        (b'{"i":"a","n":"A\\ud800","p":1}', "not-json"),
     ],
-    ids=["no JSON", "NaN", "an array", "no UTF-8", "a flag", "a number", "deep"],
+    ids=[
+        "no JSON",
+        "NaN",
+        "an array",
+        "no UTF-8",
+        "a flag",
+        "a number",
+        "deep",
+        "half a character",
+    ],
 )
 def test_a_mapped_line_that_is_no_row_is_told_with_a_code(line: bytes, code: str) -> None:
     (row,) = ndjson(line, columns="id:i,name:n,price:p*100")
