@@ -1,7 +1,8 @@
--- Where an import stands: taken by a feeder, kept alive by it, moved by whoever controls it.
+-- Where an import stands: taken by a feeder, kept alive by it, moved by whoever controls it, and let
+-- go by its feeder.
 --
 -- KEYS  1 the import's state
--- ARGV  1 begin, beat or move  2 the feeder  3 for how many milliseconds the state is kept
+-- ARGV  1 begin, beat, move or leave  2 the feeder  3 for how many milliseconds the state is kept
 --       begin  4 now  5 for how long a feeder may be silent, in milliseconds
 --       beat   4 now  5 rows that were read
 --       move   4 the state to be  5... the states it may follow
@@ -29,6 +30,11 @@ elseif what == 'beat' then
     return {state, 0}
   end
   redis.call('HSET', key, 'beat', ARGV[4], 'rows', ARGV[5])
+elseif what == 'leave' then
+  if holder ~= feeder then
+    return {state, 0}
+  end
+  redis.call('HSET', key, 'feeder', '')
 else
   if feeder ~= '' and holder ~= feeder then
     return {state, 0}

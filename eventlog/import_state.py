@@ -24,11 +24,20 @@ SILENT_MS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class ImportState:
-    """`beat` is when the feeder was last heard of, `rows` how many it had read by then."""
+    """`beat` is when the feeder was last heard of, `rows` how many it had read by then; the import
+    is `held` until it has let go.
+    """
 
     state: State
     beat: int
     rows: int
+    held: bool
+
+    def is_fed(self, now: int) -> bool:
+        """Say whether rows may still come: of an import that is cancelled, until its feeder has
+        heard of it and let go, or is silent.
+        """
+        return self.state in FED or (self.held and now - self.beat < SILENT_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,10 @@ class ImportStates:
     async def move(self, import_id: str, to: State, *since: State, feeder: str = "") -> Step:
         """Go on to a state from one of these."""
         return await self._step(import_id, "move", feeder, to, *since)
+
+    async def leave(self, import_id: str, feeder: str) -> Step:
+        """Let go of an import: nothing comes of it any more, unless it is taken again."""
+        return await self._step(import_id, "leave", feeder)
 
     async def receive(self, import_id: str) -> None:
         """Put down an import that has nothing to be fed."""
@@ -107,6 +120,7 @@ def read(found: Mapping[Any, Any]) -> ImportState | None:
         cast("State", found[b"state"].decode()),
         int(found.get(b"beat", 0)),
         int(found.get(b"rows", 0)),
+        bool(found.get(b"feeder")),
     )
 
 

@@ -136,6 +136,14 @@ class Upload:
             raise Broken(0) from error
         before = await self._begin()
         try:
+            return await self._fed(before, first, blocks)
+        finally:
+            await self._leave()
+
+    async def _fed(
+        self, before: State | None, first: list[Record], blocks: AsyncIterator[list[Record]]
+    ) -> Ended:
+        try:
             await self._announce(before)
             await self._feed(first, blocks)
             received = await self._finish()
@@ -280,6 +288,13 @@ class Upload:
                 await brief.say(self._mark("failed", detail=why))
         except (RedisError, OSError, Stuck) as error:
             log.warning("and that could not be said", error=str(error))
+
+    async def _leave(self) -> None:
+        try:
+            await self._states.leave(self._id, self._name)
+        except (RedisError, OSError) as error:
+            # It is silent from now on, which says the same a little later.
+            log.warning("that an import is let go could not be said", error=str(error))
 
     async def _insist(self, step: Callable[[], Awaitable[Step]]) -> Step:
         """Do it, however often it takes. Raises Stuck."""

@@ -33,6 +33,10 @@ from runtime.problems import Problem
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
+# Seconds within which a feeder hears that its import is cancelled, and lets go of it.
+_LETS_GO = 3.0
+
+
 @dataclass(frozen=True, slots=True)
 class Imports:
     """What imports are taken in with."""
@@ -199,10 +203,7 @@ _MOVES: Mapping[Mark, tuple[State, tuple[State, ...], str]] = {
 async def _revert(
     imports: Imports, import_id: str, new_id: str, actor: str, reason: str | None
 ) -> None:
-    found = await imports.states.read(import_id)
-    if found is not None and found.state in FED:
-        detail = f"rows of import {import_id} may still come: cancel it first"
-        raise ProblemRaised(problems.problem(problems.IMPORT_RUNNING, detail))
+    await _require_at_rest(imports, import_id)
     await imports.states.receive(new_id)
     now = imports.clock()
     await imports.log.say(
@@ -211,6 +212,22 @@ async def _revert(
     # The workers go on with it from partition to partition, and say when it ends.
     first = uuid8(new_id, "revert")
     await imports.log.append(0, RevertRows(first, new_id, import_id, "", actor, reason, now))
+
+
+async def _require_at_rest(imports: Imports, import_id: str) -> None:
+    """Refuse what rows may still come behind; wait a little where they are about to end."""
+    deadline = asyncio.get_running_loop().time() + _LETS_GO
+    while (found := await imports.states.read(import_id)) is not None:
+        if found.state in FED:
+            detail = f"rows of import {import_id} may still come: cancel it first"
+            raise ProblemRaised(problems.problem(problems.IMPORT_RUNNING, detail))
+        if not found.is_fed(imports.clock()):
+            return
+        if asyncio.get_running_loop().time() > deadline:
+            detail = f"rows of import {import_id} may still come, although it is {found.state}"
+            running = problems.problem(problems.IMPORT_RUNNING, detail)
+            raise ProblemRaised(running, {"Retry-After": "5"})
+        await asyncio.sleep(_LETS_GO / 50)  # between two looks at whether its feeder has let go
 
 
 def _require_id(import_id: str) -> None:
