@@ -1,10 +1,12 @@
--- Where an import stands: taken by a feeder, kept alive by it, moved by whoever controls it.
+-- Where an import stands: taken by a feeder, kept alive by it, moved by whoever controls it, and let
+-- go by its feeder.
 --
 -- KEYS  1 the import's state
--- ARGV  1 begin, beat, leave or move  2 the feeder  3 for how many milliseconds the state is kept
+-- ARGV  1 begin, beat, give back, let go or move  2 the feeder  3 for how many milliseconds the state
+--       is kept
 --       begin  4 now  5 for how long a feeder may be silent, in milliseconds
 --       beat   4 now  5 rows that were read
---       leave  4 the state to be, '' for none at all
+--       give back  4 the state to be, '' for none at all
 --       move   4 the state to be  5... the states it may follow
 -- Reply 1 the state before, '' where there was none  2 whether it was done: 1 or 0
 --
@@ -25,7 +27,7 @@ if what == 'begin' then
   end
   local now = state == 'paused' and 'paused' or 'receiving'
   redis.call('HSET', key, 'state', now, 'feeder', feeder, 'beat', ARGV[4], 'rows', 0)
-elseif what == 'leave' then
+elseif what == 'give back' then
   if holder ~= feeder or (state ~= 'receiving' and state ~= 'paused') then
     return {state, 0}
   end
@@ -39,6 +41,11 @@ elseif what == 'beat' then
     return {state, 0}
   end
   redis.call('HSET', key, 'beat', ARGV[4], 'rows', ARGV[5])
+elseif what == 'let go' then
+  if holder ~= feeder then
+    return {state, 0}
+  end
+  redis.call('HSET', key, 'feeder', '')
 else
   if feeder ~= '' and holder ~= feeder then
     return {state, 0}

@@ -25,12 +25,19 @@ SILENT_MS = 5_000
 @dataclass(frozen=True, slots=True)
 class ImportState:
     """`beat` is when the feeder was last heard of, 0 where there is none; `rows` counts those that
-    it had read by then.
+    it had read by then; the import is `held` until it has let go.
     """
 
     state: State
     beat: int
     rows: int
+    held: bool
+
+    def is_fed(self, now: int) -> bool:
+        """Say whether rows may still come: of an import that is cancelled, until its feeder has
+        heard of it and let go, or is silent.
+        """
+        return self.state in FED or (self.held and now - self.beat < SILENT_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +72,14 @@ class ImportStates:
         """Go on to a state from one of these."""
         return await self._step(import_id, "move", feeder, to, *since)
 
-    async def leave(self, import_id: str, feeder: str, before: State | None) -> None:
+    async def give_back(self, import_id: str, feeder: str, before: State | None) -> None:
         """Give an import back that was begun in vain: it is again as it was, or is not known."""
         to = "failed" if before in FED else before or ""
-        await self._step(import_id, "leave", feeder, to)
+        await self._step(import_id, "give back", feeder, to)
+
+    async def let_go(self, import_id: str, feeder: str) -> Step:
+        """Let go of an import: nothing comes of it any more, unless it is taken again."""
+        return await self._step(import_id, "let go", feeder)
 
     async def receive(self, import_id: str) -> None:
         """Put down an import that has nothing to be fed; no feeder was ever heard of."""
@@ -114,6 +125,7 @@ def read(found: Mapping[Any, Any]) -> ImportState | None:
         cast("State", found[b"state"].decode()),
         int(found.get(b"beat", 0)),
         int(found.get(b"rows", 0)),
+        bool(found.get(b"feeder")),
     )
 
 

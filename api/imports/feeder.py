@@ -4,9 +4,9 @@ many, never more at once than the lanes have room for.
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Any, assert_never
 
 from api.imports.lanes import Lanes
 from eventlog.append import Appended, NotAppended, Submission, Unknown
@@ -20,6 +20,8 @@ ENTRY_ROWS = 100
 ENTRY_BYTES = 256 * 1024
 # Seconds for which the log may take nothing before an import is given up.
 PATIENCE = 30.0
+# Seconds that an entry which is on its way has to arrive when the import ends.
+_LAST_ENTRY = 2.0
 
 # Entries of a partition that may wait behind the one that is on its way.
 _QUEUED = 2
@@ -163,7 +165,8 @@ class Feeder:
             try:
                 lanes.require(self.last.values())
                 refusable = self.refusable and not self.last
-                position = await self._log.append(partition, entry, refusable=refusable)
+                entering = self._log.append(partition, entry, refusable=refusable)
+                position = await _whole(entering)
             except BaseException:
                 lanes.drop(partition, len(entry.rows))
                 raise
@@ -173,3 +176,16 @@ class Feeder:
     def _entry(self, rows: Sequence[Envelope | BadRow]) -> Rows:
         name = str(uuid.uuid4())
         return Rows(name, self._import_id, tuple(rows), self._dry, self._stop)
+
+
+async def _whole(append: Coroutine[Any, Any, Position]) -> Position:
+    """Append, even where it is cancelled meanwhile: it might happen all the same, but later, behind
+    what is to take it back.
+    """
+    task = asyncio.create_task(append)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=_LAST_ENTRY)
+        task.cancel()
+        raise

@@ -140,13 +140,21 @@ class Upload:
             raise Broken(0) from error
         before = await self._begin()
         try:
+            return await self._fed(before, first, blocks)
+        finally:
+            await self._let_go()
+
+    async def _fed(
+        self, before: State | None, first: list[Record], blocks: AsyncIterator[list[Record]]
+    ) -> Ended:
+        try:
             await self._announce(before)
             await self._feed(first, blocks)
             received = await self._finish()
         except _Told as told:
             return await self._told(told.step)
         except Unwanted:
-            await self._leave(before)
+            await self._give_back(before)
             raise
         except (Unreadable, Stuck, Lost, ClientDisconnect) as error:
             await self._fail(self._why(error))
@@ -291,10 +299,10 @@ class Upload:
         except (RedisError, OSError) as error:
             log.warning("and that could not be said", error=str(error))
 
-    async def _leave(self, before: State | None) -> None:
+    async def _give_back(self, before: State | None) -> None:
         """Let the import be as it was; where that can not be said it comes out as failed."""
         try:
-            await self._states.leave(self._id, self._name, before)
+            await self._states.give_back(self._id, self._name, before)
         except (RedisError, OSError) as error:
             log.warning("an import that is refused stays begun", error=str(error))
 
@@ -303,6 +311,13 @@ class Upload:
             await replace(self._log, patience=_LAST_WORD).say(mark)
         except Stuck as error:
             log.warning("the end of an upload could not be said", error=str(error))
+
+    async def _let_go(self) -> None:
+        try:
+            await self._states.let_go(self._id, self._name)
+        except (RedisError, OSError) as error:
+            # It is silent from now on, which says the same a little later.
+            log.warning("that an import is let go could not be said", error=str(error))
 
     async def _insist(self, step: Callable[[], Awaitable[Step]]) -> Step:
         """Do it, however often it takes. Raises Stuck."""

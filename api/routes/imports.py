@@ -37,6 +37,10 @@ log = structlog.get_logger()
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
+# Seconds within which a feeder hears that its import is cancelled, and lets go of it.
+_LETS_GO = 3.0
+
+
 @dataclass(frozen=True, slots=True)
 class Imports:
     """What imports are taken in with. `is_lasting` says of a reason to accept nothing whether an
@@ -222,10 +226,7 @@ async def _revert(
     imports: Imports, import_id: str, new_id: str, actor: str, reason: str | None
 ) -> bool:
     """Begin a revert, and say whether it had been before."""
-    found = await imports.states.read(import_id)
-    if found is not None and found.state in FED:
-        detail = f"rows of import {import_id} may still come: cancel it first"
-        raise ProblemRaised(problems.problem(problems.IMPORT_RUNNING, detail))
+    await _require_at_rest(imports, import_id)
     again = await imports.states.read(new_id) is not None
     now = imports.clock()
     begun = ImportMark(uuid8(new_id, "begun"), new_id, "begun", actor, now, reverts=import_id)
@@ -239,6 +240,22 @@ async def _revert(
         # It is on the log all the same; only who looks at once does not find it yet.
         log.warning("a revert is not put down", import_id=new_id, error=str(error))
     return again
+
+
+async def _require_at_rest(imports: Imports, import_id: str) -> None:
+    """Refuse what rows may still come behind; wait a little where they are about to end."""
+    deadline = asyncio.get_running_loop().time() + _LETS_GO
+    while (found := await imports.states.read(import_id)) is not None:
+        if found.state in FED:
+            detail = f"rows of import {import_id} may still come: cancel it first"
+            raise ProblemRaised(problems.problem(problems.IMPORT_RUNNING, detail))
+        if not found.is_fed(imports.clock()):
+            return
+        if asyncio.get_running_loop().time() > deadline:
+            detail = f"rows of import {import_id} may still come, although it is {found.state}"
+            running = problems.problem(problems.IMPORT_RUNNING, detail)
+            raise ProblemRaised(running, {"Retry-After": "5"})
+        await asyncio.sleep(_LETS_GO / 50)  # between two looks at whether its feeder has let go
 
 
 def _require_id(import_id: str) -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from typing import Self
 
@@ -12,8 +13,9 @@ import httpx
 import pytest
 from redis import Redis
 
-from eventlog import import_state
-from eventlog.envelope import ImportMark
+from eventlog import import_state, keys
+from eventlog.envelope import ImportMark, RevertRows
+from runtime.times import now_ms
 from tests.api.importing import (
     KEY,
     LINE,
@@ -65,10 +67,15 @@ def client(valkey_url: str, redis: "Redis") -> Iterator[httpx.Client]:
 
 
 class Upload:
-    """An upload that ends when it is told to; `sent` counts the pieces that were taken of it."""
+    """An upload that ends when it is told to; `sent` counts the rows that were taken of it, `piece`
+    of them at once.
+    """
 
-    def __init__(self, client: httpx.Client, path: str = "/imports", **headers: str) -> None:
+    def __init__(
+        self, client: httpx.Client, path: str = "/imports", piece: int = 1, **headers: str
+    ) -> None:
         self.sent = 0
+        self.piece = piece
         self.ending = threading.Event()
         self.answer: httpx.Response | None = None
         self._arguments = (client, path, headers)
@@ -89,8 +96,8 @@ class Upload:
 
     def _pieces(self) -> Iterator[bytes]:
         while not self.ending.wait(0.01):
-            yield LINE % (self.sent, 1)
-            self.sent += 1
+            yield b"".join(LINE % (self.sent + n, 1) for n in range(self.piece))
+            self.sent += self.piece
 
 
 def test_rows_that_come_slowly_do_not_wait_for_others(client: httpx.Client, redis: "Redis") -> None:
@@ -219,3 +226,32 @@ def test_a_client_that_leaves_can_go_on_under_its_key(client: httpx.Client, redi
         again = taken(client.post("/imports", content=lines(400), headers=NDJSON | KEY))
     assert (again["import_id"], again["rows"]) == (import_id, 400)
     assert marks_of(on_the_log(redis))[-2:] == ["resumed", "received"]
+
+
+def test_a_revert_right_after_a_cancel_stands_behind_all_rows(
+    client: httpx.Client, redis: "Redis"
+) -> None:
+    with applying(redis), Upload(client, piece=60):
+        import_id = the_import(redis)
+        until(lambda: rows_of(on_the_log(redis)), 10, "the first rows on the log")
+        taken(client.post(f"/imports/{import_id}/cancel"))
+        taken(client.post(f"/imports/{import_id}/revert"))
+        found = import_state.read(redis.hgetall(keys.import_state(import_id)))
+        assert found is not None
+        assert not found.held
+    entries = on_the_log(redis)
+    assert isinstance(entries[-1], RevertRows)
+    assert state_of(redis, import_id) == "cancelled"
+
+
+def test_a_revert_waits_for_no_feeder_that_is_silent(client: httpx.Client, redis: "Redis") -> None:
+    import_id, name = str(uuid.uuid4()), keys.import_state
+
+    def held_since(beat: int) -> None:
+        redis.hset(name(import_id), mapping={"state": "cancelled", "feeder": "f", "beat": beat})
+
+    held_since(now_ms())
+    told = refused(client.post(f"/imports/{import_id}/revert"), 409, "import-running")
+    assert "although it is cancelled" in told["detail"]
+    held_since(now_ms() - import_state.SILENT_MS)
+    taken(client.post(f"/imports/{import_id}/revert"))
