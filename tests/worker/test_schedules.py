@@ -229,6 +229,29 @@ def test_a_sale_leaves_a_price_alone_that_somebody_gave_meanwhile(sale: World) -
     assert differences(sale) == ()
 
 
+def test_a_sale_leaves_its_own_price_alone_where_somebody_gave_it_meanwhile(sale: World) -> None:
+    at_moment(sale, BEGINS)
+    for name, price in (("p1", 90), ("p2", 70)):
+        sale.append(patch(name, price, BEGINS + 1))
+        drain(sale)
+    assert differences(sale) == ()
+    at_moment(sale, ENDS + 5)
+
+    assert [price for price, _ in prices(sale, "lamp-1")] == [70, 90, 70]
+    assert head(sale, "lamp-1")["schedules"] is None
+    assert differences(sale) == ()
+
+
+def test_a_price_that_stays_and_is_that_of_a_sale_outlasts_it(sale: World) -> None:
+    sale.append(schedule("t", begins=BEGINS + 500, ends=None))
+    drain(sale)
+    at_moment(sale, ENDS + 5)
+
+    assert [price for price, _ in prices(sale, "lamp-1")] == [70, 70]
+    assert head(sale, "lamp-1")["schedules"] is None
+    assert differences(sale) == ()
+
+
 @pytest.mark.parametrize("at_once", [1, 3, 500])
 def test_however_many_are_due_at_once_all_begin(
     two_partitions: World, monkeypatch: pytest.MonkeyPatch, at_once: int
