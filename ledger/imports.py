@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import orjson
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     RowMapping,
@@ -207,8 +208,8 @@ def touch(
 
 def _gone_on(new: Columns) -> Mapping[str, ColumnElement[Any]]:
     """Go on from the version that the import itself has left behind, if the item still had it."""
-    unchanged = import_items.c.after == new.before
-    return {"after": case((unchanged, new.after), else_=literal_column(str(MIXED)))}
+    unchanged = import_items.c.after == new["before"]
+    return {"after": case((unchanged, new["after"]), else_=literal_column(str(MIXED), BigInteger))}
 
 
 def touched_after(
