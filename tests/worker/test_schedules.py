@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+import structlog
 
 import worker.alarm
 import worker.work
@@ -14,6 +15,7 @@ from domain.commands import (
     SchedulePrice,
 )
 from domain.pricing import take_effect
+from eventlog.appender import Appender
 from eventlog.envelope import Envelope
 from eventlog.partition import partition_of
 from tests.worker.checks import (
@@ -86,6 +88,29 @@ def test_nothing_is_due_before_its_moment(sale: World) -> None:
     sale.clock.now = BEGINS - 1
 
     assert alarm(sale).look() == 0
+
+
+def test_an_alarm_goes_on_whatever_it_meets_and_says_so_once(
+    sale: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker.alarm, "_TICK", 0.001)
+    meets = [ValueError("a defect"), ValueError("a defect"), OSError("nobody there")]
+
+    def clock() -> int:
+        if meets:
+            raise meets.pop(0)
+        sale.stopping.set()
+        return BEGINS
+
+    appender = Appender(sale.redis, sale.ring)
+    with structlog.testing.capture_logs() as lines:
+        worker.alarm.Alarm(sale.engine, appender, 1, clock, sale.stopping).run()
+
+    assert [(each["log_level"], str(each.get("exc_info"))) for each in lines] == [
+        ("error", "a defect"),
+        ("warning", "None"),
+    ]
+    assert sale.log()[-1].entry.id == BEGIN_ID
 
 
 def test_two_alarms_that_look_at_the_same_time_let_it_begin_once(sale: World) -> None:
