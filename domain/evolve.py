@@ -70,8 +70,8 @@ def evolve(item: Item | None, event: Event) -> Item:
 
 def _schedules(item: Item, event: Event) -> tuple[Schedule, ...]:
     match event:
-        case ItemRepriced(schedule_id=str() as schedule_id):
-            return _moved_on(item, schedule_id)
+        case ItemRepriced():
+            return _moved_on(item, event.schedule_id)
         case ItemPriceScheduled():
             return (*item.schedules, _scheduled(event))
         case ItemPriceUnscheduled():
@@ -91,12 +91,15 @@ def _scheduled(event: ItemPriceScheduled) -> Schedule:
     )
 
 
-def _moved_on(item: Item, schedule_id: str) -> tuple[Schedule, ...]:
-    """Let a schedule begin, remembering what it comes back to, or be over."""
+def _moved_on(item: Item, schedule_id: str | None) -> tuple[Schedule, ...]:
+    """Let a schedule begin, remembering what it comes back to, or be over. A sale during which
+    anybody else sets a price comes back to nothing, whatever that price is.
+    """
     schedules: list[Schedule] = []
     for each in item.schedules:
         if each.id != schedule_id:
-            schedules.append(each)
+            overtaken = each.has_begun and not each.overtaken
+            schedules.append(replace(each, regular=None, overtaken=True) if overtaken else each)
         elif not each.has_begun and each.ends is not None:
             schedules.append(replace(each, regular=item.priced))
     return tuple(schedules)

@@ -59,34 +59,41 @@ def cancel(command: CancelScheduledPrice, item: Item | None, now: int) -> tuple[
             f"item {there.id} has no scheduled price {command.schedule_id} that is pending",
             there.version,
         )
-    return _give_up(there, found, there.priced, now, at)
+    return _give_up(there, found, now, at)
 
 
 def give_up_all(item: Item, now: int, at: int) -> tuple[Event, ...]:
     """Cancel what is pending of an item, and end its sale."""
-    return tuple(
-        event for each in item.schedules for event in _give_up(item, each, item.priced, now, at)
-    )
+    return tuple(event for each in item.schedules for event in _give_up(item, each, now, at))
 
 
 def take_effect(item: Item, due: Due, now: int) -> Event:
     """Let a schedule begin or end. A sale ends by giving back the regular price, unless somebody
-    has given the item another one meanwhile: that one stays.
+    has given the item a price meanwhile: that one stays.
     """
     at = max(due.at, item.effective_at)
     each = due.schedule
-    if each.regular is None:
+    if not each.has_begun:
         return _repriced(item, each.price, now, at, each.id)
-    if item.priced == each.price:
-        return _repriced(item, each.regular, now, at, each.id)
+    regular = _comes_back_to(item, each)
+    if regular is not None:
+        return _repriced(item, regular, now, at, each.id)
     return ItemPriceUnscheduled(item.id, now, at, each.id, "ended")
 
 
-def _give_up(item: Item, given_up: Schedule, priced: Price, now: int, at: int) -> tuple[Event, ...]:
+def _give_up(item: Item, given_up: Schedule, now: int, at: int) -> tuple[Event, ...]:
     gone = ItemPriceUnscheduled(item.id, now, at, given_up.id, "cancelled")
-    if given_up.regular is None or priced != given_up.price or given_up.regular == priced:
+    regular = _comes_back_to(item, given_up)
+    if regular is None or regular == item.priced:
         return (gone,)
-    return (_repriced(item, given_up.regular, now, at, None), gone)
+    return (_repriced(item, regular, now, at, None), gone)
+
+
+def _comes_back_to(item: Item, sale: Schedule) -> Price | None:
+    """Tell which price the end of a sale gives back, if it does. What was stored before sales knew
+    that they were overtaken tells it by the price alone.
+    """
+    return sale.regular if item.priced == sale.price else None
 
 
 def _repriced(item: Item, price: Price, now: int, at: int, schedule_id: str | None) -> ItemRepriced:

@@ -18,6 +18,8 @@ class Price:
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """A scheduled price that has not begun, or, with the `regular` price it comes back to, has.
+    One that was `overtaken` has begun, too: the item was given another price since, and that one
+    stays.
 
     Times are milliseconds since 1970; it is in force from `begins` until just before `ends`.
     """
@@ -29,15 +31,16 @@ class Schedule:
     actor: str
     reason: str | None
     regular: Price | None = None
+    overtaken: bool = False
 
     @property
     def has_begun(self) -> bool:
-        return self.regular is not None
+        return self.overtaken or self.regular is not None
 
     @property
     def due_at(self) -> int:
         """The moment at which something happens to it next."""
-        if self.regular is None:
+        if not self.has_begun:
             return self.begins
         if self.ends is None:
             raise AssertionError(f"schedule {self.id} has begun and never ends")

@@ -36,15 +36,20 @@ class LogEntry:
     body: bytes
 
 
+# A position and a fingerprint.
+Correction = tuple[Position, str] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """A partition is applied up to here; `ids` are those of its entries; `corrected` tells where
-    and with which fingerprint a command was accepted first that came again with another one.
+    and with which fingerprint a command was accepted first that came again with another one, `None`
+    where that is not known.
     """
 
     upto: Position
     ids: Collection[str]
-    corrected: Mapping[str, tuple[Position, str]]
+    corrected: Mapping[str, Correction]
 
 
 class LogReader:
@@ -130,11 +135,14 @@ class LogReader:
         kept = _REMEMBER_SCARCELY if self.scarce else _REMEMBER_SECONDS
         for command_id in settled.ids:
             key = keys.command(partition, command_id)
-            if command_id in settled.corrected:
-                first, fingerprint = settled.corrected[command_id]
-                pipeline.set(key, f"{first.stream_id} {fingerprint}", ex=kept, xx=True)
-            else:
+            if command_id not in settled.corrected:
                 pipeline.expire(key, kept)
+            elif (correct := settled.corrected[command_id]) is None:
+                # It is asked about again, and told again by what the outcome in SQL knows.
+                pipeline.delete(key)
+            else:
+                first, fingerprint = correct
+                pipeline.set(key, f"{first.stream_id} {fingerprint}", ex=kept, xx=True)
         # A clock that was set back must not keep marks from being made.
         if not 0 <= now - self._marked_at.get(partition, 0) < _MARK_EVERY_MS:
             pipeline.zadd(keys.marks(partition), {settled.upto.stream_id: now})

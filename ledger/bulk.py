@@ -2,7 +2,7 @@
 over all rows on SQLite.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from ledger.prepared import Prepared
 
@@ -30,6 +31,9 @@ from ledger.prepared import Prepared
 _DOCUMENT = "document"
 
 Row = Mapping[str, Any]
+# Given the columns of the new row, tells the new values of those that change.
+Columns = ReadOnlyColumnCollection[str, ColumnElement[Any]]
+Overwrite = Callable[[Columns], Mapping[str, ColumnElement[Any]]]
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -39,13 +43,15 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> No
 
 
 def upsert_rows(
-    connection: Connection, table: Table, rows: Sequence[Row], lasting: tuple[str, ...] = ()
+    connection: Connection, table: Table, rows: Sequence[Row], overwrite: Overwrite | None = None
 ) -> None:
-    """Insert rows or overwrite those with the same primary key, but for the `lasting` columns; keys
-    must differ among the rows.
+    """Insert rows or overwrite those with the same primary key; keys must differ among the rows.
+
+    `overwrite` says what is overwritten of a row that is there; without it all of it is. It has to
+    be a function of a module, as what it comes to is kept, and to make no parameters.
     """
     if rows:
-        _write(connection, _upserting(table, tuple(rows[0]), lasting), rows)
+        _write(connection, _upserting(table, tuple(rows[0]), overwrite), rows)
 
 
 def among(
@@ -77,19 +83,20 @@ def _inserting(table: Table, names: tuple[str, ...]) -> Prepared:
 
 
 @cache
-def _upserting(table: Table, names: tuple[str, ...], lasting: tuple[str, ...]) -> Prepared:
+def _upserting(table: Table, names: tuple[str, ...], overwrite: Overwrite | None) -> Prepared:
     key = [column.name for column in table.primary_key]
-    overwritten = [each for each in names if each not in key and each not in lasting]
+
+    def changed(new: Columns) -> Mapping[str, ColumnElement[Any]]:
+        return {each: new[each] for each in names if each not in key}
 
     def build(dialect_name: str) -> ClauseElement:
+        change = overwrite or changed
         if dialect_name == "sqlite":
             insert = sqlite.insert(table)
-            overwrite = {each: insert.excluded[each] for each in overwritten}
             valued = insert.values({name: bindparam(name) for name in names})
-            return valued.on_conflict_do_update(index_elements=key, set_=overwrite)
+            return valued.on_conflict_do_update(index_elements=key, set_=change(insert.excluded))
         from_rows = postgresql.insert(table).from_select(names, _from_json(table, names))
-        changed = {each: from_rows.excluded[each] for each in overwritten}
-        return from_rows.on_conflict_do_update(index_elements=key, set_=changed)
+        return from_rows.on_conflict_do_update(index_elements=key, set_=change(from_rows.excluded))
 
     return Prepared(build)
 

@@ -134,7 +134,7 @@ def write_schedules(item: Item) -> str | None:
 
 def _document(schedule: Schedule) -> dict[str, Any]:
     regular = schedule.regular
-    return {
+    document: dict[str, Any] = {
         "id": schedule.id,
         "price": [schedule.price.amount, schedule.price.currency],
         "begins": schedule.begins,
@@ -143,6 +143,8 @@ def _document(schedule: Schedule) -> dict[str, Any]:
         "reason": schedule.reason,
         "regular": None if regular is None else [regular.amount, regular.currency],
     }
+    # Not in heads of before there was such a thing: they are to stay as they are made again.
+    return document | {"overtaken": True} if schedule.overtaken else document
 
 
 def _read_schedules(text: str | None) -> tuple[Schedule, ...]:
@@ -157,6 +159,7 @@ def _read_schedules(text: str | None) -> tuple[Schedule, ...]:
             each["actor"],
             each["reason"],
             None if each["regular"] is None else Price(*each["regular"]),
+            each.get("overtaken", False),
         )
         for each in orjson.loads(text)
     )

@@ -5,12 +5,27 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import Connection, RowMapping, and_, delete, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    case,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from domain.item import Item
 from domain.schedules import Price, Schedule
-from ledger.bulk import among, upsert_rows
+from ledger.bulk import Columns, among, upsert_rows
 from ledger.tables import dry_items, import_counts, import_items, imports
+
+# In place of a version that no item ever has.
+MIXED = -1
 
 ImportStatus = Literal["receiving", "paused", "received", "cancelled", "failed"]
 
@@ -64,7 +79,9 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """An item that an import changed: its versions before the first change and after the last."""
+    """An item that an import changed: its versions before the first change and after the last, or
+    `MIXED` where somebody else has changed it in between.
+    """
 
     item_id: str
     before: int
@@ -170,7 +187,9 @@ def is_over(connection: Connection, import_id: str) -> bool:
 def touch(
     connection: Connection, import_id: str, partition: int, touched: Iterable[Touched]
 ) -> None:
-    """Keep which items were changed; of one that was before, only the version after."""
+    """Keep which items were changed; of one that was before, only the version after, and that it is
+    mixed where it does not go on from there.
+    """
     upsert_rows(
         connection,
         import_items,
@@ -184,8 +203,14 @@ def touch(
             }
             for each in touched
         ],
-        lasting=("before",),
+        _gone_on,
     )
+
+
+def _gone_on(new: Columns) -> Mapping[str, ColumnElement[Any]]:
+    """Go on from the version that the import itself has left behind, if the item still had it."""
+    unchanged = import_items.c.after == new["before"]
+    return {"after": case((unchanged, new["after"]), else_=literal_column(str(MIXED), BigInteger))}
 
 
 def touched_after(

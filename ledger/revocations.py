@@ -1,15 +1,14 @@
 """Tokens that are not to be taken any more: here is the truth about them."""
 
-import uuid
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select
 
 from ledger.bulk import upsert_rows
 from ledger.tables import facts, revocations
-from runtime.auth.revoked import Revocations
+from runtime.auth.revoked import Revocations, following
 
-# The name of the list as it is: another one with every change, also after a restored backup.
+# The name of the list as it is: a later one with every change, another one after a restored backup.
 _VERSION = "revocations"
 # Of a list that nobody has ever changed.
 _FIRST = "none"
@@ -77,4 +76,5 @@ def forget(connection: Connection, before: int) -> int:
 
 
 def _change(connection: Connection) -> None:
-    upsert_rows(connection, facts, [{"name": _VERSION, "value": uuid.uuid4().hex}])
+    following_one = following(version(connection))
+    upsert_rows(connection, facts, [{"name": _VERSION, "value": following_one}])

@@ -28,7 +28,9 @@ _COMMAND_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
 _CREATED, _NO_CONTENT = 201, 204
 _LOST = "the log lost this command after it was accepted, and it was never applied; send it again"
 
-_OUTCOME = select(outcomes).where(outcomes.c.command_id == bindparam("command_id"))
+_OUTCOMES = select(outcomes).where(
+    outcomes.c.command_id.in_([bindparam("command_id"), bindparam("rejected")])
+)
 
 
 class CommandRoutes:
@@ -186,13 +188,12 @@ def _outcome_of(
     connection: Connection, command_id: str, position: Position | None
 ) -> Row[*tuple[Any, ...]] | None:
     """Find an outcome. A key that was used again for another payload gives the same id at another
-    position: that one was refused.
+    position: that one was refused, and may be a row that the first payload did not have.
     """
-    row = connection.execute(_OUTCOME, {"command_id": command_id}).one_or_none()
-    if row is None or position is None or position == Position(row.partition, row.epoch, row.n):
-        return row
-    reused = {"command_id": f"{command_id}@{position.token}"}
-    return connection.execute(_OUTCOME, reused).one_or_none() or row
+    rejected = command_id if position is None else f"{command_id}@{position.token}"
+    names = {"command_id": command_id, "rejected": rejected}
+    found = {row.command_id: row for row in connection.execute(_OUTCOMES, names)}
+    return found.get(rejected) or found.get(command_id)
 
 
 def _answered(status: int, headers: Mapping[str, str], body: object) -> Mapping[str, object]:

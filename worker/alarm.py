@@ -44,19 +44,26 @@ class Alarm:
         self._count = count
         self._clock = clock
         self._stopping = stopping
-        self._troubled = False
+        self._trouble: type[Exception] | None = None
 
     def run(self) -> None:
         """Look until the process is to stop."""
         while not self._stopping.wait(_TICK):
             try:
                 self.look()
-            except (EntryRefused, RedisError, SQLAlchemyError, OSError) as error:
-                if not self._troubled:
-                    log.warning("prices that are due have to wait", error=str(error))
-                self._troubled = True
+            except Exception as error:  # noqa: BLE001  it is said, and the next look may go well
+                self._say(error)
             else:
-                self._troubled = False
+                self._trouble = None
+
+    def _say(self, error: Exception) -> None:
+        """Say what keeps prices from taking effect: once, while it stays the same."""
+        if type(error) is not self._trouble:
+            if isinstance(error, EntryRefused | RedisError | SQLAlchemyError | OSError):
+                log.warning("prices that are due have to wait", error=str(error))
+            else:
+                log.error("prices that are due have to wait", exc_info=error)
+        self._trouble = type(error)
 
     def look(self) -> int:
         """Put on the log what is due by now, and say how much. Doing so again is harmless: each has

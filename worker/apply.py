@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Engine
 
 from domain.item import Item
 from eventlog.envelope import Entry, Unreadable
+from eventlog.reader import Correction
 from ledger import checkpoints, epochs, events, gaps, heads, outcomes, partitions
 from ledger.bulk import Row
 from ledger.checkpoints import Taken
@@ -41,7 +42,8 @@ class Applied:
 
     `items` holds, by command, the item as the command left it, where somebody waits to be told;
     `dead` the commands that hit a defect, with its traceback; `corrected` where and with which
-    fingerprint commands were accepted first that came again with another.
+    fingerprint commands were accepted first that came again with another, `None` where that is not
+    known.
     """
 
     upto: Position
@@ -50,9 +52,7 @@ class Applied:
     events: int = 0
     gaps: Sequence[Gap] = ()
     dead: Mapping[str, str] = field(default_factory=dict[str, str])
-    corrected: Mapping[str, tuple[Position, str]] = field(
-        default_factory=dict[str, tuple[Position, str]]
-    )
+    corrected: Mapping[str, Correction] = field(default_factory=dict[str, Correction])
 
 
 class Held(Exception):

@@ -10,7 +10,7 @@ from domain.commands import AtVersion, DeleteItem, RevertItem
 from domain.outcomes import Outcome
 from eventlog.envelope import Envelope, ImportMark, RevertRows, Rows
 from ledger import imports
-from ledger.imports import Counts, Import, Touched
+from ledger.imports import MIXED, Counts, Import, Touched
 from ledger.recorded import Recorded
 from runtime.row_ids import row_id
 from worker.shelf import DryShelf, Shelf
@@ -143,14 +143,20 @@ class Imported:
 
 
 def _touched(import_id: str, recorded: Iterable[Recorded]) -> list[Touched]:
+    """Find the items that rows of an import have changed in a batch. One that somebody else has
+    changed between two of them can not go back without undoing that, too.
+    """
     found: dict[str, Touched] = {}
     prefix = f"{import_id}."
     for each in recorded:
         if each.command_id.startswith(prefix):
             item_id = each.event.item_id
             first = found.get(item_id)
-            before = each.version - 1 if first is None else first.before
-            found[item_id] = Touched(item_id, before, each.version)
+            if first is None:
+                found[item_id] = Touched(item_id, each.version - 1, each.version)
+            else:
+                after = each.version if first.after == each.version - 1 else MIXED
+                found[item_id] = replace(first, after=after)
     return list(found.values())
 
 

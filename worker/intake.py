@@ -6,7 +6,7 @@ import structlog
 from sqlalchemy import Engine
 
 from eventlog.codec import read
-from eventlog.reader import LogEntry, LogReader, Settled
+from eventlog.reader import Correction, LogEntry, LogReader, Settled
 from ledger import partitions
 from ledger.outcomes import KeptOutcome
 from runtime.failpoints import Reach, nowhere
@@ -39,7 +39,7 @@ class Intake:
         self._further = further
         self._strays = Strays(engine, reader.lookout)
         # By partition, what is applied and not settled, since what follows from it had to wait.
-        self._put_off: dict[int, tuple[list[Decoded], Mapping[str, tuple[Position, str]]]] = {}
+        self._put_off: dict[int, tuple[list[Decoded], Mapping[str, Correction]]] = {}
 
     def begin(self, wanted: Sequence[int]) -> dict[int, Position]:
         """Find the positions after which these partitions are to be read.

@@ -96,13 +96,19 @@ def not_dead(order: Order) -> Outcome:
     return Outcome(order.id, "", "rejected", 404, 0, "not-dead", why)
 
 
+def in_its_place(command_id: str, token: str) -> str:
+    """Name what became of a payload that came under the id of another one."""
+    return f"{command_id}@{token}"
+
+
 def reused(command_id: str, item_id: str, token: str, fingerprint: str) -> Outcome:
     """Say of a command whose id another payload has that it was not taken; it is found by its id
     and its place.
     """
     why = "the same caller sent this key with another payload to the same method and path"
     code = "idempotency-key-reused"
-    return Outcome(f"{command_id}@{token}", item_id, "rejected", 422, 0, code, why, fingerprint)
+    name = in_its_place(command_id, token)
+    return Outcome(name, item_id, "rejected", 422, 0, code, why, fingerprint)
 
 
 def another_row(row: Envelope | BadRow, item_id: str, token: str) -> Outcome:
@@ -111,7 +117,8 @@ def another_row(row: Envelope | BadRow, item_id: str, token: str) -> Outcome:
     """
     code = "idempotency-key-reused"
     why = "another row came in this place under the same key before; send it under a new key"
-    return Outcome(f"{row.id}@{token}", item_id, "rejected", 422, 0, code, why, row.fingerprint)
+    name = in_its_place(row.id, token)
+    return Outcome(name, item_id, "rejected", 422, 0, code, why, row.fingerprint)
 
 
 def discarded(found: Quarantined, actor: str) -> list[Outcome]:

@@ -90,6 +90,9 @@ class Sweeper:
                 self._also()
             except (RedisError, OSError) as error:
                 log.debug("no report can be given", error=str(error))
+            except Exception:
+                # A defect: sweeping goes on all the same.
+                log.exception("no report can be given")
             wait = self._pause.left or _TICK
 
     def sweep(self) -> None:

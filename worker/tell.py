@@ -3,7 +3,7 @@ were known already.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from sqlalchemy import Engine
@@ -26,18 +26,22 @@ from ledger.outcomes import KeptOutcome
 from readmodel.views import schedules
 from readmodel.views.items import render
 from worker.apply import Decoded
+from worker.outcome import in_its_place
 
 _CREATED, _NO_CONTENT = 201, 204
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """Somebody waits for a command, under a payload's fingerprint, with the item or without."""
+    """Somebody waits for a command, under a payload's fingerprint, with the item or without. A row
+    of an atomic batch may have been rejected in its place: `rejected` is the name of that.
+    """
 
     command_id: str
     fingerprint: str
     reply_to: str
     with_item: bool
+    rejected: str | None = None
 
 
 def notices(
@@ -54,17 +58,24 @@ def notices(
     waiting = list(_waiting(batch))
     if not waiting:
         return []
-    elsewhere = [each.command_id for each in waiting if each.command_id not in kept]
+    elsewhere = [
+        name
+        for each in waiting
+        if each.command_id not in kept and each.rejected not in kept
+        for name in (each.command_id, each.rejected)
+        if name is not None
+    ]
     if elsewhere:
         with engine.connect() as connection:
             kept = {**kept, **outcomes.find(connection, elsewhere)}
     told: list[Notice] = []
     for each in waiting:
-        found = kept.get(each.command_id)
+        rejected = None if each.rejected is None else kept.get(each.rejected)
+        found = rejected or kept.get(each.command_id)
         if found is None:
             continue
-        outcome = found.outcome
-        reused = each.fingerprint != outcome.fingerprint
+        outcome = replace(found.outcome, command_id=each.command_id)
+        reused = rejected is not None or each.fingerprint != outcome.fingerprint
         body = None
         if each.with_item and _has_item(outcome) and not reused:
             item = items.get(each.command_id)
@@ -105,7 +116,10 @@ def _waiting(batch: Iterable[Decoded]) -> Iterable[_Waiting]:
             case Atomic() as atomic:
                 for row in atomic.rows:
                     if row.reply_to is not None:
-                        yield _Waiting(row.id, row.fingerprint, row.reply_to, row.with_item)
+                        rejected = in_its_place(row.id, each.position.token)
+                        yield _Waiting(
+                            row.id, row.fingerprint, row.reply_to, row.with_item, rejected
+                        )
             case Rows() | ImportMark() | RevertRows() | Order() | Unreadable():
                 pass
             case _:

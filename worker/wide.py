@@ -17,6 +17,7 @@ from ledger import heads, outcomes, partitions, quarantine
 from ledger.partitions import Checkpoint
 from ledger.quarantine import Quarantined
 from runtime.positions import Position
+from runtime.row_ids import row_id
 from worker import outcome as said
 from worker.apply import Applied, Circumstances, Decoded, Job, Project, begin, write
 from worker.work import Condemned, Work
@@ -107,7 +108,9 @@ class _Taking:
     def take(self, atomic: Atomic, condemned: Condemned | None) -> dict[int, Work]:
         """Return the work of every partition in which something is to be written."""
         position, body = self._decoded.position, self._decoded.body
-        ids = [*self._home.ids, *(each.id for each in atomic.rows)]
+        # One more than there are: the first time there may have been more.
+        rows = [*(each.id for each in atomic.rows), row_id(atomic.id, len(atomic.rows))]
+        ids = [*self._home.ids, *rows]
         kept = outcomes.find(self._connection, ids)
         self._home.learn(kept, {})
         alone = {position.partition: self._home}
@@ -118,14 +121,35 @@ class _Taking:
                 )
             case Atomic():
                 came = Quarantined(atomic.id, position, None, "parked", body, None, self._now)
-                if any(each.id in kept for each in atomic.rows) or not self._home.is_new(atomic.id):
-                    return alone
-                if condemned is None:
+                before = {each: kept[each].outcome.fingerprint for each in rows if each in kept}
+                is_aside = not self._home.is_new(atomic.id)
+                if is_aside:
+                    before = self._set_aside(atomic.id)
+                if before or is_aside:
+                    if before and before != _fingerprints(atomic):
+                        self._reject(atomic)
+                elif condemned is None:
                     return self._run(came, atomic, _nothing)
-                self._home.bury(came, condemned.why)
+                else:
+                    self._home.bury(came, condemned.why)
                 return alone
             case _:
                 raise AssertionError(f"{position.token} is of its own partition only")
+
+    def _set_aside(self, batch_id: str) -> dict[str, str]:
+        """Tell the fingerprints of the rows of a batch that is dead."""
+        found = quarantine.find(self._connection, batch_id)
+        dead = None if found is None else read(found.body)
+        return _fingerprints(dead) if isinstance(dead, Atomic) else {}
+
+    def _reject(self, atomic: Atomic) -> None:
+        """Reject a batch that came under the key of another one, every row in its own place."""
+        position = self._decoded.position
+        for row in atomic.rows:
+            item_id, token = row.command.item_id, position.token
+            self._home.keep(said.reused(row.id, item_id, token, row.fingerprint), position)
+        # What the log remembers now is the wrong one, and of the first only the rows are known.
+        self._home.corrected[atomic.id] = None
 
     def _obey(self, order: Order, atomic: Atomic, condemned: Condemned | None) -> dict[int, Work]:
         position = self._decoded.position
@@ -199,6 +223,10 @@ class _Taking:
                     for each in atomic.rows
                 ]
         return None
+
+
+def _fingerprints(atomic: Atomic) -> dict[str, str]:
+    return {each.id: each.fingerprint for each in atomic.rows}
 
 
 def _nothing(_work: Work) -> None:

@@ -28,6 +28,7 @@ from eventlog.envelope import (
     Rows,
     Unreadable,
 )
+from eventlog.reader import Correction
 from ledger.outcomes import KeptOutcome
 from ledger.partitions import Checkpoint
 from ledger.quarantine import Quarantined
@@ -66,7 +67,7 @@ class Work:
         self.left: dict[str, Item] = {}
         self.outcomes: dict[str, KeptOutcome] = {}
         self.dead: dict[str, str] = {}
-        self.corrected: dict[str, tuple[Position, str]] = {}
+        self.corrected: dict[str, Correction] = {}
         self.aside = Aside(connection, partition, checkpoint.quarantined)
         self.imported = Imported(connection, partition, now)
         self._kept: Mapping[str, KeptOutcome] = {}

@@ -1,6 +1,7 @@
 """What has been revoked, as far as this process has heard; the truth is in SQL."""
 
 import threading
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -21,6 +22,26 @@ class Revocations:
 
     version: str
     ids: frozenset[str]
+
+    def on_hearing(self, news: "Revocations") -> "Revocations":
+        """Go on to what is newer. A state that is not newer than this one, as of a store that was
+        set back, takes nothing from it: what is known stays, until a newer one leaves it out.
+        """
+        if _number(news.version) > _number(self.version):
+            return news
+        return Revocations(self.version, self.ids | news.ids)
+
+
+def following(version: str) -> str:
+    """Name the state that follows one. Names are in the order of their numbers; and they differ
+    also where a database was set back, and counts over the same numbers again.
+    """
+    return f"{_number(version) + 1}-{uuid.uuid4().hex}"
+
+
+def _number(version: str) -> int:
+    number, dash, _ = version.partition("-")
+    return int(number) if dash and number.isdecimal() else 0
 
 
 # Tells what is revoked, given the version that is known; None where there is no news.
@@ -54,7 +75,7 @@ class Revoked:
         known = self._known
         news = source(None if known is None else known.version)
         if news is not None:
-            self._known = news
+            self._known = news if known is None else known.on_hearing(news)
 
     def follow(self, source: Source, stopping: threading.Event) -> None:
         """Look until the process is to stop."""

@@ -35,7 +35,7 @@ from domain.refusals import (
     ScheduleOverlaps,
     TooManySchedules,
 )
-from domain.schedules import SCHEDULES_LIMIT, next_due
+from domain.schedules import SCHEDULES_LIMIT, Due, next_due
 from tests.domain.spec import NOW, given
 from tests.domain.test_item import at
 
@@ -214,6 +214,51 @@ def test_a_sale_gives_nothing_back_where_the_price_was_changed_meanwhile() -> No
     assert happens_next(LAMP, SALE, BEGUN, patched, now=ENDS) == ItemPriceUnscheduled(
         "lamp-1", ENDS, ENDS, "sale", "ended"
     )
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        (ItemRepriced("lamp-1", BEGINS, BEGINS + 1, 9900, "EUR", "rise"),),
+        (
+            ItemRepriced("lamp-1", BEGINS, BEGINS + 1, 12000, "EUR"),
+            ItemRepriced("lamp-1", BEGINS, BEGINS + 2, 9900, "EUR"),
+        ),
+    ],
+    ids=["another schedule of the same price", "another price, and then the same"],
+)
+def test_a_price_that_was_set_during_a_sale_stays_also_where_it_is_that_of_the_sale(
+    meanwhile: tuple[Event, ...],
+) -> None:
+    events = (LAMP, SALE, replace(RISE, price=9900), BEGUN, *meanwhile)
+
+    assert take_effect(after(*events), Due(after(*events).schedules[0], ENDS), ENDS) == (
+        ItemPriceUnscheduled("lamp-1", ENDS, ENDS, "sale", "ended")
+    )
+    given(*events).when(CANCEL, BEGINS + 2).then(
+        ItemPriceUnscheduled("lamp-1", BEGINS + 2, BEGINS + 2, "sale", "cancelled")
+    )
+
+
+def test_a_sale_that_was_stored_before_it_could_be_overtaken_goes_by_the_price() -> None:
+    stored = replace(after(LAMP, SALE, BEGUN), price=1)
+
+    assert take_effect(stored, Due(stored.schedules[0], ENDS), ENDS) == (
+        ItemPriceUnscheduled("lamp-1", ENDS, ENDS, "sale", "ended")
+    )
+
+
+def test_a_sale_during_which_somebody_set_a_price_is_still_in_force_for_other_sales() -> None:
+    patched = ItemRepriced("lamp-1", BEGINS, BEGINS + 1, 1, "EUR")
+    item = after(LAMP, SALE, BEGUN, patched)
+    due = next_due(item.schedules)
+
+    assert due is not None
+    assert (due.schedule.id, due.at) == ("sale", ENDS)
+    other = replace(ASK, schedule_id="other", received_at=BEGINS + 2, effective_from=ENDS - 1)
+    given(LAMP, SALE, BEGUN, patched).when(
+        replace(other, effective_until=ENDS + 1), BEGINS + 2
+    ).then_refused(ScheduleOverlaps, 4)
 
 
 def test_a_price_that_stays_and_begins_during_a_sale_outlasts_it() -> None:

@@ -3,12 +3,15 @@
 import threading
 
 import pytest
+from sqlalchemy import update
 
 from ledger import revocations
 from ledger.engines import writing_engine
 from ledger.migrate import DatabaseUnusable, SchemaOutOfDate
 from ledger.register import opened_register
 from ledger.revocations import Revocation
+from ledger.tables import facts
+from runtime.auth.revoked import Revocations
 
 LAMP = Revocation("token-1", 2_000, 1_000, "rosa")
 
@@ -46,6 +49,26 @@ def test_what_has_expired_is_forgotten_and_that_is_news(database_url: str) -> No
         after = register.news(before.version)
         assert after is not None
         assert after.ids == {"token-2"}
+
+
+def test_the_list_has_a_later_name_with_every_change_and_never_one_again(database_url: str) -> None:
+    engine, names = writing_engine(database_url), list[str]()
+    for set_back in (False, False, True):
+        if set_back:
+            with engine.begin() as connection:
+                connection.execute(
+                    update(facts).where(facts.c.name == "revocations").values(value=names[0])
+                )
+        with engine.begin() as connection:
+            revocations.revoke(connection, LAMP)
+            names.append(revocations.version(connection))
+    engine.dispose()
+
+    first, second, again = (Revocations(name, frozenset(name)) for name in names)
+    assert first.on_hearing(second) == second
+    assert second.on_hearing(first).ids == second.ids | first.ids
+    assert second.on_hearing(again).ids == second.ids | again.ids
+    assert again.version != second.version
 
 
 def test_a_revocation_waits_for_a_worker_in_the_middle_of_a_transaction(sqlite_url: str) -> None:

@@ -144,6 +144,34 @@ def test_a_command_still_in_the_log_is_accepted(ledger: Any, client: FlaskClient
     }
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["a row of the first", "one more"])
+def test_a_row_of_another_batch_under_a_key_is_found_in_its_own_place(
+    ledger: Any, client: FlaskClient, known: bool
+) -> None:
+    ledger.add(LAMP)
+    first, place = ledger.n + 1, f"0.{EPOCH}.{ledger.n + 9}"
+    if known:
+        ledger.outcome("b.1", "lamp")
+    ledger.outcome(
+        f"b.1@{place}",
+        "lamp",
+        n=first + 8,
+        status="rejected",
+        http_status=422,
+        version=0,
+        code="idempotency-key-reused",
+        detail="why",
+    )
+    told: Any = client.get(f"/commands/b.1?token={place}").json
+    assert (told["command_id"], told["status"], told["token"]) == ("b.1", "rejected", place)
+    assert told["outcome"]["body"]["code"] == "idempotency-key-reused"
+    elsewhere = client.get(f"/commands/b.1?token=0.{EPOCH}.{first}")
+    assert (elsewhere.json.get("status") if known else elsewhere.status_code) == (
+        "applied" if known else 404
+    )
+    assert client.get("/commands/b.1").status_code == (200 if known else 404)
+
+
 def test_without_a_token_all_partitions_are_asked(
     ledger: Any, client: FlaskClient, log: Any
 ) -> None:

@@ -18,9 +18,10 @@ from runtime.row_ids import row_id
 from runtime.settings import Settings
 from tests.worker.checks import differences, drain, head, outcomes, prices, statuses, told
 from tests.worker.poison import POISON, drain_in_a_process, order, states
-from tests.worker.world import NOW, World, envelope
-from worker.apply import Held
+from tests.worker.world import NOW, PROJECTIONS, World, envelope, no_ends
+from worker.apply import Applied, Circumstances, Held
 from worker.orders import DeadCommands, Obeyed
+from worker.wide import Wide
 
 # Of partition 0, and of partition 1.
 LAMP, JUG = "lamp-1", "jug-1"
@@ -158,6 +159,20 @@ def test_a_batch_that_comes_twice_is_applied_once(shop: World) -> None:
     assert states(shop) == {}
     assert [price for price, _ in prices(shop, LAMP)] == [90, 5]
     assert [price for price, _ in prices(shop, JUG)] == [50]
+    assert differences(shop) == ()
+
+
+def test_a_batch_that_somebody_else_has_taken_meanwhile_is_not_taken_again(shop: World) -> None:
+    place(shop, batch("b", patch(LAMP, 90), patch(JUG, 50)), envelope("c2", patch(LAMP, 80)))
+    each = shop.log(0)[-2]
+    assert isinstance(each.entry, Atomic)
+    drain(shop)
+    before, at = shop.rows(tables.events, "partition", "offset"), shop.checkpoint(0)
+    late = Wide(shop.engine, PROJECTIONS, 2).apply(each, each.entry, Circumstances(no_ends, NOW))
+
+    assert late == Applied(at)
+    assert shop.checkpoint(0) == at > each.position
+    assert shop.rows(tables.events, "partition", "offset") == before
     assert differences(shop) == ()
 
 

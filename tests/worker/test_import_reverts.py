@@ -76,6 +76,57 @@ def test_what_somebody_has_changed_since_is_refused_and_the_others_are_taken_bac
     assert differences(world) == ()
 
 
+@pytest.mark.parametrize("drained", [False, True], ids=["one batch", "three batches"])
+def test_what_somebody_has_changed_between_two_rows_of_an_item_is_refused(
+    world: World, drained: bool
+) -> None:
+    def settle() -> None:
+        if drained:
+            drain(world)
+
+    world.append(envelope("c1", create(LAMP)), envelope("c2", create(JUG)))
+    importing = Importing(world)
+    importing.feed(patch(LAMP, 1), patch(JUG, 1))
+    settle()
+    world.append(envelope("c3", PatchItem(LAMP, NOW, name="Anna's")))
+    settle()
+    importing.feed(patch(LAMP, 2), patch(JUG, 2))
+    settle()
+    # What is mixed stays so, however the import goes on.
+    importing.feed(patch(LAMP, 3), patch(JUG, 3))
+    drain(world)
+    taking = importing.revert()
+    drain(world)
+
+    assert catalogue(world) == {
+        LAMP: ("Anna's", None, 3, "EUR"),
+        JUG: ("Thing", None, 100, "EUR"),
+    }
+    assert taking.counts() == Counts(applied=1, rejected=1)
+    (refused,) = [row for row in _rows(world, "rev") if row["item_id"] == LAMP]
+    assert (refused["code"], refused["detail"]) == (
+        "precondition-failed",
+        "the item is at version 5",
+    )
+    assert differences(world) == ()
+
+
+def test_an_item_that_was_touched_in_several_batches_is_as_it_was_before_the_first(
+    world: World,
+) -> None:
+    world.append(envelope("c1", create(LAMP)))
+    importing = Importing(world)
+    for price in (1, 2, 3):
+        importing.feed(put(LAMP, price))
+        drain(world)
+    taking = importing.revert()
+    drain(world)
+
+    assert catalogue(world) == {LAMP: ("Thing", None, 100, "EUR")}
+    assert taking.counts() == Counts(applied=1)
+    assert differences(world) == ()
+
+
 def test_rows_that_changed_nothing_touch_nothing(world: World) -> None:
     world.append(envelope("c1", create(LAMP)))
     importing = Importing(world)

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+import structlog
+
 from eventlog import keys
 from ledger.register import opened_register
 from ledger.revocations import Revocation
@@ -57,6 +60,28 @@ def test_the_sweeper_does_it_also_when_the_report_fails(world: World) -> None:
     awake._also = together(broken, done_once)
     awake.run()
     assert done == ["mirrored"]
+
+
+def test_the_sweeper_goes_on_whatever_a_report_meets_and_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.sweeper._TICK", 0.001)
+    met: list[str] = []
+
+    def broken() -> None:
+        met.append("a report")
+        if len(met) == 2:
+            world.stopping.set()
+        raise ValueError("a defect")
+
+    awake = sweeper(world, Ticks())
+    awake._also = broken
+    with structlog.testing.capture_logs() as lines:
+        awake.run()
+
+    assert len(met) == 2
+    errors = [each for each in lines if each["log_level"] == "error"]
+    assert [each["event"] for each in errors] == ["no report can be given"] * 2
 
 
 def test_housekeeping_forgets_what_has_expired_a_day_ago(world: World, database_url: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+import structlog
 
 import worker.alarm
 import worker.work
@@ -14,6 +15,7 @@ from domain.commands import (
     SchedulePrice,
 )
 from domain.pricing import take_effect
+from eventlog.appender import Appender
 from eventlog.envelope import Envelope
 from eventlog.partition import partition_of
 from tests.worker.checks import (
@@ -86,6 +88,29 @@ def test_nothing_is_due_before_its_moment(sale: World) -> None:
     sale.clock.now = BEGINS - 1
 
     assert alarm(sale).look() == 0
+
+
+def test_an_alarm_goes_on_whatever_it_meets_and_says_so_once(
+    sale: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker.alarm, "_TICK", 0.001)
+    meets = [ValueError("a defect"), ValueError("a defect"), OSError("nobody there")]
+
+    def clock() -> int:
+        if meets:
+            raise meets.pop(0)
+        sale.stopping.set()
+        return BEGINS
+
+    appender = Appender(sale.redis, sale.ring)
+    with structlog.testing.capture_logs() as lines:
+        worker.alarm.Alarm(sale.engine, appender, 1, clock, sale.stopping).run()
+
+    assert [(each["log_level"], str(each.get("exc_info"))) for each in lines] == [
+        ("error", "a defect"),
+        ("warning", "None"),
+    ]
+    assert sale.log()[-1].entry.id == BEGIN_ID
 
 
 def test_two_alarms_that_look_at_the_same_time_let_it_begin_once(sale: World) -> None:
@@ -226,6 +251,29 @@ def test_a_sale_leaves_a_price_alone_that_somebody_gave_meanwhile(sale: World) -
     assert prices(sale, "lamp-1") == [(70, BEGINS), (60, ENDS)]
     assert head(sale, "lamp-1")["price"] == 60
     assert types(sale, "lamp-1")[-1] == "ItemPriceUnscheduled"
+    assert differences(sale) == ()
+
+
+def test_a_sale_leaves_its_own_price_alone_where_somebody_gave_it_meanwhile(sale: World) -> None:
+    at_moment(sale, BEGINS)
+    for name, price in (("p1", 90), ("p2", 70)):
+        sale.append(patch(name, price, BEGINS + 1))
+        drain(sale)
+    assert differences(sale) == ()
+    at_moment(sale, ENDS + 5)
+
+    assert [price for price, _ in prices(sale, "lamp-1")] == [70, 90, 70]
+    assert head(sale, "lamp-1")["schedules"] is None
+    assert differences(sale) == ()
+
+
+def test_a_price_that_stays_and_is_that_of_a_sale_outlasts_it(sale: World) -> None:
+    sale.append(schedule("t", begins=BEGINS + 500, ends=None))
+    drain(sale)
+    at_moment(sale, ENDS + 5)
+
+    assert [price for price, _ in prices(sale, "lamp-1")] == [70, 70]
+    assert head(sale, "lamp-1")["schedules"] is None
     assert differences(sale) == ()
 
 

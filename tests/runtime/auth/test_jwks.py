@@ -114,6 +114,26 @@ def test_who_asks_while_the_keys_are_fetched_waits_for_them() -> None:
     assert provider.asked == 2
 
 
+def test_who_asked_while_the_keys_were_fetched_does_not_fetch_them_again() -> None:
+    provider, ticks = IdentityProvider([KEYS[0]]), Ticks()
+
+    def slow() -> bytes:
+        """Meanwhile others ask for a key, and are sent to wait for this to come to its end."""
+        ticks.now += 1
+        with pytest.raises(KeysWanted):
+            keys.find("made up")
+        return provider.fetch()
+
+    keys = ProviderKeys(slow, ALGORITHMS, ticks)
+    keys.refresh()
+    ticks.now += 1
+    keys.refresh()
+    assert provider.asked == 1
+    ticks.now += COOLDOWN
+    keys.refresh()
+    assert provider.asked == 2
+
+
 def test_a_token_under_a_key_of_a_rotation_is_taken() -> None:
     provider, ticks = IdentityProvider([KEYS[0]]), Ticks()
     checked = tokens(provider, ticks)

@@ -218,6 +218,18 @@ def test_what_is_issued_is_taken_for_as_long_as_was_said() -> None:
         checked.caller(made.token)
 
 
+def test_a_token_that_was_found_valid_is_not_taken_beyond_its_expiry() -> None:
+    """Well before it would be looked at anew."""
+    now = Ticks(NOW)
+    checked, token = tokens(now=now), own(claims(exp=NOW + 10))
+    assert checked.caller(token).subject == "rosa"
+    now.now += 9
+    assert checked.caller(token).subject == "rosa"
+    now.now += 1
+    with pytest.raises(Denied, match="has expired"):
+        checked.caller(token)
+
+
 @pytest.mark.parametrize("scope", ["", "admin", "items:read2", "ITEMS:READ", "items:read,ops"])
 def test_a_scope_that_is_none_allows_nothing(scope: str) -> None:
     assert tokens().caller(own(claims(scope=scope))).scopes == frozenset()
