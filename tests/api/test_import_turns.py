@@ -120,7 +120,7 @@ def test_a_defect_is_answered_with_what_to_do(
             answer = api.client.post("/imports", content=lines(200), headers=NDJSON | KEY)
         told = refused(answer, 500, "internal-error")
         assert "of 150 rows that were read" in told["detail"]
-        assert "the same Idempotency-Key goes on from there" in told["detail"]
+        assert "send the file again under the same Idempotency-Key" in told["detail"]
         assert taken(api.client.post("/imports", content=lines(200), headers=NDJSON | KEY))
 
 

@@ -32,7 +32,7 @@ class Parts:
         self, chunks: Iterable[bytes] | AsyncIterator[bytes], format_: Format, *, gzip: bool = False
     ) -> Upload:
         pieces = chunks if isinstance(chunks, AsyncIterator) else _one_by_one(chunks)
-        plan = Plan(Given(IMPORT_ID, "rosa", None, "EUR"), dry=False, stop=False)
+        plan = Plan(Given(IMPORT_ID, "rosa", None, "EUR"), dry=False, stop=False, keyed=True)
         unpacker = Unpacker(gzip=gzip, charset=None)
         return Upload(plan, self.log, self.states, now_ms, pieces, unpacker, format_)
 
