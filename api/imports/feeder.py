@@ -14,6 +14,7 @@ from eventlog.batcher import Batcher
 from eventlog.codec import encode
 from eventlog.envelope import BadRow, Entry, Envelope, ImportMark, Rows
 from eventlog.partition import partition_of
+from runtime.ending import end
 from runtime.positions import Position
 
 ENTRY_ROWS = 100
@@ -118,8 +119,7 @@ class Feeder:
             await asyncio.gather(*senders)
             self._log.lanes.require(self.last.values())
         finally:
-            for each in senders:
-                each.cancel()
+            await end(senders)
             await asyncio.gather(*senders, return_exceptions=True)
 
     async def take(self, row: Envelope | BadRow, size: int) -> None:

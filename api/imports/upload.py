@@ -20,6 +20,7 @@ from api.imports.splitting import Record
 from api.imports.unpacking import Unpacker, Unreadable
 from eventlog.envelope import ImportMark, Mark
 from eventlog.import_state import FED, ImportStates, State, Step
+from runtime.ending import end
 from runtime.positions import Position
 
 _ENDED_EARLY = "the upload ended early"
@@ -201,8 +202,8 @@ class Upload:
                     each.result()
                 working -= done
         finally:
-            for each in tasks:
-                each.cancel()
+            await end(tasks)
+            # What they raised is known, or follows from it.
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _finish(self) -> Position:

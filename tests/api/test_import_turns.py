@@ -2,7 +2,7 @@
 
 import asyncio
 import gzip
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Generator
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +12,7 @@ from redis import Redis
 from api.imports.formats import Ndjson
 from api.imports.splitting import Record
 from api.imports.upload import Broken, Ended
+from eventlog.import_state import ImportStates
 from tests.api.conftest import Api
 from tests.api.importing import (
     KEY,
@@ -130,3 +131,31 @@ def test_half_a_character_in_a_mapped_file_costs_only_its_row(api: Api, redis: "
     with applying(redis):
         answer = api.client.post(path, content=body, headers=NDJSON | KEY)
     assert taken(answer)["rows"] == 3
+
+
+def test_an_upload_ends_although_a_library_loses_a_cancellation(
+    valkey_url: str, redis: "Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As redis-py does in Python 3.11, where what was to be sent has just been sent."""
+    read = ImportStates.read
+    looking = asyncio.Event()
+
+    async def loses_one(states: ImportStates, import_id: str) -> Any:
+        if not looking.is_set():
+            looking.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+        return await read(states, import_id)
+
+    monkeypatch.setattr(ImportStates, "read", loses_one)
+
+    async def row_by_row() -> AsyncIterator[bytes]:
+        yield lines(1)
+        await looking.wait()
+
+    async def scenario() -> Ended:
+        async with asyncio.timeout(60), parts(valkey_url) as made:
+            return await made.upload(row_by_row(), Ndjson(None)).run()
+
+    with applying(redis):
+        assert asyncio.run(scenario()).state == "received"
