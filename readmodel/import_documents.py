@@ -9,6 +9,7 @@ from runtime.times import rfc3339
 
 # Milliseconds for which a feeder may be silent; then it is gone, and nobody has said so.
 _GONE_AFTER = 15_000
+_FORGOTTEN_AFTER = 24 * 60 * 60 * 1000
 # An import that has nothing to be fed, as a revert, is silent from the beginning.
 _NO_FEEDER = 0
 _ENDED_EARLY = "the upload ended early; "
@@ -69,11 +70,13 @@ def _status(known: Known, now: int) -> tuple[Status, str | None]:
             done = of.rows is not None and counts.final >= of.rows
             return ("done" if done else "running"), None
         case "receiving" | "paused":
-            if known.fed is None:
-                return of.status, None
-            if known.fed.beat == _NO_FEEDER:
+            if known.fed is not None and known.fed.beat == _NO_FEEDER:
                 return "running", None
-            silent = now - known.fed.beat > _GONE_AFTER
+            if known.fed is None:
+                # Nothing is known where Redis is away; it forgets a feeder a day after it was gone.
+                silent = now - of.changed_at > _FORGOTTEN_AFTER
+            else:
+                silent = now - known.fed.beat > _GONE_AFTER
             return ("failed", _ended_early(of.id)) if silent else (of.status, None)
 
 

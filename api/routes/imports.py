@@ -197,6 +197,8 @@ async def _control(imports: Imports, request: Request, import_id: str, mark: Mar
     """Pause, resume or cancel: said to the feeder at once, and to the ledger by way of the log."""
     _require_id(import_id)
     reason_of(request)
+    # To do it twice is to do it once; but a key that is none is told.
+    idempotency_key(request)
     to, since, status = _MOVES[mark]
     try:
         step = await imports.states.move(import_id, to, *since)

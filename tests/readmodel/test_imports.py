@@ -20,6 +20,8 @@ from runtime.positions import Position
 from runtime.settings import Settings
 
 AT = 1_763_798_400_000
+# Whenever the tests are run.
+LATELY = 2**45
 ID = "0193c6a5-9c1e-7b6f-8a1d-2f3e4d5c6b7a"
 OTHER = "0193c6a5-9c1e-7b6f-8a1d-2f3e4d5c6b7b"
 
@@ -105,8 +107,9 @@ def test_an_import_is_told_with_its_counts_over_all_partitions(
         ({"status": "cancelled"}, Counts(stopped=1), "cancelled"),
         ({"status": "failed", "detail": "so it is"}, None, "failed"),
         ({"status": "receiving", "rows": None}, Counts(rejected=1, stopped=1), "stopped"),
-        ({"status": "receiving", "rows": None}, None, "receiving"),
-        ({"status": "paused", "rows": None}, None, "paused"),
+        ({"status": "receiving", "rows": None, "changed_at": LATELY}, None, "receiving"),
+        ({"status": "paused", "rows": None, "changed_at": LATELY}, None, "paused"),
+        ({"status": "receiving", "rows": None}, None, "failed"),
         ({}, Counts(applied=1, skipped=1, other=1), "done"),
     ],
 )
@@ -184,7 +187,7 @@ def test_an_import_that_no_worker_has_seen_yet_is_known_by_its_feeder(
 def test_an_import_is_told_while_the_log_is_away(
     ledger: Any, client: FlaskClient, log: Any
 ) -> None:
-    begun(ledger, status="receiving", rows=None)
+    begun(ledger, status="receiving", rows=None, changed_at=LATELY)
     log.go_down()
     assert told(client)["status"] == "receiving"
 
