@@ -18,6 +18,9 @@ from runtime.settings import Settings
 
 # Seconds that requests in hand have when the process is told to stop.
 _SHUTDOWN = 5
+# Seconds for which a connection may be idle. Longer than clients and proxies keep theirs: it must
+# not be closed by us just when the next request is on its way.
+_KEEP_ALIVE = 75
 # How long what is still on its way after a refusal is read and forgotten.
 _FORGOTTEN_SECONDS = 5
 # What is kept in memory of a head until it is whole; then its parts are looked at.
@@ -107,5 +110,6 @@ def make_server(app: object, settings: Settings) -> Server:
             # Whoever is on this machine could say in a header to be somebody else.
             proxy_headers=False,
             timeout_graceful_shutdown=_SHUTDOWN,
+            timeout_keep_alive=_KEEP_ALIVE,
         )
     )

@@ -30,6 +30,8 @@ BUSY, BEHIND = 10.0, 0.5
 # Seconds within which the lag has to be gone.
 GOAL = 10.0
 _PATIENCE = 60.0
+# Counted as a status where there is none.
+_NO_ANSWER = 0
 
 
 @dataclass(slots=True)
@@ -60,7 +62,11 @@ class Load:
             item_id = f"item-{price % ITEMS}"
             commands.append({"op": "put", "id": item_id, "name": item_id, "price": price})
         begun = time.perf_counter()
-        answer = await self._http.post("/items/batch", json={"commands": commands})
+        try:
+            answer = await self._http.post("/items/batch", json={"commands": commands})
+        except httpx.TransportError:
+            told.statuses[_NO_ANSWER] += 1
+            return
         told.seconds.append(time.perf_counter() - begun)
         told.statuses[answer.status_code] += 1
         if answer.is_success:

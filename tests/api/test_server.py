@@ -111,3 +111,11 @@ def test_nobody_says_in_a_header_to_come_from_elsewhere(settings: Settings) -> N
     config.load()
 
     assert config.loaded_app is application
+
+
+def test_an_idle_connection_is_kept_longer_than_clients_and_proxies_keep_theirs(
+    settings: Settings,
+) -> None:
+    async def application(_: Any, __: Any, ___: Any) -> None: ...
+
+    assert make_server(application, settings).config.timeout_keep_alive > 60
