@@ -151,8 +151,9 @@ class Batches:
         return {partition: _summed(done)} if done else {}
 
     def _alone(self, each: Decoded, *, marked: bool) -> dict[int, Applied]:
+        """Apply an entry, or one row of it, by itself; what can not be applied is dead."""
         try:
-            mark = partial(self._mark_alone, each) if marked else condemn_nothing
+            mark = self._mark_of(each) if marked else condemn_nothing
             return self._apply({each.position.partition: [each]}, mark)
         except _SomeRow:
             return self._row_by_row(each, marked=True)
@@ -171,14 +172,7 @@ class Batches:
         last = self._marks.row(partition) if marked else None
         done: list[Applied] = []
         for row in _from(last, _rows(each)):
-            part = replace(each, entry=row, part=True)
-            mark = partial(self._mark_row, part, row.rows[0].id) if marked else condemn_nothing
-            try:
-                applied = self._apply({partition: [part]}, mark)
-            except Exception as error:
-                if not is_of_data(error):
-                    raise
-                applied = self._condemn(part, shortened(traceback.format_exc()))
+            applied = self._alone(replace(each, entry=row, part=True), marked=marked)
             if partition not in applied or self._stopping.is_set():
                 return {partition: _summed(done)} if done else {}
             done.append(applied[partition])
@@ -249,6 +243,15 @@ class Batches:
             raise _Suspected(begun)
         return {}
 
+    def _mark_of(
+        self, each: Decoded
+    ) -> Callable[[Mapping[int, Checkpoint]], Mapping[Position, Condemned]]:
+        match each:
+            case Decoded(entry=Rows(rows=(row,)), part=True):
+                return partial(self._mark_row, each.position, row.id)
+            case _:
+                return partial(self._mark_alone, each)
+
     def _mark_alone(
         self, alone: Decoded, _held: Mapping[int, Checkpoint]
     ) -> Mapping[Position, Condemned]:
@@ -263,11 +266,11 @@ class Batches:
         return {alone.position: Condemned(_KILLS, again=times > 2 * _CHANCES)}
 
     def _mark_row(
-        self, part: Decoded, row: str, _held: Mapping[int, Checkpoint]
+        self, position: Position, row: str, _held: Mapping[int, Checkpoint]
     ) -> Mapping[Position, Condemned]:
         """Do the same for a row of an entry."""
-        times = self._marks.begin_row(part.position.partition, row)
-        return {part.position: Condemned(_KILLS)} if times > _CHANCES else {}
+        times = self._marks.begin_row(position.partition, row)
+        return {position: Condemned(_KILLS)} if times > _CHANCES else {}
 
 
 def _until_wide(batch: Sequence[Decoded]) -> Sequence[Decoded]:

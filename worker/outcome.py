@@ -106,19 +106,20 @@ def reused(command_id: str, item_id: str, token: str, fingerprint: str) -> Outco
     and its place.
     """
     why = "the same caller sent this key with another payload to the same method and path"
-    code = "idempotency-key-reused"
-    name = in_its_place(command_id, token)
-    return Outcome(name, item_id, "rejected", 422, 0, code, why, fingerprint)
+    return _reused(command_id, item_id, token, fingerprint, why)
 
 
 def another_row(row: Envelope | BadRow, item_id: str, token: str) -> Outcome:
     """Say of a row of an import that is sent again that another one came in its place before; it is
     found by its id and its place in the log.
     """
-    code = "idempotency-key-reused"
     why = "another row came in this place under the same key before; send it under a new key"
-    name = in_its_place(row.id, token)
-    return Outcome(name, item_id, "rejected", 422, 0, code, why, row.fingerprint)
+    return _reused(row.id, item_id, token, row.fingerprint, why)
+
+
+def _reused(command_id: str, item_id: str, token: str, fingerprint: str, why: str) -> Outcome:
+    name, code = in_its_place(command_id, token), "idempotency-key-reused"
+    return Outcome(name, item_id, "rejected", 422, 0, code, why, fingerprint)
 
 
 def discarded(found: Quarantined, actor: str) -> list[Outcome]:
