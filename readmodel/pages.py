@@ -5,7 +5,7 @@ from flask import request
 
 from readmodel import params
 from readmodel.answers import JSON, Answer, answer
-from readmodel.openapi import TITLE, openapi
+from readmodel.openapi.document import TITLE, openapi
 from readmodel.problem_codes import PROBLEM_CODES
 from readmodel.problems import nothing_here
 from runtime import docs_page, problem_pages

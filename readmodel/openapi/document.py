@@ -1,0 +1,117 @@
+"""The whole description, put together from the tables."""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import orjson
+
+from readmodel.openapi import commands, items, service
+from readmodel.openapi.shapes import ITEM_ID
+from readmodel.openapi.table import ITEM, Parameter, Route
+from readmodel.scopes import NEEDED
+from runtime.problems import PROBLEM_JSON
+
+TITLE = "itemledger query API"
+
+_TABLES = (items, commands, service)
+_ROUTES = tuple(route for table in _TABLES for route in table.ROUTES)
+_SCHEMAS: Mapping[str, Any] = {
+    name: schema for table in _TABLES for name, schema in table.SCHEMAS.items()
+}
+
+_HEADERS: Mapping[str, str] = {
+    "ETag": "The version, quoted",
+    "Link": 'The next page, rel="next"; absent on the last one',
+    "Retry-After": "Seconds to wait before asking again, while the command is accepted",
+}
+_PROBLEMS: Mapping[int, str] = {
+    400: "A parameter is not right",
+    401: "It is not known who asks: no token, or one that is not valid",
+    403: "The token lacks the scope, which `detail` names",
+    404: "Not known here",
+    410: "Deleted; `links.history` leads to its history",
+    429: "Too many requests of this caller; Retry-After says when to try again",
+    500: "The service failed",
+    503: "Something the answer needs is not to be had; Retry-After says when to ask again",
+}
+_ALWAYS = (500, 503)
+_GUARDED = (401, 403, 429)
+_BEARER: Mapping[str, Any] = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "A token of `itemledger token create`, or of the identity provider. On this "
+    "machine alone the service may run without.",
+}
+
+
+def openapi(public_url: str) -> bytes:
+    """Write the description as JSON; `public_url` is where clients reach this service."""
+    return orjson.dumps(
+        {
+            "openapi": "3.1.0",
+            "info": {
+                "title": TITLE,
+                "version": version("itemledger"),
+                "description": "Items, their history and what became of commands. Reads only; "
+                "HEAD works wherever GET does. Errors are problem documents of RFC 9457.",
+            },
+            "servers": [{"url": public_url}],
+            "paths": {
+                route.path: {
+                    "get": _operation(route),
+                    "head": {**_operation(route), "operationId": f"head {route.path}"},
+                }
+                for route in _ROUTES
+            },
+            "components": {"schemas": _SCHEMAS, "securitySchemes": {"bearer": _BEARER}},
+        }
+    )
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    schema = {"type": "string"} if route.schema is None else _reference(route.schema)
+    responses: dict[str, Any] = {
+        "200": {
+            "description": route.summary,
+            "headers": {
+                name: {"description": _HEADERS[name], "schema": {"type": "string"}}
+                for name in route.headers
+            },
+            "content": {route.media_type: {"schema": schema}, **{each: {} for each in route.also}},
+        }
+    }
+    if route.not_modified:
+        responses["304"] = {"description": "The client has this version"}
+    scopes = NEEDED[route.path.replace("{", "<").replace("}", ">")]
+    for status in (*route.problems, *(_GUARDED if scopes else ()), *_ALWAYS):
+        responses[str(status)] = {
+            "description": _PROBLEMS[status],
+            "content": {PROBLEM_JSON: {"schema": _reference("Problem")}},
+        }
+    return {
+        "operationId": f"get {route.path}",
+        "summary": route.summary,
+        "description": f"Scope: {' or '.join(scopes)}." if scopes else "Open to all.",
+        "security": [{"bearer": [scope]} for scope in scopes],
+        "parameters": [_parameter(each) for each in route.parameters],
+        "responses": responses,
+    }
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    written: dict[str, Any] = {
+        "name": parameter.name,
+        "in": parameter.place,
+        "required": parameter.place == "path",
+        "description": parameter.says,
+        "schema": parameter.schema,
+    }
+    if parameter is ITEM:
+        written["example"] = ITEM_ID
+    return written
+
+
+def _reference(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}

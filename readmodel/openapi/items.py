@@ -1,0 +1,198 @@
+"""Items, their history and their scheduled prices."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from readmodel import params
+from readmodel.openapi.shapes import (
+    AT,
+    COMMAND_ID,
+    INTEGER,
+    ITEM_ID,
+    NULLABLE,
+    STRING,
+    TIME,
+    list_of,
+    shape,
+)
+from readmodel.openapi.table import CURSOR, ITEM, LIMIT, MONEY, Parameter, Route
+
+_SORT_NAMES = ("id", "name", "price", "updated_at")
+
+_ITEM = {
+    "id": ITEM_ID,
+    "name": "White hanging heart",
+    "description": None,
+    "price": 1299,
+    "currency": "EUR",
+    "version": 2,
+    "created_at": AT,
+    "updated_at": AT,
+    "deleted_at": None,
+}
+_EVENT = {
+    "version": 2,
+    "type": "ItemRepriced",
+    "changes": {"price": {"from": 999, "to": 1299}},
+    "actor": "anonymous",
+    "reason": "autumn prices",
+    "command_id": COMMAND_ID,
+    "recorded_at": AT,
+    "effective_at": AT,
+}
+_SCHEDULED = {
+    "id": COMMAND_ID,
+    "item_id": ITEM_ID,
+    "price": 999,
+    "currency": "EUR",
+    "effective_from": "2026-11-27T00:00:00.000Z",
+    "effective_until": "2026-12-01T00:00:00.000Z",
+    "status": "pending",
+    "actor": "anonymous",
+    "reason": "black week",
+    "recorded_at": AT,
+}
+
+ROUTES: Sequence[Route] = (
+    Route(
+        "/items",
+        "List items, page by page",
+        "ItemPage",
+        (
+            LIMIT,
+            CURSOR,
+            Parameter(
+                "sort",
+                {
+                    "enum": [sign + name for sign in ("", "-") for name in _SORT_NAMES],
+                    "default": "id",
+                },
+                "Order; with - descending. Names are compared case-folded by code point, and "
+                "equal values follow the id in the same direction",
+            ),
+            Parameter("price_min", MONEY, "Lowest price, in minor units"),
+            Parameter("price_max", MONEY, "Highest price, in minor units"),
+            Parameter("currency", {"type": "string", "examples": ["EUR"]}, "ISO 4217 code"),
+            Parameter(
+                "updated_since", {"type": "string", "format": "date-time"}, "Changed then or later"
+            ),
+            Parameter(
+                "ids",
+                {"type": "string", "examples": ["85123A,71053"]},
+                f"Only these items, separated by commas, at most {params.IDS_LIMIT}",
+            ),
+            Parameter("include_deleted", {"type": "boolean", "default": False}, "Deleted ones too"),
+        ),
+        headers=("Link",),
+    ),
+    Route(
+        "/items/{item_id}",
+        "Read an item",
+        "Item",
+        (
+            ITEM,
+            Parameter("If-None-Match", {"type": "string"}, "ETags the client has", "header"),
+        ),
+        headers=("ETag",),
+        not_modified=True,
+        problems=(400, 404, 410),
+    ),
+    Route(
+        "/items/{item_id}/history",
+        "List what happened to an item, newest first; deleted items have their history too",
+        "History",
+        (ITEM, LIMIT, CURSOR),
+        headers=("Link",),
+        problems=(400, 404),
+    ),
+    Route(
+        "/items/{item_id}/scheduled-prices",
+        "List the scheduled prices of an item, newest first",
+        "ScheduledPrices",
+        (ITEM, LIMIT, CURSOR),
+        headers=("Link",),
+        problems=(400, 404),
+    ),
+    Route(
+        "/items/{item_id}/scheduled-prices/{schedule_id}",
+        "Read one scheduled price",
+        "ScheduledPrice",
+        (ITEM, Parameter("schedule_id", {"type": "string"}, "From the list", "path")),
+        problems=(400, 404),
+    ),
+)
+
+SCHEMAS: Mapping[str, Any] = {
+    "Item": shape(
+        {
+            "id": STRING,
+            "name": STRING,
+            "description": NULLABLE,
+            "price": {"type": "integer", "description": "In minor units"},
+            "currency": STRING,
+            "version": INTEGER,
+            "created_at": TIME,
+            "updated_at": TIME,
+            "deleted_at": {"type": ["string", "null"], "format": "date-time"},
+        },
+        _ITEM,
+    ),
+    "ItemPage": shape(
+        {"items": list_of({"$ref": "#/components/schemas/Item"}), "next": NULLABLE},
+        {"items": [_ITEM], "next": None},
+    ),
+    "ScheduledPrice": shape(
+        {
+            "id": STRING,
+            "item_id": STRING,
+            "price": {"type": "integer", "description": "In minor units"},
+            "currency": STRING,
+            "effective_from": TIME,
+            "effective_until": {"type": ["string", "null"], "format": "date-time"},
+            "status": {
+                "enum": ["pending", "active", "done", "cancelled"],
+                "description": "`active` is a sale that has begun and not ended",
+            },
+            "actor": STRING,
+            "reason": NULLABLE,
+            "recorded_at": TIME,
+        },
+        _SCHEDULED,
+    ),
+    "ScheduledPrices": shape(
+        {
+            "scheduled_prices": list_of({"$ref": "#/components/schemas/ScheduledPrice"}),
+            "next": NULLABLE,
+        },
+        {"scheduled_prices": [_SCHEDULED], "next": None},
+    ),
+    "History": shape(
+        {
+            "events": list_of(
+                shape(
+                    {
+                        "version": INTEGER,
+                        "type": STRING,
+                        "changes": {
+                            "type": "object",
+                            "description": "Only what changed, by field",
+                            "additionalProperties": {
+                                "type": "object",
+                                "properties": {"from": {}, "to": {}},
+                                "required": ["from", "to"],
+                            },
+                        },
+                        "actor": STRING,
+                        "reason": NULLABLE,
+                        "command_id": STRING,
+                        "recorded_at": TIME,
+                        "effective_at": TIME,
+                    },
+                    _EVENT,
+                )
+            ),
+            "next": NULLABLE,
+        },
+        {"events": [_EVENT], "next": None},
+    ),
+}
