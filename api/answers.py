@@ -7,10 +7,10 @@ import orjson
 from fastapi import Response
 
 from api.accept import Accepted, Answer, KeyReused, Refused, Uncertain
-from api.headers import Preferences
 from api.problems import key_reused, not_accepted, outcome_unknown, refused, retry_after
 from domain.commands import SchedulePrice
 from eventlog.notices import Notice
+from runtime.preferences import Preferences
 from runtime.problems import PROBLEM_JSON, Problem
 
 _CREATED = 201

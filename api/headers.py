@@ -2,17 +2,14 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from fastapi import Request
 
 from api.problems import bad_header
 from domain.commands import AtVersion, Existence, Expected
+from runtime.preferences import Preferences, read_preferences
 from runtime.times import parse_rfc3339
 
-WAIT_LIMIT = 30
-
-_PREFERENCE = re.compile(r'\s*([A-Za-z0-9_-]+)\s*(?:=\s*(?:"([^"]*)"|([^\s;,"]*))\s*)?(?:;[^,]*)?')
 _KEY = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 _ETAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 _ETAGS = re.compile(rf"{_ETAG.pattern}(?:[ \t]*,[ \t]*{_ETAG.pattern})*")
@@ -20,37 +17,8 @@ _TRACE = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _VERSION = re.compile(r"[1-9][0-9]{0,15}")
 
 
-@dataclass(frozen=True, slots=True)
-class Preferences:
-    """RFC 7240: seconds to wait for the final answer, and whether to leave the body out."""
-
-    wait: int = 0
-    minimal: bool = False
-    asked_async: bool = False
-
-
 def preferences(request: Request) -> Preferences:
-    """Read `Prefer`. What is malformed is ignored; of a repeated one the first counts."""
-    asked: dict[str, str] = {}
-    for header in request.headers.getlist("prefer"):
-        for part in header.split(","):
-            match = _PREFERENCE.fullmatch(part)
-            if match is not None:
-                name, quoted, token = match.groups()
-                asked.setdefault(name.lower(), quoted if quoted is not None else token or "")
-    return Preferences(
-        _seconds(asked.get("wait", "")),
-        asked.get("return") == "minimal",
-        "respond-async" in asked,
-    )
-
-
-def _seconds(text: str) -> int:
-    """Read a number of seconds of any length, at most WAIT_LIMIT; 0 where it is none."""
-    if re.fullmatch("[0-9]+", text) is None:
-        return 0
-    digits = text.lstrip("0") or "0"
-    return WAIT_LIMIT if len(digits) > len(str(WAIT_LIMIT)) else min(int(digits), WAIT_LIMIT)
+    return read_preferences(request.headers.getlist("prefer"))
 
 
 def idempotency_key(request: Request) -> str | None:

@@ -28,12 +28,13 @@ from eventlog.reader import LogReader
 from eventlog.ring import Ring
 from ledger.engines import writing_engine
 from ledger.migrate import migrate
+from readmodel.views.listing import all_projections
 from runtime.settings import Settings
 from runtime.telemetry import configure_logging
 from runtime.times import now_ms
 from runtime.valkey import running_valkey
 from worker.drain import Drain
-from worker.main import IN_STEP, settle_partitions
+from worker.main import settle_partitions
 
 _CALL = 256
 
@@ -64,7 +65,7 @@ def main(file: Path, folder: Path, database_url: str | None) -> None:
         waiting = list(submissions(file))
         for start in range(0, len(waiting), _CALL):
             redis.execute_command(*evalsha(script, 0, waiting[start : start + _CALL]))
-        drain = Drain(engine, reader, Ring(redis), IN_STEP, now_ms, threading.Event())
+        drain = Drain(engine, reader, Ring(redis), all_projections(), now_ms, threading.Event())
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
         begun, worked = time.perf_counter(), time.process_time()

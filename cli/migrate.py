@@ -2,13 +2,14 @@
 
 from cli.refusals import FAILED, Refusal, database_refusal, without_password
 from ledger.migrate import DatabaseUnusable, UnknownSchema, migrate
+from readmodel.views.listing import install
 from runtime.errors import first_line
 
 
 def migrate_database(url: str) -> str:
     """Migrate and return the revision reached; Refusal where the database is not to be had."""
     try:
-        return migrate(url)
+        return migrate(url, install)
     except UnknownSchema as error:
         raise Refusal(
             f"the schema of {without_password(url)} is not one that this release knows "

@@ -11,7 +11,7 @@ from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal, reading_refu
 from ledger.migrate import DatabaseUnusable, SchemaOutOfDate
 from ledger.verify.difference import Difference, Noted, Verified
 from ledger.verify.run import verify_database
-from readmodel.verify import VIEWS
+from readmodel.verify import live_views
 
 _NOTED = re.compile(r"([0-9]{1,9}):([0-9]{1,18}):([0-9a-fA-F]{64})")
 _LONGEST = 80
@@ -27,7 +27,7 @@ def run_verify(url: str, expect: Iterable[str], now: int) -> int:
     noted = [_noted(each) for each in expect]
     try:
         with _progress() as advance:
-            report = verify_database(url, VIEWS, noted, now, advance)
+            report = verify_database(url, live_views, noted, now, advance)
     except SchemaOutOfDate as error:
         raise Refusal(str(error), UNREACHABLE) from None
     except (DatabaseUnusable, ModuleNotFoundError) as error:

@@ -2,61 +2,67 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from ledger.bulk import upsert_rows
 from ledger.tables import checkpoints
+from runtime.positions import Position
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A projection has taken a partition up to this offset of the ledger."""
+    """A projection has taken a partition up to this offset of the ledger, and with it the log up to
+    this position at least.
+    """
 
     projection: str
-    partition: int
+    position: Position
     offset: int
 
 
 def move(connection: Connection, moved: Iterable[Taken]) -> None:
     """Move the checkpoints of projections, in the transaction that writes their rows."""
-    upsert_rows(
-        connection,
-        checkpoints,
-        [
-            {
-                "projection": each.projection,
-                "partition": each.partition,
-                "offset": each.offset,
-                "error": None,
-            }
-            for each in moved
-        ],
-    )
+    upsert_rows(connection, checkpoints, [_row(each) for each in moved])
 
 
-def detach(connection: Connection, errors: Mapping[str, str], partition: int, offset: int) -> None:
-    """Keep why projections stay behind: at this offset where they have no checkpoint yet."""
+def detach(
+    connection: Connection, errors: Mapping[str, str], position: Position, offset: int
+) -> None:
+    """Keep why projections stay behind: where they are, or here if they have no checkpoint yet."""
     for projection, error in errors.items():
-        stays = read(connection, projection, partition)
+        stays = read(connection, projection, position.partition)
         upsert_rows(
             connection,
             checkpoints,
-            [
-                {
-                    "projection": projection,
-                    "partition": partition,
-                    "offset": offset if stays is None else stays,
-                    "error": error,
-                }
-            ],
+            [_row(stays or Taken(projection, position, offset)) | {"error": error}],
         )
 
 
-def read(connection: Connection, projection: str, partition: int) -> int | None:
-    """Tell the ledger offset up to which a projection has taken a partition."""
-    return connection.scalar(
-        select(checkpoints.c.offset).where(
+def read(connection: Connection, projection: str, partition: int) -> Taken | None:
+    """Tell how far a projection has taken a partition."""
+    row = connection.execute(
+        select(checkpoints.c.epoch, checkpoints.c.n, checkpoints.c.offset).where(
             checkpoints.c.projection == projection, checkpoints.c.partition == partition
         )
-    )
+    ).one_or_none()
+    if row is None:
+        return None
+    return Taken(projection, Position(partition, row.epoch, row.n), row.offset)
+
+
+def forget(connection: Connection, projection: str) -> None:
+    """Let a projection begin anew."""
+    connection.execute(delete(checkpoints).where(checkpoints.c.projection == projection))
+
+
+def _row(taken: Taken) -> dict[str, Any]:
+    return {
+        "projection": taken.projection,
+        "partition": taken.position.partition,
+        "offset": taken.offset,
+        "error": None,
+        "epoch": taken.position.epoch,
+        "n": taken.position.n,
+    }

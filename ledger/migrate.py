@@ -1,5 +1,6 @@
 """Bring the schema of a database up to this release."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic import command
@@ -34,21 +35,22 @@ def unusable(error: BaseException) -> DatabaseUnusable:
     return DatabaseUnusable(first_line(getattr(error, "orig", None) or error))
 
 
-def migrate(url: str) -> str:
-    """Apply what is missing, in one transaction, and return the revision reached.
+def migrate(url: str, also: Callable[[Connection], None]) -> str:
+    """Apply what is missing, in one transaction, and return the revision reached; `also` is called
+    in the same one, to bring what is no part of the ledger.
 
     Two callers at once are kept apart. Raises UnknownSchema, or DatabaseUnusable; a driver that is
     not installed raises ModuleNotFoundError.
     """
     try:
-        return _migrate(url)
+        return _migrate(url, also)
     except CommandError as error:
         raise UnknownSchema(str(error)) from error
     except (SQLAlchemyError, OSError) as error:
         raise unusable(error) from error
 
 
-def _migrate(url: str) -> str:
+def _migrate(url: str, also: Callable[[Connection], None]) -> str:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
@@ -61,6 +63,7 @@ def _migrate(url: str) -> str:
                     text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
                 )
             command.upgrade(_config(connection), "head")
+            also(connection)
             return _current(connection) or ""
     finally:
         engine.dispose()

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, Select, select, text
 
+from ledger import projections
 from ledger.bulk import insert_rows, upsert_rows
 from ledger.chain import GENESIS
 from ledger.engines import single_reads
@@ -43,8 +44,8 @@ _LOCK = Prepared(_locked)
 class Checkpoint:
     """How far a partition is taken: log position, ledger offset, last recorded_at, last hash.
 
-    `quarantined` counts its commands that are set aside; `detached` names the projections that are
-    out of step.
+    `quarantined` counts its commands that are set aside; `in_step` names the projections
+    that take its events in the transaction that appends them.
     """
 
     position: Position
@@ -52,7 +53,7 @@ class Checkpoint:
     recorded_at: int
     hash: str
     quarantined: int = 0
-    detached: frozenset[str] = frozenset()
+    in_step: frozenset[str] = frozenset()
 
 
 def lock(connection: Connection, wanted: Sequence[int]) -> dict[int, Checkpoint]:
@@ -72,8 +73,13 @@ def lock_all(connection: Connection, wanted: Sequence[int]) -> dict[int, Checkpo
 def read(engine: Engine, wanted: Sequence[int]) -> dict[int, Checkpoint]:
     """Read how far these partitions are taken."""
     with single_reads(engine).connect() as connection:
-        rows = _READ.run(connection, {"wanted": listed(connection, wanted)}).mappings()
-        return {row["partition"]: _checkpoint(row) for row in rows}
+        return look(connection, wanted)
+
+
+def look(connection: Connection, wanted: Sequence[int]) -> dict[int, Checkpoint]:
+    """Read how far these partitions are taken, in the transaction of the connection."""
+    rows = _READ.run(connection, {"wanted": listed(connection, wanted)}).mappings()
+    return {row["partition"]: _checkpoint(row) for row in rows}
 
 
 def move(connection: Connection, moved: Iterable[Checkpoint]) -> None:
@@ -90,7 +96,7 @@ def move(connection: Connection, moved: Iterable[Checkpoint]) -> None:
                 "recorded_at": each.recorded_at,
                 "hash": each.hash,
                 "quarantined": each.quarantined,
-                "detached": ",".join(sorted(each.detached)),
+                "in_step": ",".join(sorted(each.in_step)),
             }
             for each in moved
         ],
@@ -98,8 +104,13 @@ def move(connection: Connection, moved: Iterable[Checkpoint]) -> None:
 
 
 def attach(connection: Connection, checkpoint: Checkpoint, projection: str) -> None:
-    """Let a projection that was detached be in step again."""
-    move(connection, [replace(checkpoint, detached=checkpoint.detached - {projection})])
+    """Let a projection be in step, which has taken all there is of a partition that is held."""
+    move(connection, [replace(checkpoint, in_step=checkpoint.in_step | {projection})])
+
+
+def drop(connection: Connection, held: Iterable[Checkpoint], projection: str) -> None:
+    """Let a projection be out of step in partitions that are held."""
+    move(connection, [replace(each, in_step=each.in_step - {projection}) for each in held])
 
 
 def stored_count(engine: Engine) -> int | None:
@@ -120,6 +131,7 @@ def lay_out(engine: Engine, count: int) -> None:
             connection.execute(text("LOCK TABLE facts IN EXCLUSIVE MODE"))
         value = connection.scalar(select(facts.c.value).where(facts.c.name == _PARTITION_COUNT))
         if value is None:
+            in_step = ",".join(sorted(projections.all_live(connection)))
             insert_rows(connection, facts, [{"name": _PARTITION_COUNT, "value": str(count)}])
             insert_rows(
                 connection,
@@ -132,6 +144,7 @@ def lay_out(engine: Engine, count: int) -> None:
                         "offset": 0,
                         "recorded_at": 0,
                         "hash": GENESIS,
+                        "in_step": in_step,
                     }
                     for partition in range(count)
                 ],
@@ -150,5 +163,5 @@ def _checkpoint(row: RowMapping) -> Checkpoint:
         row["recorded_at"],
         row["hash"],
         row["quarantined"],
-        frozenset(filter(None, row["detached"].split(","))),
+        frozenset(filter(None, row["in_step"].split(","))),
     )

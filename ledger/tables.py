@@ -31,8 +31,8 @@ facts = Table(
 
 # One row per partition: the lock of its writer, how far the log is taken (epoch, n), the last
 # offset given out, the last recorded_at and the last link of the hash chain; `quarantined` counts
-# its commands that are dead or parked, `detached` names the projections (parted by commas) that are
-# left out of step since one of their own errors.
+# its commands that are dead or parked, `in_step` names the projections (parted by commas) that take
+# its events in the transaction that appends them.
 partitions = Table(
     "partitions",
     metadata,
@@ -43,7 +43,7 @@ partitions = Table(
     Column("recorded_at", BigInteger, nullable=False),
     Column("hash", Text, nullable=False),
     Column("quarantined", Integer, nullable=False, server_default="0"),
-    Column("detached", Text, nullable=False, server_default=""),
+    Column("in_step", Text, nullable=False, server_default=""),
 )
 
 # How far each epoch of the log was taken that the ledger has left behind.
@@ -119,8 +119,8 @@ outcomes = Table(
     Index(None, "completed_at"),
 )
 
-# How far each projection has taken each partition, in ledger offsets; `error` says why it is
-# detached.
+# How far each projection has taken each partition: the ledger offset, and the last position of the
+# log that this is known to cover; `error` says why it is detached.
 checkpoints = Table(
     "checkpoints",
     metadata,
@@ -128,6 +128,25 @@ checkpoints = Table(
     Column("partition", Integer, primary_key=True, autoincrement=False),
     Column("offset", BigInteger, nullable=False),
     Column("error", Text),
+    Column("epoch", BigInteger, nullable=False, server_default="0"),
+    Column("n", BigInteger, nullable=False, server_default="0"),
+)
+
+# The views: which of their two slots is read (0 before there is one), whether the other one can be
+# gone back to, and what is being done about it (`ledger.projections.State`). A build began, or went
+# on, at `begun_at` after `begun_from` events; it takes at most `throttle` events a second.
+projections = Table(
+    "projections",
+    metadata,
+    Column("view", Text, primary_key=True),
+    Column("live", SmallInteger, nullable=False),
+    Column("previous", SmallInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("detail", Text),
+    Column("throttle", Integer),
+    Column("begun_at", BigInteger),
+    Column("begun_from", BigInteger),
+    Column("changed_at", BigInteger, nullable=False),
 )
 
 # Commands that hit a defect (`dead`), and later ones of the same items that wait behind them

@@ -14,10 +14,12 @@ from readmodel.cursors import Cursors
 from readmodel.guard import MAX_BODY, Doorkeeper
 from readmodel.import_routes import ImportRoutes
 from readmodel.item_routes import ItemRoutes
+from readmodel.lag import WaitingSince
 from readmodel.pages import PageRoutes
 from readmodel.paging import Paging
 from readmodel.problems import register_problems
 from readmodel.rate import Limit, limit_here, unlimited
+from readmodel.reads import Reads, freshness
 from readmodel.schedule_routes import ScheduleRoutes
 from readmodel.scopes import NEEDED
 from readmodel.status import StatusRoutes
@@ -25,6 +27,9 @@ from runtime.auth.guard import Guard, guard_of
 from runtime.response_headers import SECURITY_HEADERS
 from runtime.settings import Settings
 from runtime.times import now_ms
+
+# Requests that may wait at the same time for their own writes; see readmodel.main for the threads.
+MOST_WAITING = 64
 
 
 def create_app(
@@ -42,16 +47,17 @@ def create_app(
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     public_url = settings.public_query_url
-    reads = single_reads(engine)
+    reads = Reads(engine, WaitingSince(inspector, clock), MOST_WAITING)
+    lookups = single_reads(engine)
     paging = Paging(Cursors(settings.cursor_secret), public_url)
     items = ItemRoutes(reads, paging, public_url)
     scheduled = ScheduleRoutes(reads, paging)
-    commands = CommandRoutes(reads, inspector, public_url, settings.public_command_url)
+    commands = CommandRoutes(lookups, inspector, public_url, settings.public_command_url)
     status = StatusRoutes(
         engine, inspector, clock, settings.least_durability, settings.wait_replicas
     )
     imported = ImportRoutes(
-        reads,
+        lookups,
         inspector,
         paging,
         public_url,
@@ -97,6 +103,7 @@ def _guard(app: Flask, door: Doorkeeper) -> None:
     def complete(response: Response) -> Response:
         for name, value in SECURITY_HEADERS.items():
             response.headers.setdefault(name, value)
+        response.headers.update(freshness())
         return response
 
     app.before_request(check)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import orjson
 from flask import Response, request
-from sqlalchemy import Engine
 
 from domain import rules
 from domain.refusals import DomainError, ItemGone, ItemNotFound, RuleBroken
@@ -12,7 +11,7 @@ from readmodel import params
 from readmodel.answers import REVALIDATE, answer
 from readmodel.paging import PAGING, Paging
 from readmodel.problems import Trouble
-from readmodel.tokens import refuse_lost
+from readmodel.reads import LEDGER, Reads
 from readmodel.views import history as history_view
 from readmodel.views import items as items_view
 from readmodel.views.items import Filter, Sort, SortField
@@ -37,7 +36,7 @@ _LIST: Mapping[str, params.Reader] = {**_FILTERS, **PAGING, "sort": params.one_o
 class ItemRoutes:
     """Answers for items from `reads`; links are under `public_url`."""
 
-    def __init__(self, reads: Engine, paging: Paging, public_url: str) -> None:
+    def __init__(self, reads: Reads, paging: Paging, public_url: str) -> None:
         self._reads = reads
         self._paging = paging
         self._public_url = public_url
@@ -49,9 +48,9 @@ class ItemRoutes:
         binding = ("items", sort, chosen)
         after = self._paging.place(given, *binding)
         limit: int = given.get("limit", params.DEFAULT_PAGE)
-        with self._reads.connect() as connection:
-            refuse_lost(connection)
-            page = items_view.page(connection, chosen, sort, limit, after)
+        with self._reads.snapshot(items_view.NAME) as read:
+            slot = read.slots[items_view.NAME]
+            page = items_view.page(read.connection, slot, chosen, sort, limit, after)
         following = self._paging.following(page.last, *binding)
         joined = ",".join(page.bodies)
         return answer(
@@ -62,8 +61,7 @@ class ItemRoutes:
     def item(self, item_id: str) -> Response:
         params.read(request.args, {})
         checked = known(item_id)
-        with self._reads.connect() as connection:
-            refuse_lost(connection)
+        with self._reads.single(items_view.NAME) as connection:
             found = items_view.find(connection, checked)
         if found is None:
             raise never_seen(item_id)
@@ -82,9 +80,8 @@ class ItemRoutes:
         binding = ("history", checked)
         before = self._paging.place(given, *binding)
         limit: int = given.get("limit", params.DEFAULT_PAGE)
-        with self._reads.connect() as connection:
-            refuse_lost(connection)
-            page = history_view.history(connection, checked, limit, before)
+        with self._reads.snapshot(LEDGER) as read:
+            page = history_view.history(read.connection, checked, limit, before)
         if page is None:
             raise never_seen(item_id)
         following = self._paging.following(page.last, *binding)

@@ -50,6 +50,22 @@ COMMAND_LOST = ProblemCode(
     "The log of accepted commands came back without this one, and it had not been applied.",
     "Send it again. The operator finds what else is missing at /status, under gaps.",
 )
+PROJECTION_BEHIND = ProblemCode(
+    "projection-behind",
+    503,
+    "Not applied yet",
+    "The request asked with handling=strict for an answer that has its own write, and the write is "
+    "not applied yet.",
+    "Ask again after Retry-After, wait with Prefer: wait=5, or leave handling=strict out: then the "
+    "answer comes as it is, with Projection-Lag.",
+)
+VIEW_UNBUILT = ProblemCode(
+    "view-unbuilt",
+    503,
+    "The view is being built",
+    "This release brought a view that the workers are building from the ledger for the first time.",
+    "Ask again later. /status shows how far it is, under projections.",
+)
 IMPORT_NOT_FOUND = ProblemCode(
     "import-not-found",
     404,
@@ -101,6 +117,8 @@ _OWN = (
     METHOD_NOT_ALLOWED,
     COMMAND_NOT_FOUND,
     COMMAND_LOST,
+    PROJECTION_BEHIND,
+    VIEW_UNBUILT,
     IMPORT_NOT_FOUND,
     *OF_OUTCOMES,
     NOT_DEAD,

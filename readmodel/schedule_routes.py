@@ -2,7 +2,6 @@
 
 import orjson
 from flask import Response, request
-from sqlalchemy import Engine
 
 from domain.refusals import ScheduleNotPending
 from readmodel import params
@@ -10,7 +9,7 @@ from readmodel.answers import REVALIDATE, answer
 from readmodel.item_routes import known, never_seen
 from readmodel.paging import PAGING, Paging
 from readmodel.problems import Trouble
-from readmodel.tokens import refuse_lost
+from readmodel.reads import LEDGER, Reads
 from readmodel.views import items, schedules
 from runtime.problems import Problem
 
@@ -20,7 +19,7 @@ _NOT_FOUND = 404
 class ScheduleRoutes:
     """Answers for scheduled prices from `reads`."""
 
-    def __init__(self, reads: Engine, paging: Paging) -> None:
+    def __init__(self, reads: Reads, paging: Paging) -> None:
         self._reads = reads
         self._paging = paging
 
@@ -30,11 +29,10 @@ class ScheduleRoutes:
         binding = ("scheduled prices", checked)
         before: int | None = self._paging.place(given, *binding)
         limit: int = given.get("limit", params.DEFAULT_PAGE)
-        with self._reads.connect() as connection:
-            refuse_lost(connection)
-            if items.find(connection, checked) is None:
+        with self._reads.snapshot(items.NAME, LEDGER) as read:
+            if items.find(read.connection, checked) is None:
                 raise never_seen(item_id)
-            page = schedules.page(connection, checked, limit, before)
+            page = schedules.page(read.connection, checked, limit, before)
         following = self._paging.following(page.last, *binding)
         members = [each.document() for each in page.scheduled]
         return answer(
@@ -45,9 +43,8 @@ class ScheduleRoutes:
     def scheduled_price(self, item_id: str, schedule_id: str) -> Response:
         params.read(request.args, {})
         checked = known(item_id)
-        with self._reads.connect() as connection:
-            refuse_lost(connection)
-            found = schedules.find(connection, checked, schedule_id)
+        with self._reads.snapshot(LEDGER) as read:
+            found = schedules.find(read.connection, checked, schedule_id)
         if found is None:
             detail = f"item {item_id} never had a scheduled price of this id"
             problem = Problem(_NOT_FOUND, ScheduleNotPending.code, ScheduleNotPending.title, detail)

@@ -13,19 +13,26 @@ from runtime.problem_pages import MALFORMED_HEADER
 HEADER = "Consistency-Token"
 
 
-def refuse_lost(connection: Connection) -> None:
-    """Raise Trouble where the request has a token that can not be read, or that of a command which
-    the log lost: no read will ever show it.
-    """
-    token = request.headers.get(HEADER)
-    if token is None:
-        return
+def read_token() -> Position | None:
+    """Read the token of the request, if it has one. Raises Trouble where that is none."""
+    sent = request.headers.get(HEADER)
+    if sent is None:
+        return None
     try:
-        position = Position.from_token(token)
+        return Position.from_token(sent)
     except MalformedToken as error:
-        errors = [{"header": HEADER, "code": "malformed-token", "detail": str(error)}]
-        detail = "a header is not right; errors says which and why"
-        raise Trouble(problem(MALFORMED_HEADER, detail, errors=errors), FRESH_ONLY) from error
+        raise malformed(str(error)) from error
+
+
+def malformed(detail: str) -> Trouble:
+    """Make the refusal of a token."""
+    errors = [{"header": HEADER, "code": "malformed-token", "detail": detail}]
+    why = "a header is not right; errors says which and why"
+    return Trouble(problem(MALFORMED_HEADER, why, errors=errors), FRESH_ONLY)
+
+
+def refuse_lost(connection: Connection, position: Position) -> None:
+    """Raise Trouble where the log lost the command at this position: no read will ever show it."""
     if is_lost(connection, position):
         detail = "the log lost the command of this token, and it was never applied; send it again"
         raise Trouble(problem(COMMAND_LOST, detail), FRESH_ONLY)

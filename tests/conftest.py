@@ -15,6 +15,7 @@ import pytest
 from redis import Redis
 
 from ledger.migrate import migrate
+from readmodel.views.listing import install
 from runtime.settings import Settings
 from runtime.valkey import running_valkey
 
@@ -52,7 +53,7 @@ def run_folder() -> Path:
 def migrated_sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty migrated SQLite file: to be copied, never to be written."""
     file = tmp_path_factory.mktemp("template") / "itemledger.db"
-    migrate(f"sqlite:///{file}")
+    migrate(f"sqlite:///{file}", install)
     return file
 
 
@@ -68,7 +69,7 @@ def postgresql_server(run_folder: Path) -> Any:
                 connection.execute("ALTER SYSTEM SET fsync = off")
                 connection.execute("SELECT pg_reload_conf()")
                 connection.execute(f"CREATE DATABASE {_TEMPLATE}")
-            migrate(server.get_uri(_TEMPLATE, "psycopg"))
+            migrate(server.get_uri(_TEMPLATE, "psycopg"), install)
             done.touch()
     return server
 

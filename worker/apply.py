@@ -10,18 +10,18 @@ from eventlog.envelope import Entry, Unreadable
 from eventlog.reader import Correction
 from ledger import checkpoints, epochs, events, gaps, heads, outcomes, partitions
 from ledger.bulk import Row
+from ledger.changes import Changes
 from ledger.checkpoints import Taken
 from ledger.gaps import Gap
 from ledger.outcomes import KeptOutcome
 from ledger.partitions import Checkpoint
-from ledger.recorded import Recorded
 from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
 from worker.trouble import ProjectionFailed, is_outage
 from worker.work import Condemned, Work
 
 EpochEnds = Callable[[int], Mapping[int, int]]
-Project = Callable[[Connection, Sequence[Recorded], Mapping[str, Item]], None]
+Project = Callable[[Connection, Changes], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +201,13 @@ def write(
         shelf = work.shelf
         chained, last_hash = events.chained(shelf.recorded, job.checkpoint.hash)
         rows += chained
-        detached = job.checkpoint.detached | given.detach.keys()
+        # Whoever does not know a projection can not take it along.
+        in_step = (job.checkpoint.in_step - given.detach.keys()) & projections.keys()
         quarantined = job.checkpoint.quarantined + work.aside.growth
         moved.append(
-            Checkpoint(job.upto, shelf.offset, shelf.recorded_at, last_hash, quarantined, detached)
+            Checkpoint(job.upto, shelf.offset, shelf.recorded_at, last_hash, quarantined, in_step)
         )
-        checkpoints.detach(connection, given.detach, job.upto.partition, job.checkpoint.offset)
+        checkpoints.detach(connection, given.detach, job.checkpoint.position, job.checkpoint.offset)
         work.aside.write()
         work.imported.write(shelf.recorded)
     events.append(connection, rows)
@@ -215,23 +216,27 @@ def write(
         connection,
         [(item, job.upto.partition) for job in jobs for item in job.work.shelf.changed.values()],
     )
+    taken: list[Taken] = []
     for name, project in projections.items():
-        in_step = [
-            job for job, after in zip(jobs, moved, strict=True) if name not in after.detached
+        along = [
+            (job, after) for job, after in zip(jobs, moved, strict=True) if name in after.in_step
         ]
-        _project(connection, name, project, [job.work for job in in_step])
-        checkpoints.move(
-            connection, [Taken(name, job.upto.partition, job.work.shelf.offset) for job in in_step]
-        )
+        if along:
+            _project(connection, name, project, [job.work for job, _ in along])
+            taken += [Taken(name, after.position, after.offset) for _, after in along]
+    checkpoints.move(connection, taken)
     outcomes.keep(connection, [each for job in jobs for each in job.work.outcomes.values()])
     partitions.move(connection, moved)
 
 
 def _project(connection: Connection, name: str, project: Project, works: Sequence[Work]) -> None:
-    recorded = [each for work in works for each in work.shelf.recorded]
-    changed = {item_id: item for work in works for item_id, item in work.shelf.changed.items()}
+    changes = Changes(
+        [each for work in works for each in work.shelf.recorded],
+        {item_id: item for work in works for item_id, item in work.shelf.before.items()},
+        {item_id: item for work in works for item_id, item in work.shelf.changed.items()},
+    )
     try:
-        project(connection, recorded, changed)
+        project(connection, changes)
     except Exception as error:
         if is_outage(error):
             raise

@@ -1,76 +1,128 @@
-"""Bring a projection that was left behind up to the ledger again, beside the writing."""
+"""Bring a projection up to the ledger, beside the writing, and let it be in step."""
 
+import threading
 import time
-import traceback
-from collections.abc import Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 
-import structlog
 from sqlalchemy import Connection, Engine
 
-from ledger import checkpoints, events, heads, partitions
+from ledger import checkpoints, events, partitions
 from ledger.checkpoints import Taken
-from ledger.partitions import Checkpoint
+from ledger.recorded import Recorded
+from runtime.positions import Position
 from worker.apply import Project
-from worker.trouble import is_outage, shortened
+from worker.fold import Fold
 
-# Events per transaction, and how long a try lasts: other work waits no longer than this takes.
-_AT_ONCE = 1000
-_SLICE = 0.5
-# Seconds until the next try of one that failed again: it will need another release.
-_REST = 30.0
+# Events per transaction: at first, at least, and at most.
+_FIRST, _LEAST, _MOST = 500, 100, 20_000
+# So few are left that they can be taken while the partition is held.
+_FEW = 500
 
-log = structlog.get_logger()
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a build goes about it: seconds that a transaction of its own may last, since others wait
+    for it; the share of its time that it leaves to them; and at most how many events a second.
+    """
+
+    transaction: float = 0.03
+    rest: float = 0.0
+    throttle: int | None = None
 
 
 class CatchUp:
-    def __init__(self, engine: Engine, projections: Mapping[str, Project]) -> None:
+    """One projection of one partition. `reads` gives connections that see one snapshot; `going` is
+    asked before each transaction, and ends it.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        reads: Engine,
+        name: str,
+        project: Project,
+        partition: int,
+        going: Callable[[], bool],
+        pace: Pace,
+    ) -> None:
         self._engine = engine
-        self._projections = projections
-        self._rests: dict[tuple[str, int], float] = {}
+        self._reads = reads
+        self._name = name
+        self._project = project
+        self._partition = partition
+        self._going = going
+        self._pace = pace
+        self._fold = Fold()
+        self._count = _FIRST
+        self._rests = threading.Event()
 
-    def run(self, ledger: Mapping[int, Checkpoint]) -> None:
-        """Take on every projection that is detached somewhere. Raises what the stores raise."""
-        until = time.monotonic() + _SLICE
-        for partition, checkpoint in ledger.items():
-            for name in sorted(checkpoint.detached & self._projections.keys()):
-                while time.monotonic() < until and self._rested(name, partition):
-                    if self._step(name, partition):
-                        break
+    def run(self) -> bool:
+        """Take all there is, and say whether the projection is in step then: it is not where it was
+        told to stop. Raises what the projection and the stores raise.
+        """
+        while self._going():
+            begun = time.monotonic()
+            found, left = self._found()
+            if left <= _FEW:
+                if self._join():
+                    return True
+                continue
+            self._take(found)
+            self._rest(len(found), time.monotonic() - begun)
+        return False
 
-    def _rested(self, name: str, partition: int) -> bool:
-        return time.monotonic() >= self._rests.get((name, partition), 0.0)
+    def _found(self) -> tuple[list[Recorded], int]:
+        """Read the next events, and how many are left with them."""
+        with self._reads.connect() as connection:
+            ledger = partitions.look(connection, [self._partition])[self._partition]
+            taken = checkpoints.read(connection, self._name, self._partition)
+            offset = 0 if taken is None else taken.offset
+            left = ledger.offset - offset
+            if left <= _FEW:
+                return [], left
+            return events.after(connection, self._partition, offset, self._count), left
 
-    def _step(self, name: str, partition: int) -> bool:
-        """Take some events in one transaction; say whether there is nothing left to do here."""
+    def _take(self, found: list[Recorded]) -> None:
+        """Take events in a transaction that holds up nobody but writers of the same file."""
+        with self._reads.connect() as connection:
+            changes = self._fold.take(connection, found)
+        begun = time.monotonic()
         with self._engine.begin() as connection:
-            checkpoint = partitions.lock(connection, [partition]).get(partition)
-            if checkpoint is None or name not in checkpoint.detached:
-                return True
-            taken = checkpoints.read(connection, name, partition) or 0
-            try:
-                with connection.begin_nested():
-                    upto = self._project(connection, name, partition, taken)
-            except Exception as error:
-                if is_outage(error):
-                    raise
-                why = shortened(traceback.format_exc())
-                checkpoints.detach(connection, {name: why}, partition, taken)
-                self._rests[name, partition] = time.monotonic() + _REST
-                log.warning("a projection still fails", projection=name, partition=partition)
-                return True
-            if upto < checkpoint.offset:
-                checkpoints.move(connection, [Taken(name, partition, upto)])
+            self._project(connection, changes)
+            # What it covers of the log is known where it has taken everything.
+            position = self._covered(connection)
+            checkpoints.move(connection, [Taken(self._name, position, found[-1].offset)])
+        lasted = max(time.monotonic() - begun, 0.001)
+        fitting = int(len(found) * self._pace.transaction / lasted)
+        self._count = max(_LEAST, min(_MOST, 2 * self._count, max(fitting, self._count // 2)))
+
+    def _join(self) -> bool:
+        """Take the last events while the partition is held, so that nothing comes after them, and
+        be in step from there; say whether that was done.
+        """
+        with self._engine.begin() as connection:
+            held = partitions.lock_all(connection, [self._partition])[self._partition]
+            taken = checkpoints.read(connection, self._name, self._partition)
+            offset = 0 if taken is None else taken.offset
+            found = events.after(connection, self._partition, offset, 2 * _FEW)
+            if found and found[-1].offset < held.offset:
                 return False
-            checkpoints.move(connection, [Taken(name, partition, checkpoint.offset)])
-            partitions.attach(connection, checkpoint, name)
-            log.info("a projection is in step again", projection=name, partition=partition)
+            if found:
+                self._project(connection, self._fold.take(connection, found))
+            checkpoints.move(connection, [Taken(self._name, held.position, held.offset)])
+            partitions.attach(connection, held, self._name)
             return True
 
-    def _project(self, connection: Connection, name: str, partition: int, taken: int) -> int:
-        found = events.after(connection, partition, taken, _AT_ONCE)
-        if not found:
-            return taken
-        # As they are now: a projection takes items as its events left them, or later.
-        items = heads.load(connection, list({each.event.item_id for each in found}))
-        self._projections[name](connection, found, items)
-        return found[-1].offset
+    def _covered(self, connection: Connection) -> Position:
+        taken = checkpoints.read(connection, self._name, self._partition)
+        return Position(self._partition, 0, 0) if taken is None else taken.position
+
+    def _rest(self, count: int, lasted: float) -> None:
+        """Leave the others their share, and keep to the throttle."""
+        rest = lasted * self._pace.rest
+        if self._pace.throttle is not None:
+            rest = max(rest, count / self._pace.throttle - lasted)
+        until = time.monotonic() + rest
+        while (left := until - time.monotonic()) > 0 and self._going():
+            self._rests.wait(min(left, 0.2))

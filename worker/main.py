@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Mapping
 from types import FrameType
 
 import structlog
@@ -24,10 +23,10 @@ from eventlog.clients import ringing_client, rq_client, working_client
 from eventlog.reader import LogReader
 from eventlog.ring import Ring
 from ledger import partitions
-from ledger.engines import writing_engine
+from ledger.engines import reading_engine, writing_engine
 from ledger.migrate import SchemaOutOfDate, check_schema, unusable
 from ledger.writer import NoFolder, SecondWriter, sole_writer
-from readmodel.views import items
+from readmodel.views.listing import all_projections, all_views
 from runtime.errors import first_line
 from runtime.failpoints import failpoints
 from runtime.positions import PartitionMismatch
@@ -35,8 +34,7 @@ from runtime.settings import PREFIX, Settings
 from runtime.telemetry import configure_logging
 from runtime.times import now_ms
 from worker.alarm import Alarm
-from worker.apply import Project
-from worker.catchup import CatchUp
+from worker.builder import Builder, Stores
 from worker.drain import Drain
 from worker.heartbeat import beat
 from worker.housekeeping import Housekeeping
@@ -47,9 +45,6 @@ from worker.report import Reporter
 from worker.revocations import MirrorRevocations, together
 from worker.rqworker import Outages, OwnWorker, make_worker
 from worker.sweeper import Sweeper
-
-# The views that are taken in the transaction that appends their events.
-IN_STEP: Mapping[str, Project] = {items.NAME: items.project}
 
 _CANNOT_START = 1
 _UNREACHABLE = 3
@@ -141,7 +136,7 @@ def _work(settings: Settings, engine: Engine, redis: "Redis", reader: LogReader)
     ring = Ring(ringing_client(settings.doorbell_url))
     reach = failpoints(settings.failpoints)
     pause = Pause(time.monotonic, now_ms)
-    drain = Drain(engine, reader, ring, IN_STEP, now_ms, stopping, pause, reach)
+    drain = Drain(engine, reader, ring, all_projections(), now_ms, stopping, pause, reach)
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
     reporter = Reporter(redis, name, pause, now_ms)
     rq = rq_client(settings.doorbell_url)
@@ -152,7 +147,6 @@ def _work(settings: Settings, engine: Engine, redis: "Redis", reader: LogReader)
         reader.lookout,
         ring,
         Losses(engine, reader.lookout, now_ms, reach),
-        CatchUp(engine, IN_STEP),
         lambda: OwnWorker.count(queue=queue),
         time.monotonic,
         stopping,
@@ -161,7 +155,10 @@ def _work(settings: Settings, engine: Engine, redis: "Redis", reader: LogReader)
         reach,
     )
     alarm = Alarm(engine, Appender(redis, ring), reader.partitions, now_ms, stopping)
+    reads = reading_engine(settings.sql_url, connections=2)
+    builder = Builder(Stores(engine, reads, reader.partitions), all_views(), now_ms, stopping)
     threads = [
+        threading.Thread(target=builder.run, name="builder"),
         threading.Thread(target=sweeper.run, name="sweeper"),
         threading.Thread(target=alarm.run, name="alarm"),
     ]

@@ -32,6 +32,8 @@ class Shelf:
         self.recorded_at = max(now, checkpoint.recorded_at)
         self.offset = checkpoint.offset
         self.changed: dict[str, Item] = {}
+        # Of what changed and was there before, how it was then.
+        self.before: dict[str, Item] = {}
         self.recorded: list[Recorded] = []
         self._items: dict[str, Item] = {}
 
@@ -49,6 +51,8 @@ class Shelf:
         if after is None or not happened:
             return after
         version = 0 if before is None else before.version
+        if before is not None and item_id not in self.changed:
+            self.before[item_id] = before
         for event in happened:
             self.offset += 1
             version += 1

@@ -19,7 +19,6 @@ from ledger import partitions
 from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
 from worker.apply import Held
-from worker.catchup import CatchUp
 from worker.drain import Drain
 from worker.losses import Losses
 from worker.pause import Pause
@@ -54,7 +53,6 @@ class Sweeper:
         lookout: Lookout,
         ring: Ring,
         losses: Losses,
-        catch_up: CatchUp,
         workers: Callable[[], int],
         monotonic: Callable[[], float],
         stopping: threading.Event,
@@ -68,7 +66,6 @@ class Sweeper:
         self._all = range(lookout.partitions)
         self._ring = ring
         self._losses = losses
-        self._catch_up = catch_up
         self._workers = workers
         self._monotonic = monotonic
         self._stopping = stopping
@@ -127,7 +124,6 @@ class Sweeper:
         if waiting and not self._press_the_bell(list(waiting)):
             overdue = list(waiting)
         well = self._drain_here(overdue)
-        self._catch_up.run(ledger)
         if well:
             self._drain.worked()
 

@@ -22,12 +22,15 @@ from ledger.verify.rows import View, first_difference
 # How long an outcome is promised to be found; after that it may be forgotten.
 OUTCOMES_KEPT_MS = 30 * 24 * 60 * 60 * 1000
 
+# Finds the views to compare, by the names of their projections.
+Views = Callable[[Connection], Mapping[str, View]]
+
 # Hears how many events are taken, and of how many.
 Advance = Callable[[int, int], None]
 
 
 def verify_database(
-    url: str, views: Mapping[str, View], noted: Collection[Noted], now: int, advance: Advance
+    url: str, views: Views, noted: Collection[Noted], now: int, advance: Advance
 ) -> Report:
     """Open the database for reading and verify it, and that it guards its events itself.
 
@@ -48,18 +51,15 @@ def verify_database(
 
 def verify(
     engine: Engine,
-    views: Mapping[str, View],
+    views: Views,
     noted: Collection[Noted],
     now: int,
     advance: Advance,
 ) -> Report:
-    """Make heads, views, chain and outcomes again from the events, and compare.
-
-    `views` are those to compare, by the names of their checkpoints.
-    """
+    """Make heads, views, chain and outcomes again from the events, and compare."""
     with _one_moment(engine) as connection:
         stored = _Stored.read(connection)
-        tables = {"heads": View(heads, make_row), **views}
+        tables = {"heads": View(heads, make_row), **views(connection)}
         elsewhere = [*stored.differences(), *_strays(connection, stored, tables)]
         elsewhere += [
             Difference(each.partition, "noted hash", each.hash, None, each.offset)
@@ -200,8 +200,8 @@ def _why_behind(name: str, replay: Replay, stored: _Stored) -> str | None:
     if offset >= replay.offset:
         return None
     partition = stored.rows.get(replay.partition)
-    detached = "" if partition is None else str(partition["detached"])
-    if name in detached.split(",") and row["error"] is not None:
+    in_step = "" if partition is None else str(partition["in_step"])
+    if name not in in_step.split(",") and row["error"] is not None:
         error = (str(row["error"]).strip() or "unknown").splitlines()[-1]
         return f"it is left behind at offset {offset} since an error of its own ({error})"
     return f"it is at offset {offset}, and nothing says why"

@@ -1,33 +1,40 @@
 """The items view: every item as it stands, rendered once when it changes and served as it is.
 
-Reads every event. One row per item, in the partition of the item.
+Reads every event, as each moves the version. One row per item, in the partition of the item.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import orjson
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Column,
     ColumnElement,
     Connection,
     Index,
     Integer,
     Row,
+    Select,
     Table,
     Text,
+    and_,
     bindparam,
+    func,
     literal,
     select,
     tuple_,
 )
 
+from domain.events import Event
 from domain.item import Item
 from ledger.bulk import among, upsert_rows
-from ledger.recorded import Recorded
-from ledger.tables import metadata
+from ledger.changes import Changes
+from ledger.projections import Slot, name_of
+from ledger.tables import projections
+from readmodel.views.view import View, in_slots, metadata
 from runtime.times import rfc3339
 
 NAME = "items"
@@ -35,23 +42,28 @@ NAME = "items"
 # Code-point order on every engine: PostgreSQL's "C" collation, SQLite's own default.
 _ordered = Text().with_variant(Text(collation="C"), "postgresql")
 
-# `name_key` sorts names case-folded in code-point order, equal on every engine.
-items = Table(
-    "items",
-    metadata,
-    Column("item_id", _ordered, primary_key=True),
-    Column("partition", Integer, nullable=False),
-    Column("version", BigInteger, nullable=False),
-    Column("name_key", _ordered, nullable=False),
-    Column("price", BigInteger, nullable=False),
-    Column("currency", Text, nullable=False),
-    Column("updated_at", BigInteger, nullable=False),
-    Column("deleted_at", BigInteger),
-    Column("body", Text, nullable=False),
-    Index(None, "name_key", "item_id"),
-    Index(None, "price", "item_id"),
-    Index(None, "updated_at", "item_id"),
-)
+
+def _table(slot: Slot) -> Table:
+    return Table(
+        name_of(NAME, slot),
+        metadata,
+        Column("item_id", _ordered, primary_key=True),
+        Column("partition", Integer, nullable=False),
+        Column("version", BigInteger, nullable=False),
+        # Names sort case-folded in code-point order, equal on every engine.
+        Column("name_key", _ordered, nullable=False),
+        Column("price", BigInteger, nullable=False),
+        Column("currency", Text, nullable=False),
+        Column("updated_at", BigInteger, nullable=False),
+        Column("deleted_at", BigInteger),
+        Column("body", Text, nullable=False),
+        Index(None, "name_key", "item_id"),
+        Index(None, "price", "item_id"),
+        Index(None, "updated_at", "item_id"),
+    )
+
+
+TABLES = in_slots(_table)
 
 
 def render(item: Item) -> str:
@@ -86,34 +98,31 @@ def row(item: Item, partition: int, body: str) -> dict[str, Any]:
     }
 
 
-def project(
-    connection: Connection, events: Sequence[Recorded], items_after: Mapping[str, Item]
-) -> None:
-    """Take a batch of one partition's events; `items_after` holds each touched item as it is now.
-
-    Taking the same events again changes nothing.
-    """
-    partition_of = {each.event.item_id: each.partition for each in events}
+def project(connection: Connection, slot: Slot, changes: Changes) -> None:
+    """Write each touched item as it is now."""
+    partition_of = {each.event.item_id: each.partition for each in changes.events}
     upsert_rows(
         connection,
-        items,
-        [
-            row(item, partition_of[item_id], render(item))
-            for item_id, item in items_after.items()
-            if item_id in partition_of
-        ],
+        TABLES[slot],
+        [row(item, partition_of[item_id], render(item)) for item_id, item in changes.after.items()],
     )
+
+
+def _verified_row(item: Item, partition: int) -> Mapping[str, Any]:
+    return row(item, partition, render(item))
+
+
+VIEW = View(
+    NAME,
+    frozenset(get_args(Event)),
+    {slot: [table] for slot, table in TABLES.items()},
+    project,
+    row=_verified_row,
+)
 
 
 SortField = Literal["id", "name", "price", "updated_at"]
 Key = Sequence[str | int]
-
-_SORT_COLUMNS: dict[SortField, Column[Any]] = {
-    "id": items.c.item_id,
-    "name": items.c.name_key,
-    "price": items.c.price,
-    "updated_at": items.c.updated_at,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,27 +156,42 @@ class Page:
     last: list[str | int] | None
 
 
-_BY_ID = select(items.c.version, items.c.deleted_at, items.c.body).where(
-    items.c.item_id == bindparam("item_id")
-)
+def _by_id() -> Select[int, int | None, str]:
+    """Read one item from the slot that is live: one statement, so one snapshot."""
+    one, two = TABLES[1], TABLES[2]
+    wanted: BindParameter[str] = bindparam("item_id")
+    columns = [func.coalesce(one.c[name], two.c[name]).label(name) for name in _OF_ONE]
+    found = projections.outerjoin(
+        one, and_(projections.c.live == 1, one.c.item_id == wanted)
+    ).outerjoin(two, and_(projections.c.live == 2, two.c.item_id == wanted))  # noqa: PLR2004
+    return select(*columns).select_from(found).where(projections.c.view == NAME)
+
+
+_OF_ONE = ("version", "deleted_at", "body")
+_BY_ID = _by_id()
 
 
 def find(connection: Connection, item_id: str) -> Row[int, int | None, str] | None:
     """Read version, deleted_at and body of one item, deleted ones too."""
-    return connection.execute(_BY_ID, {"item_id": item_id}).one_or_none()
+    found: Row[int, int | None, str] | None
+    found = connection.execute(_BY_ID, {"item_id": item_id}).one_or_none()
+    return None if found is None or found.version is None else found
 
 
-def page(connection: Connection, chosen: Filter, sort: Sort, limit: int, after: Key | None) -> Page:
+def page(
+    connection: Connection, slot: Slot, chosen: Filter, sort: Sort, limit: int, after: Key | None
+) -> Page:
     """Read up to `limit` items that follow the key `after`.
 
     An item that changes its place between two pages may be met twice or not at all; every other
     one is met exactly once, whatever is inserted meanwhile.
     """
-    columns = _key_columns(sort)
+    items = TABLES[slot]
+    columns = _key_columns(items, sort)
     directed = [each.desc() if sort.descending else each.asc() for each in columns]
     statement = (
         select(items.c.body, *columns)
-        .where(*_conditions(connection, chosen))
+        .where(*_conditions(connection, items, chosen))
         .order_by(*directed)
         .limit(limit + 1)
     )
@@ -182,13 +206,13 @@ def page(connection: Connection, chosen: Filter, sort: Sort, limit: int, after: 
     return Page([each[0] for each in full], list(full[-1][1:]) if len(rows) > limit else None)
 
 
-def _key_columns(sort: Sort) -> list[Column[Any]]:
+def _key_columns(items: Table, sort: Sort) -> list[Column[Any]]:
     if sort.field == "id":
         return [items.c.item_id]
-    return [_SORT_COLUMNS[sort.field], items.c.item_id]
+    return [items.c["name_key" if sort.field == "name" else sort.field], items.c.item_id]
 
 
-def _conditions(connection: Connection, chosen: Filter) -> list[ColumnElement[bool]]:
+def _conditions(connection: Connection, items: Table, chosen: Filter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if chosen.price_min is not None:
         conditions.append(items.c.price >= chosen.price_min)

@@ -11,7 +11,7 @@ from eventlog.envelope import Envelope
 from ledger import chain, partitions
 from ledger.verify.difference import Report
 from ledger.verify.run import verify
-from readmodel.verify import VIEWS
+from readmodel.verify import live_views
 from readmodel.views import items
 from runtime.positions import Position
 from tests.worker.world import no_ends
@@ -32,7 +32,7 @@ def fill(engine: Engine, count: int = 2, commands: int = 100, seed: int = 7) -> 
         for begin in range(0, len(log), 10):
             batch = log[begin : begin + 10]
             given = Circumstances(no_ends, NOW + begin)
-            apply_one(engine, {items.NAME: items.project}, batch, given)
+            apply_one(engine, {items.NAME: items.VIEW.into(1)}, batch, given)
 
 
 def _commands(chance: random.Random, partition: int, count: int) -> Iterator[Envelope]:
@@ -62,7 +62,7 @@ def _any(chance: random.Random, item_id: str) -> Command:
 
 def look(engine: Engine, *noted: object, now: int = NOW) -> Report:
     """Verify through the engine of a reader."""
-    return verify(engine, VIEWS, noted, now, lambda *_: None)  # type: ignore[arg-type]
+    return verify(engine, live_views, noted, now, lambda *_: None)  # type: ignore[arg-type]
 
 
 def without_triggers(connection: Connection) -> None:

@@ -19,6 +19,7 @@ from ledger.engines import reading_engine, writing_engine
 from ledger.migrate import check_schema, migrate
 from ledger.tables import metadata
 from readmodel.views import items
+from readmodel.views.listing import install
 from tests.ledger.ledgers import NOW, fill, look
 from tests.worker.world import World, envelope
 from worker.housekeeping import Housekeeping
@@ -129,7 +130,7 @@ def roles(postgresql_server: Any) -> Iterator[Roles]:
             for role in ("owner", "worker", "query")
         )
     )
-    migrate(made.owner)
+    migrate(made.owner, install)
     run(made.owner, *statements(second))
     yield made
     with psycopg.connect(root, autocommit=True) as connection:
@@ -169,7 +170,7 @@ def test_the_worker_works_under_its_role(roles: Roles, valkey_url: str) -> None:
             envelope("c2", PatchItem("a", NOW, price=6)),
         )
         world.drain().partition(0)
-        assert [row["price"] for row in world.rows(items.items)] == [6]
+        assert [row["price"] for row in world.rows(items.TABLES[1])] == [6]
         world.clock.now += 40 * 24 * 60 * 60 * 1000
         Housekeeping(world.engine, world.reader, world.clock).run()
 

@@ -15,6 +15,7 @@ from ledger.migrate import (
     migrate,
 )
 from ledger.tables import metadata
+from readmodel.views.listing import install
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(database_url: str) -> None:
@@ -27,7 +28,7 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(database_url: str) -
 
 
 def test_migrating_again_changes_nothing(database_url: str) -> None:
-    assert migrate(database_url) == migrate(database_url)
+    assert migrate(database_url, install) == migrate(database_url, install)
 
 
 def test_a_database_without_a_schema_is_told_to_migrate(tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ def test_a_schema_of_another_release_is_not_touched(database_url: str) -> None:
     engine.dispose()
 
     with pytest.raises(UnknownSchema):
-        migrate(database_url)
+        migrate(database_url, install)
 
 
 def test_a_database_that_is_not_to_be_had_is_told_in_one_line(tmp_path: Path) -> None:
@@ -60,5 +61,5 @@ def test_a_database_that_is_not_to_be_had_is_told_in_one_line(tmp_path: Path) ->
         f"postgresql+psycopg://nobody@/none?host={tmp_path}",
     ):
         with pytest.raises(DatabaseUnusable) as raised:
-            migrate(url)
+            migrate(url, install)
         assert len(str(raised.value).splitlines()) == 1

@@ -12,7 +12,7 @@ from ledger import partitions
 from ledger.tables import events
 from ledger.verify.difference import Behind, Difference, Noted
 from ledger.verify.run import OUTCOMES_KEPT_MS, verify, verify_database
-from readmodel.verify import VIEWS
+from readmodel.verify import live_views
 from readmodel.views import items
 from runtime.positions import Position
 from tests.ledger.ledgers import NOW, chain_anew, edit, look
@@ -155,7 +155,7 @@ def test_what_is_dead_parked_and_replayed_is_no_difference(writer: Engine, reade
             1,
         )
     ]
-    views = {items.NAME: items.project}
+    views = {items.NAME: items.VIEW.into(1)}
     condemned = {log[0].position: Condemned("a defect")}
     apply_one(writer, views, log[:3], Circumstances(no_ends, NOW, condemned))
     assert partitions.read(writer, [0])[0].quarantined == 2
@@ -294,7 +294,7 @@ def test_why_a_view_is_not_compared_is_said(
 
 
 def whole(url: str) -> list[str]:
-    report = verify_database(url, VIEWS, (), NOW, lambda *_: None)
+    report = verify_database(url, live_views, (), NOW, lambda *_: None)
     return [each.what for each in report.differences]
 
 
@@ -363,7 +363,7 @@ def test_verifying_sees_one_moment_and_tells_how_far_it_is(writer: Engine, reade
             edit(writer, "UPDATE items SET price = price + 1")
         heard.append((done, total))
 
-    assert verify(reader, VIEWS, (), NOW, meanwhile).differences == ()
+    assert verify(reader, live_views, (), NOW, meanwhile).differences == ()
     done, total = heard[-1]
     assert done == total
     assert look(reader).differences != ()

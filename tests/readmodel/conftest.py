@@ -67,7 +67,7 @@ class Ledger:
             upsert_rows(connection, tables.heads, [_head(each) for each in touched.values()])
             upsert_rows(
                 connection,
-                items_view.items,
+                items_view.TABLES[1],
                 [items_view.row(each, 0, items_view.render(each)) for each in touched.values()],
             )
             upsert_rows(
@@ -87,7 +87,16 @@ class Ledger:
             upsert_rows(
                 connection,
                 tables.checkpoints,
-                [{"projection": "items", "partition": 0, "offset": self.offset}],
+                [
+                    {
+                        "projection": name,
+                        "partition": 0,
+                        "offset": self.offset,
+                        "epoch": EPOCH,
+                        "n": self.n,
+                    }
+                    for name in ("items",)
+                ],
             )
 
     def outcome(self, command_id: str, item_id: str, **values: Any) -> None:

@@ -10,14 +10,14 @@ from eventlog.appender import Appender
 from ledger import tables
 from ledger.verify.difference import Difference
 from ledger.verify.run import verify
-from readmodel.verify import VIEWS
+from readmodel.verify import live_views
 from tests.worker.world import World
 from worker.alarm import Alarm
 
 
 def differences(world: World) -> tuple[Difference, ...]:
     """Make everything again from the events and compare."""
-    return verify(world.engine, VIEWS, (), world.clock(), lambda *_: None).differences
+    return verify(world.engine, live_views, (), world.clock(), lambda *_: None).differences
 
 
 def alarm(world: World) -> Alarm:

@@ -36,7 +36,7 @@ def everything(world: World) -> dict[str, list[dict[str, object]]]:
         tables.outcomes: ("command_id",),
         tables.partitions: ("partition",),
         tables.checkpoints: ("projection", "partition"),
-        items.items: ("item_id",),
+        items.TABLES[1]: ("item_id",),
     }
     return {table.name: world.rows(table, *order) for table, order in ordered.items()}
 

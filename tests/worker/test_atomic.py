@@ -75,7 +75,7 @@ def test_a_batch_of_two_partitions_is_applied_in_both(shop: World) -> None:
     assert statuses(shop) == {"c1": "applied", "j1": "applied"} | {
         row_id("b", n): "applied" for n in range(4)
     }
-    assert {row["item_id"]: row["price"] for row in shop.rows(items.items, "item_id")} == {
+    assert {row["item_id"]: row["price"] for row in shop.rows(items.TABLES[1], "item_id")} == {
         LAMP: 80,
         JUG: 50,
         "cup-1": 100,

@@ -1,19 +1,20 @@
 """A projection's own defect detaches it; writing goes on, and it is caught up afterwards."""
 
-from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from domain.commands import CreateItem, PatchItem
-from domain.item import Item
 from eventlog.envelope import Envelope
-from ledger import partitions, tables
-from ledger.recorded import Recorded
+from ledger import tables
+from ledger.changes import Changes
+from ledger.projections import Slot
 from readmodel.views import items
-from tests.worker.world import NOW, World, envelope
-from worker.catchup import CatchUp
+from readmodel.views.listing import all_projections
+from readmodel.views.view import View
+from tests.worker.world import NOW, World, builder, envelope
 
 LAMP = envelope("c1", CreateItem("lamp-1", NOW, "Lamp", None, 100, "EUR"))
 
@@ -28,11 +29,9 @@ class Picky:
     def __init__(self) -> None:
         self.broken = True
 
-    def __call__(
-        self, connection: Connection, events: Sequence[Recorded], after: Mapping[str, Item]
-    ) -> None:
-        items.project(connection, events, after)
-        if self.broken and any(item.price == 666 for item in after.values()):
+    def __call__(self, connection: Connection, slot: Slot, changes: Changes) -> None:
+        items.project(connection, slot, changes)
+        if self.broken and any(item.price == 666 for item in changes.after.values()):
             raise ZeroDivisionError("a defect of the view")
 
 
@@ -41,13 +40,17 @@ def picky() -> Picky:
     return Picky()
 
 
+def view(picky: Picky) -> View:
+    return replace(items.VIEW, project=picky)
+
+
 def caught_up(world: World, picky: Picky) -> None:
-    CatchUp(world.engine, {items.NAME: picky}).run(partitions.read(world.engine, [0]))
+    builder(world, view(picky)).look()
 
 
 def test_a_view_that_raises_is_left_behind_and_commands_go_on(world: World, picky: Picky) -> None:
     world.append(LAMP)
-    drain = world.drain({items.NAME: picky})
+    drain = world.drain(all_projections([view(picky)]))
     drain.partition(0)
     world.append(lamp("c2", 666))
     drain.partition(0)
@@ -59,13 +62,13 @@ def test_a_view_that_raises_is_left_behind_and_commands_go_on(world: World, pick
     (checkpoint,) = world.rows(tables.checkpoints, "projection")
     assert checkpoint["offset"] == 1
     assert "ZeroDivisionError: a defect of the view" in checkpoint["error"]
-    assert [row["version"] for row in world.rows(items.items, "item_id")] == [1]
+    assert [row["version"] for row in world.rows(items.TABLES[1], "item_id")] == [1]
 
 
 def test_what_was_left_behind_is_caught_up_and_in_step_again(world: World, picky: Picky) -> None:
     world.append(LAMP, lamp("c2", 666), lamp("c3", 7))
     world.append(*(lamp(f"p{number}", number) for number in range(2100)))
-    drain = world.drain({items.NAME: picky})
+    drain = world.drain(all_projections([view(picky)]))
     drain.partition(0)
     picky.broken = False
     for _ in range(4):
@@ -75,25 +78,23 @@ def test_what_was_left_behind_is_caught_up_and_in_step_again(world: World, picky
 
     (checkpoint,) = world.rows(tables.checkpoints, "projection")
     assert (checkpoint["offset"], checkpoint["error"]) == (2103 + 1, None)
-    assert world.rows(tables.partitions, "partition")[0]["detached"] == ""
-    assert [row["version"] for row in world.rows(items.items, "item_id")] == [2104]
+    assert world.rows(tables.partitions, "partition")[0]["in_step"] == "items"
+    assert [row["version"] for row in world.rows(items.TABLES[1], "item_id")] == [2104]
 
 
 def test_a_view_that_still_raises_stays_behind_and_says_why(world: World, picky: Picky) -> None:
     world.append(LAMP, lamp("c2", 666))
-    world.drain({items.NAME: picky}).partition(0)
+    world.drain(all_projections([view(picky)])).partition(0)
     caught_up(world, picky)
 
     (checkpoint,) = world.rows(tables.checkpoints, "projection")
     assert checkpoint["offset"] == 0
     assert "ZeroDivisionError" in checkpoint["error"]
-    assert world.rows(items.items, "item_id") == []
+    assert world.rows(items.TABLES[1], "item_id") == []
 
 
 def test_an_outage_does_not_detach_a_view(world: World) -> None:
-    def unlucky(
-        connection: Connection, events: Sequence[Recorded], after: Mapping[str, Item]
-    ) -> None:
+    def unlucky(connection: Connection, changes: Changes) -> None:
         raise OperationalError("INSERT", {}, Exception("the disk is full"))
 
     world.append(LAMP)
@@ -101,4 +102,4 @@ def test_an_outage_does_not_detach_a_view(world: World) -> None:
         world.drain({items.NAME: unlucky}).partition(0)
 
     assert world.rows(tables.checkpoints, "projection") == []
-    assert world.rows(tables.partitions, "partition")[0]["detached"] == ""
+    assert world.rows(tables.partitions, "partition")[0]["in_step"] == "items"

@@ -33,7 +33,7 @@ def everything(world: World) -> list[list[dict[str, Any]]]:
     return [
         world.rows(tables.events, "partition", "offset"),
         world.rows(tables.heads, "item_id"),
-        world.rows(items.items, "item_id"),
+        world.rows(items.TABLES[1], "item_id"),
         world.rows(tables.import_items, "item_id"),
         world.rows(tables.quarantine, "command_id"),
     ]

@@ -10,8 +10,7 @@ from domain.commands import CreateItem, PatchItem
 from eventlog import keys
 from ledger import tables
 from tests.waiting import until
-from tests.worker.world import NOW, PROJECTIONS, World, envelope
-from worker.catchup import CatchUp
+from tests.worker.world import NOW, World, envelope
 from worker.losses import Losses
 from worker.pause import Pause
 from worker.sweeper import Sweeper
@@ -36,7 +35,6 @@ def sweeper(world: World, ticks: Ticks) -> Sweeper:
         world.reader.lookout,
         world.ring,
         Losses(world.engine, world.reader.lookout, world.clock, grace=0),
-        CatchUp(world.engine, PROJECTIONS),
         lambda: 1,
         ticks,
         world.stopping,

@@ -17,16 +17,18 @@ from eventlog.envelope import Ask, Entry, Envelope
 from eventlog.reader import LogReader
 from eventlog.ring import Ring
 from ledger import partitions
-from ledger.engines import writing_engine
+from ledger.engines import reading_engine, writing_engine
 from readmodel.views import items
+from readmodel.views.view import View
 from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
 from worker.apply import Decoded, Project
+from worker.builder import Builder, Stores
 from worker.drain import Drain
 from worker.pause import Pause
 
 NOW = 1_800_000_000_000
-PROJECTIONS: Mapping[str, Project] = {items.NAME: items.project}
+PROJECTIONS: Mapping[str, Project] = {items.NAME: items.VIEW.into(1)}
 
 
 @dataclass(slots=True)
@@ -40,6 +42,7 @@ class Clock:
 @dataclass(slots=True)
 class World:
     engine: Engine
+    reads: Engine
     redis: "Redis"
     reader: LogReader
     ring: Ring
@@ -50,11 +53,12 @@ class World:
     @classmethod
     @contextmanager
     def of(cls, database_url: str, valkey_url: str, partitions: int) -> "Generator[World]":
-        engine = writing_engine(database_url)
+        engine, reads = writing_engine(database_url), reading_engine(database_url)
         with Redis.from_url(valkey_url) as redis:
             lay_out(engine, redis, partitions)
-            yield cls(engine, redis, LogReader(redis, partitions), Ring(redis))
+            yield cls(engine, reads, redis, LogReader(redis, partitions), Ring(redis))
         engine.dispose()
+        reads.dispose()
 
     def drain(
         self,
@@ -110,6 +114,11 @@ class World:
 def lay_out(engine: Engine, redis: "Redis", count: int) -> None:
     partitions.lay_out(engine, count)
     layout.claim(redis, count)
+
+
+def builder(world: World, *views: View) -> Builder:
+    stores = Stores(world.engine, world.reads, world.reader.partitions)
+    return Builder(stores, views, world.clock, world.stopping)
 
 
 def no_ends(_: int) -> Mapping[int, int]:

@@ -1,0 +1,187 @@
+"""Reading one snapshot of the ledger and its views, never behind what the client has written.
+
+A request may say by `Consistency-Token` which command it wants to see. What it reads is compared
+with the checkpoint of what it reads from, in the same snapshot as the rows: on a replica that is
+behind, both are.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from flask import g, request
+from sqlalchemy import Connection, Engine, select
+
+from ledger.engines import single_reads
+from ledger.projections import Slot, name_of
+from ledger.tables import checkpoints, events, partitions, projections
+from readmodel.answers import FRESH_ONLY
+from readmodel.problem_codes import PROJECTION_BEHIND, VIEW_UNBUILT
+from readmodel.problems import RETRY_AFTER, Trouble, problem
+from readmodel.tokens import HEADER, malformed, read_token, refuse_lost
+from runtime.positions import Position
+from runtime.preferences import Preferences, read_preferences
+
+# What is read from the events themselves is as fresh as the ledger.
+LEDGER = "ledger"
+
+# Seconds between two looks for a command that is not applied yet.
+_LOOK = 0.01
+
+# Tells for how many seconds the first command after a position has waited, if that is known.
+WaitingSince = Callable[[Position], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A connection that sees one moment, and the slots that were live then."""
+
+    connection: Connection
+    slots: Mapping[str, Slot]
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """How far what is read has taken the partition of a token."""
+
+    position: Position
+    offset: int
+
+
+class Reads:
+    """`most_waiting` requests at once may wait for their commands; beyond that nobody waits."""
+
+    def __init__(self, engine: Engine, waiting_since: WaitingSince, most_waiting: int) -> None:
+        self._engine = engine
+        self._single = single_reads(engine)
+        self._waiting_since = waiting_since
+        self._may_wait = threading.BoundedSemaphore(most_waiting)
+
+    @contextmanager
+    def single(self, *views: str) -> Generator[Connection]:
+        """Open a connection for one statement, which finds the live slot by itself."""
+        if HEADER not in request.headers:
+            with self._single.connect() as connection:
+                yield connection
+            return
+        with self.snapshot(*views) as snapshot:
+            yield snapshot.connection
+
+    @contextmanager
+    def snapshot(self, *views: str) -> Generator[Snapshot]:
+        """Open a snapshot of these views. Raises Trouble where the request's token is not one, is
+        of a lost command, or is not to be had in time and nothing stale is wanted; and where a view
+        was not built yet.
+        """
+        token = read_token()
+        if token is None:
+            with self._engine.connect() as connection:
+                yield Snapshot(connection, _live(connection, views))
+            return
+        asked = read_preferences(request.headers.getlist("Prefer"))
+        connection = self._fresh(token, views, asked)
+        try:
+            yield Snapshot(connection, _live(connection, views))
+        finally:
+            connection.close()
+
+    def _fresh(self, token: Position, views: tuple[str, ...], asked: Preferences) -> Connection:
+        """Open a snapshot that has the token's command, if that is to be had in time."""
+        waits = asked.wait > 0 and self._may_wait.acquire(blocking=False)
+        try:
+            until = time.monotonic() + (asked.wait if waits else 0)
+            while True:
+                connection = self._engine.connect()
+                try:
+                    behind = _behind(connection, token, views)
+                    if behind is None or time.monotonic() >= until:
+                        self._tell(connection, behind, asked)
+                        return connection
+                except BaseException:
+                    connection.close()
+                    raise
+                connection.close()
+                threading.Event().wait(_LOOK)
+        finally:
+            if waits:
+                self._may_wait.release()
+
+    def _tell(self, connection: Connection, behind: _Taken | None, asked: Preferences) -> None:
+        """Say how fresh the answer is. Raises Trouble where it is not to be had stale."""
+        applied: list[str] = [f"wait={asked.wait}"] if asked.wait else []
+        if asked.strict:
+            applied.append("handling=strict")
+        g.fresh = {"Preference-Applied": ", ".join(applied)} if applied else {}
+        if behind is None:
+            return
+        seconds = _since(connection, behind)
+        if seconds is None:
+            seconds = self._waiting_since(behind.position)
+        lag = "unknown" if seconds is None else f"{max(seconds, 0.0):.3f}"
+        g.fresh |= {"Projection-Lag": lag}
+        if asked.strict:
+            detail = (
+                "what is read has not come to the command of this token yet, and "
+                "handling=strict wants nothing older"
+            )
+            headers = {**FRESH_ONLY, **RETRY_AFTER}
+            raise Trouble(problem(PROJECTION_BEHIND, detail), headers)
+
+
+def freshness() -> Mapping[str, str]:
+    """Tell the headers that say how fresh the answer of this request is."""
+    return g.get("fresh", {})
+
+
+def _live(connection: Connection, views: tuple[str, ...]) -> dict[str, Slot]:
+    wanted = [each for each in views if each != LEDGER]
+    if not wanted:
+        return {}
+    statement = select(projections.c.view, projections.c.live).where(projections.c.view.in_(wanted))
+    slots: dict[str, Slot] = {view: live for view, live in connection.execute(statement) if live}
+    for view in wanted:
+        if view not in slots:
+            detail = f"the view {view} is being built from the ledger for the first time"
+            headers = {**FRESH_ONLY, **RETRY_AFTER}
+            raise Trouble(problem(VIEW_UNBUILT, detail), headers)
+    return slots
+
+
+def _behind(connection: Connection, token: Position, views: tuple[str, ...]) -> _Taken | None:
+    """Find what has not come to the token's command, the one that is furthest behind; `None` where
+    all have. Raises Trouble where none ever will.
+    """
+    refuse_lost(connection, token)
+    ledger = connection.execute(
+        select(partitions.c.epoch, partitions.c.n, partitions.c.offset).where(
+            partitions.c.partition == token.partition
+        )
+    ).one_or_none()
+    if ledger is None:
+        raise malformed("it names a partition that this deployment does not have")
+    taken = [_Taken(Position(token.partition, ledger.epoch, ledger.n), ledger.offset)]
+    slots = _live(connection, views)
+    for view, slot in slots.items():
+        row = connection.execute(
+            select(checkpoints.c.epoch, checkpoints.c.n, checkpoints.c.offset).where(
+                checkpoints.c.projection == name_of(view, slot),
+                checkpoints.c.partition == token.partition,
+            )
+        ).one_or_none()
+        position = Position(token.partition, *((0, 0) if row is None else (row.epoch, row.n)))
+        taken.append(_Taken(position, 0 if row is None else row.offset))
+    last = min(taken, key=lambda each: each.position)
+    return None if last.position >= token else last
+
+
+def _since(connection: Connection, taken: _Taken) -> float | None:
+    """Tell how many seconds ago the ledger recorded the first event that was not taken."""
+    recorded_at = connection.scalar(
+        select(events.c.recorded_at)
+        .where(events.c.partition == taken.position.partition, events.c.offset > taken.offset)
+        .order_by(events.c.offset)
+        .limit(1)
+    )
+    return None if recorded_at is None else time.time() - recorded_at / 1000

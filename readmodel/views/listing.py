@@ -1,0 +1,73 @@
+"""Every view there is: each file of this folder that has a `VIEW`."""
+
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib import import_module
+
+from sqlalchemy import Connection, func, select
+
+import readmodel.views
+from ledger import projections, tables
+from ledger.changes import Changes
+from ledger.projections import SLOTS, name_of
+from readmodel.views.view import View
+from runtime.times import now_ms
+
+Project = Callable[[Connection, Changes], None]
+
+
+@cache
+def all_views() -> Sequence[View]:
+    """Find the views, by name."""
+    modules = [
+        import_module(f"{readmodel.views.__name__}.{each.name}")
+        for each in pkgutil.iter_modules(readmodel.views.__path__)
+    ]
+    found = [module.VIEW for module in modules if isinstance(getattr(module, "VIEW", None), View)]
+    return sorted(found, key=lambda view: view.name)
+
+
+def all_projections(views: Sequence[View] | None = None) -> Mapping[str, Project]:
+    """Name the projections into all slots of these views, or of all."""
+    return {
+        name_of(view.name, slot): view.into(slot)
+        for view in (all_views() if views is None else views)
+        for slot in SLOTS
+    }
+
+
+def install(connection: Connection) -> None:
+    """Make the tables of views that have none yet. Where there are events already, such a view is
+    built from them by the workers; it can be asked when it has taken them all.
+    """
+    now = now_ms()
+    known = {each.view for each in projections.read_all(connection)}
+    offsets = connection.scalar(select(func.sum(tables.partitions.c.offset)))
+    for view in all_views():
+        for slot in SLOTS:
+            for table in view.tables[slot]:
+                table.create(connection, checkfirst=True)
+            view.make(connection, slot)
+        if view.name not in known:
+            projections.add(connection, view.name, None if offsets else 1, now)
+            if not offsets:
+                _be_in_step(connection, view.name)
+
+
+def missing(connection: Connection) -> list[str]:
+    """Name the views that this release has and the database has not."""
+    known = {each.view for each in projections.read_all(connection)}
+    return [view.name for view in all_views() if view.name not in known]
+
+
+def _be_in_step(connection: Connection, name: str) -> None:
+    """Let a new view take part from the beginning of a ledger that is laid out and has no event."""
+    for row in connection.execute(select(tables.partitions)).mappings().all():
+        before: str = row["in_step"]
+        in_step = sorted({*filter(None, before.split(",")), name})
+        connection.execute(
+            tables.partitions.update()
+            .where(tables.partitions.c.partition == row["partition"])
+            .values(in_step=",".join(in_step))
+        )

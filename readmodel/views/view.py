@@ -1,0 +1,83 @@
+"""What a view is to those who keep it: its tables, its events, and how it takes them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, MetaData, Table, delete, text
+
+from domain.events import Event
+from domain.item import Item
+from ledger.changes import Changes
+from ledger.projections import SLOTS, Slot
+
+# Of its own: what a migration makes is in the ledger's.
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+MakeRow = Callable[[Item, int], Mapping[str, Any]]
+
+
+def nothing_more(_connection: Connection, _slot: Slot) -> None:
+    """Do nothing: a view of tables alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view has two slots of equal tables: one is read, the other is built anew beside it.
+
+    `reads` are the types of event that change it; it gets to see no others. `project` takes changes
+    into a slot in one transaction, and never the same twice; it may raise, and is then left behind
+    alone. `tables` are the slots' tables, which begin with the column of their key. `make` and
+    `empty` make and empty what a slot has beside tables. Where a table has exactly one row per
+    item, `row` makes it of an item and its partition, and `itemledger verify` compares it.
+    """
+
+    name: str
+    reads: frozenset[type[Event]]
+    tables: Mapping[Slot, Sequence[Table]]
+    project: Callable[[Connection, Slot, Changes], None]
+    make: Callable[[Connection, Slot], None] = nothing_more
+    empty: Callable[[Connection, Slot], None] = nothing_more
+    row: MakeRow | None = None
+
+    def into(self, slot: Slot) -> Callable[[Connection, Changes], None]:
+        """Make the projection into one slot."""
+
+        def project(connection: Connection, changes: Changes) -> None:
+            mine = [each for each in changes.events if type(each.event) in self.reads]
+            if mine:
+                self.project(connection, slot, _only(changes, mine))
+
+        return project
+
+    def clear(self, connection: Connection, slot: Slot) -> None:
+        """Empty a slot, whatever is in it."""
+        self.empty(connection, slot)
+        for table in self.tables[slot]:
+            if connection.dialect.name == "postgresql":
+                # Nobody reads this slot: there is no one to wait for.
+                connection.execute(text(f"TRUNCATE {table.name}"))
+            else:
+                connection.execute(delete(table))
+
+
+def in_slots(make: Callable[[Slot], Table]) -> dict[Slot, Table]:
+    """Make a table once for each slot."""
+    return {slot: make(slot) for slot in SLOTS}
+
+
+def _only(changes: Changes, mine: Sequence[Any]) -> Changes:
+    if len(mine) == len(changes.events):
+        return changes
+    touched = {each.event.item_id for each in mine}
+    return Changes(
+        mine,
+        {name: item for name, item in changes.before.items() if name in touched},
+        {name: item for name, item in changes.after.items() if name in touched},
+    )
