@@ -7,10 +7,10 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from ledger.tables import events, heads, outcomes, partitions
-from readmodel.views.items import items
+from readmodel.views.items import TABLES
 from tests.ledger.ledgers import edit, look
 
-CHANGED = (events, heads, items, partitions, outcomes)
+CHANGED = (events, heads, TABLES[1], partitions, outcomes)
 
 # What can not be made again from events, and why. Of an outcome only those of commands that made
 # events can be looked for at all.
@@ -18,7 +18,7 @@ NOT_TO_BE_FOUND = {
     "partitions.epoch": "how far the log is taken, which only the log knows",
     "partitions.n": "the same; that it goes back is found, see below",
     "partitions.recorded_at": "commands without events move it on; that it goes back is found",
-    "partitions.detached": "which views are left behind; how far they are, their checkpoints say",
+    "partitions.in_step": "which views take part; how far they are, their checkpoints say",
     "outcomes.epoch": "where the command stood in the log, which has been trimmed since",
     "outcomes.n": "the same",
     "outcomes.fingerprint": "that of a payload which is not kept",

@@ -18,8 +18,8 @@ from domain.commands import CreateItem, PatchItem
 from ledger.engines import reading_engine, writing_engine
 from ledger.migrate import check_schema, migrate
 from ledger.tables import metadata
-from readmodel.views import items
-from readmodel.views.listing import install
+from readmodel.views import items, view
+from readmodel.views.listing import all_views, install
 from tests.ledger.ledgers import NOW, fill, look
 from tests.worker.world import World, envelope
 from worker.housekeeping import Housekeeping
@@ -158,8 +158,11 @@ def went_through(url: str, forbidden: list[str], *before: str) -> list[str]:
 
 
 def test_every_table_has_its_rights_on_the_page() -> None:
-    granted = set(re.findall(r"\w+", " ".join(re.findall(r"ON ([a-z_, ]+)\s+TO", blocks()[1]))))
-    assert granted >= set(metadata.tables)
+    granted = set(
+        re.findall(r"\w+", " ".join(re.findall(r"ON ([a-z0-9_,\s]+?)\s+TO", blocks()[1])))
+    )
+    assert all_views()
+    assert granted >= {*metadata.tables, *view.metadata.tables}
 
 
 def test_the_worker_works_under_its_role(roles: Roles, valkey_url: str) -> None:

@@ -5,7 +5,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
-import readmodel.views.items  # noqa: F401  its table belongs to the schema
+from ledger import tables
 from ledger.engines import reading_engine, writing_engine
 from ledger.migrate import (
     DatabaseUnusable,
@@ -14,14 +14,16 @@ from ledger.migrate import (
     check_schema,
     migrate,
 )
-from ledger.tables import metadata
-from readmodel.views.listing import install
+from readmodel.views import view
+from readmodel.views.listing import all_views, install
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(database_url: str) -> None:
     engine = writing_engine(database_url)
+    assert all_views()
+    wanted = [tables.metadata, view.metadata]
     with engine.connect() as connection:
-        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+        differences = compare_metadata(MigrationContext.configure(connection), wanted)
     engine.dispose()
 
     assert differences == []

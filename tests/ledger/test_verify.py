@@ -261,7 +261,7 @@ def test_a_view_that_is_behind_is_said_and_not_compared(writer: Engine, reader: 
     [
         (
             (
-                "UPDATE partitions SET detached = 'items'",
+                "UPDATE partitions SET in_step = ''",
                 "UPDATE checkpoints SET \"offset\" = 3, error = 'Traceback\nValueError: no'",
             ),
             "it is left behind at offset 3 since an error of its own (ValueError: no)",
@@ -272,7 +272,7 @@ def test_a_view_that_is_behind_is_said_and_not_compared(writer: Engine, reader: 
         ),
         (
             (
-                "UPDATE partitions SET detached = 'items'",
+                "UPDATE partitions SET in_step = ''",
                 'UPDATE checkpoints SET "offset" = 3',
             ),
             "it is at offset 3, and nothing says why",

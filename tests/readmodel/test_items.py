@@ -230,7 +230,7 @@ def test_a_deep_page_is_found_by_an_index_and_sorted_by_it(
         executed.append(given[2:4])
 
     with engine.connect() as connection:
-        items_view.page(connection, Filter(), Sort(field, descending), 10, places[field])
+        items_view.page(connection, 1, Filter(), Sort(field, descending), 10, places[field])
         (statement, parameters) = executed[-1]
         if engine.dialect.name == "sqlite":
             explain, by_index, sorting = "EXPLAIN QUERY PLAN", "SEARCH items USING", "TEMP B-TREE"

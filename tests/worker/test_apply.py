@@ -1,7 +1,7 @@
 """One batch, one transaction, on both databases."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -9,10 +9,9 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from domain.commands import CreateItem, DeleteItem, PatchItem, ReplaceItem
-from domain.item import Item
 from ledger import chain, epochs, tables
+from ledger.changes import Changes
 from ledger.gaps import Gap
-from ledger.recorded import Recorded
 from readmodel.views import items
 from runtime.positions import Position
 from tests.worker.world import NOW, PROJECTIONS, World, ask, at, envelope, no_ends
@@ -69,7 +68,14 @@ def test_events_heads_view_outcomes_and_checkpoint_are_written_together(world: W
         ("c4", "applied", 201),
     ]
     assert written["checkpoints"] == [
-        {"projection": "items", "partition": 0, "offset": 3, "error": None}
+        {
+            "projection": "items",
+            "partition": 0,
+            "offset": 3,
+            "error": None,
+            "epoch": 1,
+            "n": written["partitions"][0]["n"],
+        }
     ]
 
 
@@ -130,10 +136,8 @@ def test_a_command_that_changes_nothing_makes_no_event(world: World) -> None:
 def test_a_failing_projection_leaves_nothing_behind(world: World) -> None:
     before = everything(world)
 
-    def broken(
-        connection: Connection, events: Sequence[Recorded], items_after: Mapping[str, Item]
-    ) -> None:
-        items.project(connection, events, items_after)
+    def broken(connection: Connection, changes: Changes) -> None:
+        items.VIEW.into(1)(connection, changes)
         raise RuntimeError("broken view")
 
     with pytest.raises(ProjectionFailed):

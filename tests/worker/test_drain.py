@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pytest
 from redis import Redis
@@ -10,12 +10,11 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from domain.commands import CreateItem, PatchItem
-from domain.item import Item
 from eventlog import keys
 from eventlog.envelope import Envelope
 from eventlog.ring import Ring
 from ledger import tables
-from ledger.recorded import Recorded
+from ledger.changes import Changes
 from readmodel.views import items
 from runtime.positions import Position
 from tests.worker.world import NOW, PROJECTIONS, World, ask, envelope, no_ends
@@ -56,9 +55,7 @@ def test_an_append_while_a_drain_reads_rings_again(world: World) -> None:
     """A bell cleared, or a doorbell answered, only after reading would strand this append."""
     late: list[bool] = []
 
-    def append_now(
-        connection: Connection, events: Sequence[Recorded], items_after: Mapping[str, Item]
-    ) -> None:
+    def append_now(connection: Connection, changes: Changes) -> None:
         if not late:
             world.append(*patches(1))
             late.append(world.rang)
@@ -115,9 +112,7 @@ def test_a_partition_held_by_another_thread_is_put_back(world: World) -> None:
     world.append(LAMP)
     entered, release = threading.Event(), threading.Event()
 
-    def slow(
-        connection: Connection, events: Sequence[Recorded], items_after: Mapping[str, Item]
-    ) -> None:
+    def slow(connection: Connection, changes: Changes) -> None:
         entered.set()
         assert release.wait(30)
 
@@ -203,9 +198,7 @@ def test_a_partition_is_put_back_when_its_slice_is_over(
 
 
 def test_a_drain_does_not_raise_and_leaves_the_partition_ready(world: World) -> None:
-    def broken(
-        connection: Connection, events: Sequence[Recorded], items_after: Mapping[str, Item]
-    ) -> None:
+    def broken(connection: Connection, changes: Changes) -> None:
         raise OperationalError("INSERT", {}, Exception("the disk is full"))
 
     world.append(LAMP)
@@ -332,9 +325,7 @@ def test_nothing_is_trimmed_that_is_not_applied(world: World) -> None:
 
 
 def test_a_stopping_worker_ends_after_the_batch_in_hand(world: World) -> None:
-    def stop(
-        connection: Connection, events: Sequence[Recorded], items_after: Mapping[str, Item]
-    ) -> None:
+    def stop(connection: Connection, changes: Changes) -> None:
         world.stopping.set()
 
     world.append(LAMP, *patches(1500))
