@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from cli import options
+from cli.dead_words import dead_app
 from cli.refusals import INTERRUPTED, read_settings, refusing
 from cli.token_words import token_app
 
@@ -285,75 +286,47 @@ def verify(
         raise typer.Exit(run_verify(settings.sql_url, expect or (), now_ms()))
 
 
-dead_app = typer.Typer(
-    help="Commands that met a defect: they are set aside with those that follow on the same item, "
-    "and everything else goes on.",
-    no_args_is_help=True,
-)
-app.add_typer(dead_app, name="dead")
-
-_Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of dead commands.")]
-_All = Annotated[bool, typer.Option("--all", help="Every dead command.")]
-_Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait, in total, for a worker.")]
-
-
-@dead_app.command("list")
-def dead_list(
-    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+@app.command()
+def rebuild(
+    view: Annotated[str, typer.Argument(help="Name of the view, such as items.")],
+    throttle: Annotated[
+        int | None, typer.Option(min=1, help="Events a second at most. Default: no limit.")
+    ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin anew, also where a build can go on.")
+    ] = False,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="End the build; it can go on from there later.")
+    ] = False,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Go back to what was live before.")
+    ] = False,
+    accept: Annotated[
+        bool,
+        typer.Option("--accept", help="Let what was built be live although it is not equal."),
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch/--no-watch", help="Stay until it is done, and show how far.")
+    ] = True,
 ) -> None:
-    """List the dead commands, the oldest first."""
-    with refusing():
-        settings = read_settings()
-        from cli.dead import list_dead
+    """Make a view anew from the ledger, beside the one that is read; nothing stops meanwhile.
 
-        list_dead(settings, as_json=as_json)
+    It takes all events into tables of its own, follows the ledger, is compared
+    with what is live by counts and hashes, and takes its place from one moment
+    to the next. What was live is kept: --rollback goes back to it.
 
-
-@dead_app.command("show")
-def dead_show(
-    command_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the command.")],
-) -> None:
-    """Show one with its payload and the traceback of its defect."""
-    with refusing():
-        settings = read_settings()
-        from cli.dead import show_dead
-
-        show_dead(settings, command_id)
-
-
-@dead_app.command("replay")
-def dead_replay(ids: _Ids = None, everything: _All = False, wait: _Wait = 30.0) -> None:
-    """Try dead commands again, and after each the ones parked behind it, in order.
-
-    A worker does it, before newer arrivals. Exit code 0: all went through. 1: some are dead again,
-    or no worker came to it in time.
+    Exit code 0: it is live. 1: it is not equal, was cancelled or has failed.
+    2: wrong usage. 3: the database cannot be used.
     """
     with refusing():
         settings = read_settings()
-        from cli.dead import order
+        from cli.rebuild import run_rebuild, wish_of
 
-        raise typer.Exit(
-            order(settings, "replay", ids or (), everything=everything, sure=True, wait=wait)
-        )
-
-
-@dead_app.command("discard")
-def dead_discard(
-    ids: _Ids = None,
-    everything: _All = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    wait: _Wait = 30.0,
-) -> None:
-    """Give dead commands up for good; what is parked behind them goes on."""
-    with refusing():
-        settings = read_settings()
-        from cli.dead import order
-
-        raise typer.Exit(
-            order(settings, "discard", ids or (), everything=everything, sure=yes, wait=wait)
-        )
+        wanted = wish_of(restart=restart, cancel=cancel, rollback=rollback, accept=accept)
+        raise typer.Exit(run_rebuild(settings, view, wanted, throttle, watch=watch))
 
 
+app.add_typer(dead_app, name="dead")
 app.add_typer(token_app, name="token")
 
 

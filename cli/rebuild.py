@@ -1,0 +1,171 @@
+"""`itemledger rebuild`: make a view anew from the ledger, beside the one that is read."""
+
+import sys
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import typer
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from cli.progress import progress as bar_beside
+from cli.refusals import FAILED, WRONG_USAGE, Refusal, reading_refusal
+from ledger import partitions, projections, rebuilding
+from ledger.engines import reading_engine, writing_engine
+from ledger.migrate import SchemaOutOfDate, check_schema, unusable
+from ledger.rebuilding import NotPossible, Progress, Wish
+from ledger.writer import NoFolder, SecondWriter, sole_writer
+from readmodel.views.listing import all_views
+from runtime.settings import Settings
+from runtime.times import now_ms
+from worker.builder import Builder, Stores
+from worker.catchup import Pace
+
+# Seconds between two looks, and between two lines where no terminal shows a bar.
+_LOOK, _LINE = 0.25, 5.0
+# Nobody else writes here, or writers have a process of their own: larger transactions cost less.
+_PACE = Pace(transaction=0.1)
+_OVER = frozenset({"idle", "different", "cancelled", "failed"})
+
+
+def wish_of(*, restart: bool, cancel: bool, rollback: bool, accept: bool) -> Wish:
+    """Tell what is wanted. Raises Refusal where that is several things."""
+    asked: dict[Wish, bool] = {
+        "restart": restart,
+        "cancel": cancel,
+        "roll back": rollback,
+        "accept": accept,
+    }
+    chosen: list[Wish] = [wanted for wanted, given in asked.items() if given]
+    if len(chosen) > 1:
+        raise Refusal("give one of --restart, --cancel, --rollback, --accept", WRONG_USAGE)
+    return chosen[0] if chosen else "rebuild"
+
+
+def run_rebuild(
+    settings: Settings, view: str, wanted: Wish, throttle: int | None, *, watch: bool
+) -> int:
+    """Write down what is wanted, see it done, and return the exit code.
+
+    A worker does it; where none can come to it, or PostgreSQL lets several write, this process.
+    """
+    names = [each.name for each in all_views()]
+    if view not in names:
+        raise Refusal(f"there is no view {view!r}; there are {', '.join(names)}", WRONG_USAGE)
+    with _opened(settings) as (writes, reads):
+        try:
+            rebuilding.wish(writes, view, wanted, throttle, now_ms())
+        except NotPossible as error:
+            raise Refusal(f"{view}: {error}", FAILED) from None
+        if wanted == "cancel":
+            typer.echo(f"{view}: cancelled at {_place(_look(reads, view))}")
+            typer.echo(f"`itemledger rebuild {view}` goes on from there.")
+            return 0
+        if not watch:
+            typer.echo(f"{view}: the workers do it; `itemledger status` shows how far they are.")
+            return 0
+        with _helping(settings, writes, reads) as helps:
+            return _told(_watch(reads, view, helps))
+
+
+def _watch(reads: Engine, view: str, helps: bool) -> Progress:
+    """Show how far it is until it is over. Raises KeyboardInterrupt after saying what goes on."""
+    with bar_beside(f"events of {view}") as bar:
+        task = bar.add_task("", total=None)
+        said = time.monotonic()
+        try:
+            while True:
+                seen = _look(reads, view)
+                bar.update(task, completed=seen.taken, total=seen.events)
+                if seen.book.state in _OVER:
+                    return seen
+                if bar.disable and time.monotonic() - said >= _LINE:
+                    said = time.monotonic()
+                    typer.echo(f"{view}: {seen.book.state}, {_place(seen)}", err=True)
+                threading.Event().wait(_LOOK)
+        except KeyboardInterrupt:
+            bar.stop()
+            goes_on = "stops here; a worker goes on with it, or" if helps else "goes on; "
+            typer.echo(
+                f"\n{view}: {goes_on} `itemledger rebuild {view}` watches it again, "
+                f"`itemledger rebuild {view} --cancel` ends it.",
+                err=True,
+            )
+            raise
+
+
+def _told(seen: Progress) -> int:
+    book = seen.book
+    match book.state:
+        case "idle":
+            typer.echo(f"{book.view}: live after {seen.events} events ({book.detail}).")
+            if book.previous:
+                typer.echo(f"`itemledger rebuild {book.view} --rollback` goes back to what was.")
+            return 0
+        case "different":
+            typer.echo(f"{book.view}: built, and not equal to what is live: {book.detail}.")
+            typer.echo(
+                f"Where the view's code has changed, or what is live is damaged, that is right: "
+                f"`itemledger rebuild {book.view} --accept` lets it be live, --cancel leaves "
+                "everything as it is."
+            )
+        case _:
+            typer.echo(f"{book.view}: {book.state} at {_place(seen)}. {book.detail or ''}".strip())
+    return FAILED
+
+
+def _place(seen: Progress) -> str:
+    line = f"{seen.taken} of {seen.events} events ({seen.percent:.0f} %)"
+    if seen.rate is not None and seen.left is not None:
+        line += f", {seen.rate:,.0f} a second, {seen.left:.0f} s left"
+    return line
+
+
+def _look(reads: Engine, view: str) -> Progress:
+    with reads.connect() as connection:
+        book = projections.read(connection, view)
+        if book is None:
+            raise Refusal(f"{view}: its books are gone from the database")
+        return rebuilding.progress(connection, book, now_ms())
+
+
+@contextmanager
+def _helping(settings: Settings, writes: Engine, reads: Engine) -> Generator[bool]:
+    """Build in this process meanwhile, unless a worker has the database for itself."""
+    count = partitions.stored_count(reads)
+    if count is None:
+        raise Refusal("the ledger is not laid out yet: start a worker once")
+    try:
+        with sole_writer(settings.sql_url):
+            stopping = threading.Event()
+            builder = Builder(Stores(writes, reads, count), all_views(), now_ms, stopping, _PACE)
+            thread = threading.Thread(target=builder.run, name="builder")
+            thread.start()
+            try:
+                yield True
+            finally:
+                stopping.set()
+                thread.join()
+    except SecondWriter:
+        yield False
+
+
+@contextmanager
+def _opened(settings: Settings) -> Generator[tuple[Engine, Engine]]:
+    try:
+        writes, reads = writing_engine(settings.sql_url), reading_engine(settings.sql_url)
+    except ModuleNotFoundError as error:
+        raise reading_refusal(settings.sql_url, error) from None
+    try:
+        check_schema(reads)
+        yield writes, reads
+    except (SchemaOutOfDate, NoFolder) as error:
+        raise Refusal(str(error)) from None
+    except SQLAlchemyError as error:
+        raise reading_refusal(settings.sql_url, unusable(error)) from None
+    finally:
+        writes.dispose()
+        reads.dispose()
+        sys.stdout.flush()
