@@ -28,7 +28,7 @@ from eventlog.reader import LogReader
 from eventlog.ring import Ring
 from ledger.engines import writing_engine
 from ledger.migrate import migrate
-from readmodel.views.listing import all_projections
+from readmodel.views.listing import all_projections, install
 from runtime.settings import Settings
 from runtime.telemetry import configure_logging
 from runtime.times import now_ms
@@ -55,7 +55,7 @@ def submissions(file: Path) -> Iterator[Submission]:
 def main(file: Path, folder: Path, database_url: str | None) -> None:
     settings = Settings(data=folder, database_url=database_url, partitions=1, log_level="warning")
     configure_logging(settings, "bench")
-    migrate(settings.sql_url)
+    migrate(settings.sql_url, install)
     engine = writing_engine(settings.sql_url)
     with running_valkey(settings):
         redis = working_client(settings.log_url)

