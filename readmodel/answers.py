@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 
 JSON = "application/json"
 # May be kept, but must be asked about before every use.
 REVALIDATE = {"Cache-Control": "no-cache", "Vary": "Prefer"}
+# Nothing that can still happen changes it. Only for who asked: a cache that others share does not
+# ask for their tokens.
+SETTLED = {"Cache-Control": "private, max-age=31536000, immutable", "Vary": "Prefer"}
 FRESH_ONLY = {"Cache-Control": "no-store"}
 
 
@@ -24,3 +27,11 @@ class Answer(Response):
 
 def answer(body: bytes | str, headers: Mapping[str, str] = REVALIDATE, status: int = 200) -> Answer:
     return Answer(body, status, headers)
+
+
+def tagged(body: bytes | str, tag: str, headers: Mapping[str, str] = REVALIDATE) -> Answer:
+    """Answer with a strong entity tag, or with 304 where the client has what it stands for."""
+    headers = {**headers, "ETag": f'"{tag}"'}
+    if request.if_none_match.contains_weak(tag):
+        return answer(b"", headers, 304)
+    return answer(body, headers)

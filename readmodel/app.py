@@ -14,9 +14,11 @@ from readmodel.cursors import Cursors
 from readmodel.guard import MAX_BODY, Doorkeeper
 from readmodel.import_routes import ImportRoutes
 from readmodel.item_routes import ItemRoutes
+from readmodel.item_time_routes import ItemTimeRoutes
 from readmodel.lag import WaitingSince
 from readmodel.pages import PageRoutes
 from readmodel.paging import Paging
+from readmodel.price_routes import PriceRoutes
 from readmodel.problems import register_problems
 from readmodel.rate import Limit, limit_here, unlimited
 from readmodel.reads import Reads, freshness
@@ -50,7 +52,9 @@ def create_app(
     reads = Reads(engine, WaitingSince(inspector, clock), MOST_WAITING)
     lookups = single_reads(engine)
     paging = Paging(Cursors(settings.cursor_secret), public_url)
-    items = ItemRoutes(reads, paging, public_url)
+    times = ItemTimeRoutes(reads, paging, public_url)
+    items = ItemRoutes(reads, paging, public_url, times)
+    priced = PriceRoutes(reads, paging, clock)
     scheduled = ScheduleRoutes(reads, paging)
     commands = CommandRoutes(lookups, inspector, public_url, settings.public_command_url)
     status = StatusRoutes(
@@ -69,6 +73,9 @@ def create_app(
         ("/items", items.items),
         ("/items/<item_id>", items.item),
         ("/items/<item_id>/history", items.history),
+        ("/items/<item_id>/diff", times.diff),
+        ("/items/<item_id>/prices", priced.prices),
+        ("/items/<item_id>/prior-price", priced.prior_price),
         ("/items/<item_id>/scheduled-prices", scheduled.scheduled_prices),
         ("/items/<item_id>/scheduled-prices/<schedule_id>", scheduled.scheduled_price),
         ("/commands/<command_id>", commands.command),

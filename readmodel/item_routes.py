@@ -5,17 +5,15 @@ from collections.abc import Mapping
 import orjson
 from flask import Response, request
 
-from domain import rules
-from domain.refusals import DomainError, ItemGone, ItemNotFound, RuleBroken
-from readmodel import params
-from readmodel.answers import REVALIDATE, answer
+from readmodel import item_time_routes, memento, params
+from readmodel.answers import answer, tagged
+from readmodel.item_problems import gone, known, never_seen
+from readmodel.item_time_routes import NEGOTIATED, ItemTimeRoutes
 from readmodel.paging import PAGING, Paging
-from readmodel.problems import Trouble
 from readmodel.reads import LEDGER, Reads
 from readmodel.views import history as history_view
 from readmodel.views import items as items_view
 from readmodel.views.items import Filter, Sort, SortField
-from runtime.problems import STATUS_OF_KIND, Problem
 
 _FIELDS: tuple[SortField, ...] = ("id", "name", "price", "updated_at")
 SORTS: Mapping[str, Sort] = {each: Sort(each) for each in _FIELDS} | {
@@ -31,14 +29,20 @@ _FILTERS: Mapping[str, params.Reader] = {
     "include_deleted": params.flag,
 }
 _LIST: Mapping[str, params.Reader] = {**_FILTERS, **PAGING, "sort": params.one_of(SORTS)}
+_HISTORY: Mapping[str, params.Reader] = {**PAGING, "fields": params.some_of(history_view.FIELDS)}
 
 
 class ItemRoutes:
-    """Answers for items from `reads`; links are under `public_url`."""
+    """Answers for items from `reads`, and for what they were from `times`; links are under
+    `public_url`.
+    """
 
-    def __init__(self, reads: Reads, paging: Paging, public_url: str) -> None:
+    def __init__(
+        self, reads: Reads, paging: Paging, public_url: str, times: ItemTimeRoutes
+    ) -> None:
         self._reads = reads
         self._paging = paging
+        self._times = times
         self._public_url = public_url
 
     def items(self) -> Response:
@@ -59,69 +63,36 @@ class ItemRoutes:
         )
 
     def item(self, item_id: str) -> Response:
-        params.read(request.args, {})
-        checked = known(item_id)
+        asked = item_time_routes.asked()
+        if asked is not None:
+            return self._times.state(item_id, asked)
+        checked = known(item_id, NEGOTIATED)
         with self._reads.single(items_view.NAME) as connection:
             found = items_view.find(connection, checked)
         if found is None:
-            raise never_seen(item_id)
+            raise never_seen(checked, NEGOTIATED)
         version, deleted_at, body = found
         if deleted_at is not None:
-            raise self._gone(item_id, version)
-        etag = str(version)
-        headers = {**REVALIDATE, "ETag": f'"{etag}"'}
-        if request.if_none_match.contains_weak(etag):
-            return answer(b"", headers, 304)
-        return answer(body, headers)
+            history = f"{self._public_url}/items/{checked}/history"
+            raise gone(history, checked, version, NEGOTIATED)
+        return tagged(body, str(version), NEGOTIATED)
 
     def history(self, item_id: str) -> Response:
-        given = params.read(request.args, PAGING)
+        if memento.wants_timemap():
+            return self._times.timemap(item_id)
+        given = params.read(request.args, _HISTORY)
         checked = known(item_id)
-        binding = ("history", checked)
+        fields: tuple[str, ...] | None = given.get("fields")
+        binding = ("history", checked, fields)
         before = self._paging.place(given, *binding)
         limit: int = given.get("limit", params.DEFAULT_PAGE)
         with self._reads.snapshot(LEDGER) as read:
-            page = history_view.history(read.connection, checked, limit, before)
+            page = history_view.history(read.connection, checked, limit, before, fields)
         if page is None:
-            raise never_seen(item_id)
+            raise never_seen(checked)
         following = self._paging.following(page.last, *binding)
+        headers = self._paging.headers(f"/items/{checked}/history", following)
         return answer(
             orjson.dumps({"events": page.events, "next": following}),
-            self._paging.headers(f"/items/{checked}/history", following),
+            {**headers, "Vary": memento.TIMEMAP_VARY},
         )
-
-    def _gone(self, item_id: str, version: int) -> Trouble:
-        history = f"{self._public_url}/items/{item_id}/history"
-        detail = f"item {item_id} was deleted, at version {version}; its history is still there"
-        return _refused(
-            ItemGone,
-            detail,
-            {"current_version": version, "links": {"history": history}},
-            {"Link": f'<{history}>; rel="version-history"'},
-        )
-
-
-def known(item_id: str) -> str:
-    """Refuse an id that no item can have before a database has to look at it."""
-    try:
-        return rules.item_id(item_id)
-    except RuleBroken as error:
-        raise never_seen(item_id) from error
-
-
-def never_seen(item_id: str) -> Trouble:
-    """Say that there never was an item of this id."""
-    return _refused(ItemNotFound, f"there is no item {item_id}", {}, {})
-
-
-def _refused(
-    refusal: type[DomainError],
-    detail: str,
-    members: Mapping[str, object],
-    headers: Mapping[str, str],
-) -> Trouble:
-    status = STATUS_OF_KIND[refusal.kind]
-    return Trouble(
-        Problem(status, refusal.code, refusal.title, detail, extra=members),
-        {**REVALIDATE, **headers},
-    )

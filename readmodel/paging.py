@@ -41,7 +41,13 @@ class Paging:
         """Make the headers of a page, with a link to the next one where there is one."""
         if following is None:
             return REVALIDATE
+        return {**REVALIDATE, "Link": f'<{self.url(path, following)}>; rel="next"'}
+
+    def url(self, path: str, cursor: str | None) -> str:
+        """Write the URL of the page at a cursor, or of the first one, with filters as they are."""
         query: MultiDict[str, str] = MultiDict(request.args)
-        query["cursor"] = following
-        url = f"{self._public_url}{path}?{urlencode(list(query.items()))}"
-        return {**REVALIDATE, "Link": f'<{url}>; rel="next"'}
+        query.pop("cursor", None)
+        if cursor is not None:
+            query["cursor"] = cursor
+        asked = f"?{urlencode(list(query.items()))}" if query else ""
+        return f"{self._public_url}{path}{asked}"

@@ -1,7 +1,7 @@
 """Query parameters: read strictly, all mistakes of a request told at once."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 from werkzeug.datastructures import MultiDict
@@ -13,8 +13,13 @@ from runtime.times import parse_rfc3339
 PAGE_LIMIT = 200
 DEFAULT_PAGE = 50
 IDS_LIMIT = 200
+# Ten years, in days of 24 hours.
+WINDOW_LIMIT = 3650
 
 _DIGITS = re.compile(r"[0-9]{1,16}")
+_NUMBER = re.compile(r"0|[1-9][0-9]*")
+# No item comes to it, and every database can count so far.
+_BEYOND_ALL = 10**18
 _Chosen = TypeVar("_Chosen")
 
 Reader = Callable[[str], Any]
@@ -72,6 +77,28 @@ def limit(value: str) -> int:
     return int(value)
 
 
+def version(least: int) -> Reader:
+    """Make the reader of a version, written in one way only: what can be kept for ever is to have
+    one URL. A number that is higher than any version is read as another such number.
+    """
+
+    def read_version(value: str) -> int:
+        if _NUMBER.fullmatch(value) is None or (value == "0" and least > 0):
+            raise BadValue(
+                "not-a-version", f"a whole number from {least} on, without sign or leading zeros"
+            )
+        return int(value) if len(value) < len(str(_BEYOND_ALL)) else _BEYOND_ALL
+
+    return read_version
+
+
+def window(value: str) -> int:
+    """Read a number of days."""
+    if _DIGITS.fullmatch(value) is None or not 1 <= int(value) <= WINDOW_LIMIT:
+        raise BadValue("window-range", f"a whole number of days from 1 to {WINDOW_LIMIT}")
+    return int(value)
+
+
 def price(value: str) -> int:
     if _DIGITS.fullmatch(value) is None or int(value) > rules.PRICE_LIMIT:
         raise BadValue(
@@ -118,6 +145,18 @@ def one_of(choices: Mapping[str, _Chosen]) -> Callable[[str], _Chosen]:
         if value not in choices:
             raise BadValue("unknown-choice", f"one of {', '.join(choices)}")
         return choices[value]
+
+    return choose
+
+
+def some_of(choices: Collection[str]) -> Reader:
+    """Make the reader of a parameter that takes some of a few words, in any order."""
+
+    def choose(value: str) -> tuple[str, ...]:
+        given = tuple(sorted(set(value.split(","))))
+        if not set(given) <= set(choices):
+            raise BadValue("unknown-choice", f"some of {', '.join(choices)}, separated by commas")
+        return given
 
     return choose
 

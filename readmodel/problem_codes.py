@@ -36,6 +36,28 @@ METHOD_NOT_ALLOWED = ProblemCode(
     "This service only answers reads. The header Allow lists the methods of the path.",
     "Send changes to the command API.",
 )
+VERSION_NOT_FOUND = ProblemCode(
+    "version-not-found",
+    404,
+    "The item has not come to this version",
+    "The item exists, and its last version is lower than the one that is asked for.",
+    "Choose a version from 1 to `current_version`; the item's history lists them.",
+)
+NOT_YET_CREATED = ProblemCode(
+    "not-yet-created",
+    404,
+    "The item was not there yet",
+    "The item exists, and its creation took effect after the moment that is asked for.",
+    "Ask for a later moment; `detail` names the first one at which the item is there.",
+)
+NO_PRICE_IN_FORCE = ProblemCode(
+    "no-price-in-force",
+    404,
+    "No price was in force",
+    "At the moment that is asked for the item has no price (it is deleted then, or not there yet), "
+    "or no price in the same currency was in force in the window before it.",
+    "`detail` says which. The item's prices show when which price was in force.",
+)
 COMMAND_NOT_FOUND = ProblemCode(
     "command-not-found",
     404,
@@ -115,6 +137,9 @@ _OWN = (
     BAD_REQUEST,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
+    VERSION_NOT_FOUND,
+    NOT_YET_CREATED,
+    NO_PRICE_IN_FORCE,
     COMMAND_NOT_FOUND,
     COMMAND_LOST,
     PROJECTION_BEHIND,

@@ -23,6 +23,7 @@ from readmodel.problem_codes import (
     ProblemCode,
 )
 from runtime.auth.denied import Denied
+from runtime.problem_pages import MALFORMED_HEADER
 from runtime.problems import PROBLEM_JSON, Problem
 
 RETRY_AFTER = {"Retry-After": "1"}
@@ -43,6 +44,13 @@ def problem(code: ProblemCode, detail: str, **members: Any) -> Problem:
 
 def nothing_here(path: str) -> Trouble:
     return Trouble(problem(NOT_FOUND, f"there is no {path} here; the paths are at /openapi.json"))
+
+
+def bad_header(header: str, code: str, detail: str) -> Trouble:
+    """Make the refusal of a header; `detail` says what it takes."""
+    errors = [{"header": header, "code": code, "detail": detail}]
+    said = "a header is not right; errors says which and why"
+    return Trouble(problem(MALFORMED_HEADER, said, errors=errors), FRESH_ONLY)
 
 
 def register_problems(app: Flask, service_url: str, log: FilteringBoundLogger) -> None:

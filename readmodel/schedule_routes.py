@@ -6,7 +6,7 @@ from flask import Response, request
 from domain.refusals import ScheduleNotPending
 from readmodel import params
 from readmodel.answers import REVALIDATE, answer
-from readmodel.item_routes import known, never_seen
+from readmodel.item_problems import known, never_seen
 from readmodel.paging import PAGING, Paging
 from readmodel.problems import Trouble
 from readmodel.reads import LEDGER, Reads

@@ -11,6 +11,9 @@ NEEDED: Mapping[str, Sequence[Scope]] = {
     "/items": _READ,
     "/items/<item_id>": _READ,
     "/items/<item_id>/history": _READ,
+    "/items/<item_id>/diff": _READ,
+    "/items/<item_id>/prices": _READ,
+    "/items/<item_id>/prior-price": _READ,
     "/items/<item_id>/scheduled-prices": _READ,
     "/items/<item_id>/scheduled-prices/<schedule_id>": _READ,
     # Whoever commands may see what became of it.

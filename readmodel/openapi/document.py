@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from readmodel.openapi import commands, items, service
+from readmodel.openapi import commands, items, service, time_travel
 from readmodel.openapi.shapes import ITEM_ID
 from readmodel.openapi.table import ITEM, Parameter, Route
 from readmodel.scopes import NEEDED
@@ -14,15 +14,18 @@ from runtime.problems import PROBLEM_JSON
 
 TITLE = "itemledger query API"
 
-_TABLES = (items, commands, service)
+_TABLES = (items, time_travel, commands, service)
 _ROUTES = tuple(route for table in _TABLES for route in table.ROUTES)
 _SCHEMAS: Mapping[str, Any] = {
     name: schema for table in _TABLES for name, schema in table.SCHEMAS.items()
 }
 
 _HEADERS: Mapping[str, str] = {
-    "ETag": "The version, quoted",
-    "Link": 'The next page, rel="next"; absent on the last one',
+    "ETag": "The version, quoted; of a diff both",
+    "Link": 'Of a list the next page, rel="next", absent on the last one; of a state asked for by '
+    "version or moment those around it, and the list of them all (RFC 7089)",
+    "Memento-Datetime": "When the state took effect that was asked for by version or moment",
+    "Content-Location": "The URL of that state itself, where it was asked for by a moment",
     "Retry-After": "Seconds to wait before asking again, while the command is accepted",
 }
 _PROBLEMS: Mapping[int, str] = {
@@ -30,7 +33,7 @@ _PROBLEMS: Mapping[int, str] = {
     401: "It is not known who asks: no token, or one that is not valid",
     403: "The token lacks the scope, which `detail` names",
     404: "Not known here",
-    410: "Deleted; `links.history` leads to its history",
+    410: "Deleted, or deleted then; `links.history` leads to its history",
     429: "Too many requests of this caller; Retry-After says when to try again",
     500: "The service failed",
     503: "Something the answer needs is not to be had; Retry-After says when to ask again",

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from readmodel import params
+from readmodel.memento import LINK_FORMAT
 from readmodel.openapi.shapes import (
     AT,
     COMMAND_ID,
@@ -15,7 +16,16 @@ from readmodel.openapi.shapes import (
     list_of,
     shape,
 )
-from readmodel.openapi.table import CURSOR, ITEM, LIMIT, MONEY, Parameter, Route
+from readmodel.openapi.table import (
+    CURSOR,
+    IF_NONE_MATCH,
+    ITEM,
+    LIMIT,
+    MONEY,
+    Parameter,
+    Route,
+)
+from readmodel.views.history import FIELDS
 
 _SORT_NAMES = ("id", "name", "price", "updated_at")
 
@@ -87,13 +97,30 @@ ROUTES: Sequence[Route] = (
     ),
     Route(
         "/items/{item_id}",
-        "Read an item",
+        "Read an item, as it is or as it was",
         "Item",
         (
             ITEM,
-            Parameter("If-None-Match", {"type": "string"}, "ETags the client has", "header"),
+            Parameter(
+                "version",
+                {"type": "integer", "minimum": 1, "examples": [1]},
+                "The item as it was at this version; not together with `as_of`",
+            ),
+            Parameter(
+                "as_of",
+                {"type": "string", "format": "date-time", "examples": [AT]},
+                "The item as it was at this moment, by `effective_at`",
+            ),
+            Parameter(
+                "Accept-Datetime",
+                {"type": "string", "examples": ["Sun, 22 Nov 2026 08:00:00 GMT"]},
+                "The item as it was in this second, or its first state where that is later (RFC "
+                "7089). Not looked at where `version` or `as_of` is given",
+                "header",
+            ),
+            IF_NONE_MATCH,
         ),
-        headers=("ETag",),
+        headers=("ETag", "Memento-Datetime", "Content-Location", "Link"),
         not_modified=True,
         problems=(400, 404, 410),
     ),
@@ -101,9 +128,26 @@ ROUTES: Sequence[Route] = (
         "/items/{item_id}/history",
         "List what happened to an item, newest first; deleted items have their history too",
         "History",
-        (ITEM, LIMIT, CURSOR),
+        (
+            ITEM,
+            Parameter(
+                "fields",
+                {"type": "string", "examples": ["price"]},
+                f"Only what set these, separated by commas: {', '.join(FIELDS)}. The price is told "
+                "with its currency",
+            ),
+            LIMIT,
+            CURSOR,
+            Parameter(
+                "Accept",
+                {"type": "string", "examples": ["application/json"]},
+                f"`{LINK_FORMAT}` for a TimeMap of the item's states (RFC 7089), else JSON",
+                "header",
+            ),
+        ),
         headers=("Link",),
         problems=(400, 404),
+        also=(LINK_FORMAT,),
     ),
     Route(
         "/items/{item_id}/scheduled-prices",

@@ -39,6 +39,7 @@ LIMIT = Parameter(
     {"type": "integer", "minimum": 1, "maximum": params.PAGE_LIMIT, "default": params.DEFAULT_PAGE},
     "Longest page",
 )
+IF_NONE_MATCH = Parameter("If-None-Match", {"type": "string"}, "ETags the client has", "header")
 
 PAGE_OR_JSON = Parameter(
     "Accept",

@@ -1,12 +1,13 @@
 """The history of an item, read from the ledger itself: its events and what each one changed."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Row, bindparam, select
 
+from domain.events import ItemCreated, ItemDescribed, ItemRenamed, ItemRepriced
 from domain.evolve import evolve
 from domain.item import Item
 from ledger import heads
@@ -14,7 +15,24 @@ from ledger.codec import decode
 from ledger.tables import events
 from runtime.times import rfc3339
 
-_FIELDS = ("name", "description", "price", "currency")
+_MEMBERS = ("name", "description", "price", "currency")
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """What somebody may ask about: members of the item, and the events that change them."""
+
+    members: Collection[str]
+    events: Collection[type]
+
+
+_FIELDS: Mapping[str, _Field] = {
+    "name": _Field(("name",), (ItemCreated, ItemRenamed)),
+    "description": _Field(("description",), (ItemCreated, ItemDescribed)),
+    "price": _Field(("price", "currency"), (ItemCreated, ItemRepriced)),
+}
+# Fields whose history can be asked for alone; the price is told with its currency.
+FIELDS: Collection[str] = _FIELDS.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,42 +62,57 @@ _OLDER = (
     .limit(bindparam("limit"))
 )
 
+_OLDER_OF = _OLDER.where(events.c.type.in_(bindparam("types", expanding=True)))
+
 _NEWEST = 2**63 - 1
 
 
 def history(
-    connection: Connection, item_id: str, limit: int, before: int | None
+    connection: Connection,
+    item_id: str,
+    limit: int,
+    before: int | None,
+    fields: Collection[str] | None = None,
 ) -> HistoryPage | None:
-    """Read up to `limit` events older than version `before`; `None` for an item never seen."""
-    found = connection.execute(
-        _OLDER,
-        {
-            "item_id": item_id,
-            "before": _NEWEST if before is None else before,
-            "limit": limit + 1,
-        },
-    ).all()
+    """Read up to `limit` events older than version `before`; `None` for an item never seen. Given
+    `fields`, read only what set them.
+    """
+    given: dict[str, Any] = {
+        "item_id": item_id,
+        "before": _NEWEST if before is None else before,
+        "limit": limit + 1,
+    }
+    members: Collection[str] = _MEMBERS
+    if fields is None:
+        found = connection.execute(_OLDER, given).all()
+    else:
+        chosen = [_FIELDS[each] for each in fields]
+        members = [name for each in chosen for name in each.members]
+        given["types"] = sorted({kind.__name__ for each in chosen for kind in each.events})
+        found = connection.execute(_OLDER_OF, given).all()
     if not found:
         return None
     rows = found[:limit]
     oldest = rows[-1].version
     start = heads.at_version(connection, item_id, oldest - 1) if oldest > 1 else None
-    described = list(_describe(reversed(rows), start))
+    described = list(_describe(reversed(rows), start, members))
     described.reverse()
     return HistoryPage(described, oldest if len(found) > limit else None)
 
 
 def _describe(
-    rows: Iterable[Row[*tuple[Any, ...]]], start: Item | None
+    rows: Iterable[Row[*tuple[Any, ...]]], start: Item | None, members: Collection[str]
 ) -> Iterable[dict[str, Any]]:
-    """Say of each event, oldest first, what it changed; `start` is the item before them."""
+    """Say of each event, oldest first, what it changed of these members; `start` is the item before
+    them, and no event is left out that changes one of them.
+    """
     item = start
     for row in rows:
         after = evolve(item, _event(row))
         yield {
             "version": row.version,
             "type": row.type,
-            "changes": _changes(item, after) | _schedule(row),
+            "changes": _changes(item, after, members) | _schedule(row),
             "actor": row.actor,
             "reason": row.reason,
             "command_id": row.command_id,
@@ -89,12 +122,14 @@ def _describe(
         item = after
 
 
-def _changes(before: Item | None, after: Item) -> dict[str, dict[str, Any]]:
+def _changes(
+    before: Item | None, after: Item, members: Collection[str]
+) -> dict[str, dict[str, Any]]:
     changes: dict[str, dict[str, Any]] = {}
-    for field in _FIELDS:
-        old, new = getattr(before, field, None), getattr(after, field)
+    for name in members:
+        old, new = getattr(before, name, None), getattr(after, name)
         if old != new:
-            changes[field] = {"from": old, "to": new}
+            changes[name] = {"from": old, "to": new}
     return changes
 
 

@@ -23,12 +23,14 @@ AT = 1_763_798_400_000
 LAMP = ItemCreated("lamp", AT, AT - 5, "Lamp", None, 100, "EUR")
 
 
-def walk(client: FlaskClient, limit: int, cursor: str | None = None) -> list[dict[str, Any]]:
+def walk(
+    client: FlaskClient, limit: int, cursor: str | None = None, **asked: str
+) -> list[dict[str, Any]]:
     """Follow `next` to the oldest event."""
     found: list[dict[str, Any]] = []
     while True:
         place = {} if cursor is None else {"cursor": cursor}
-        answer = client.get("/items/lamp/history", query_string={"limit": limit, **place})
+        answer = client.get("/items/lamp/history", query_string={"limit": limit, **place, **asked})
         assert answer.status_code == 200, answer.text
         found += answer.json["events"]
         cursor = answer.json["next"]
@@ -87,6 +89,52 @@ def test_every_change_says_from_and_to_on_whatever_page_it_is(
         {"name": {"from": "Lamp", "to": "Lantern"}},
         {"price": {"from": 100, "to": 200}},
     ]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 200])
+def test_the_history_of_one_field_is_who_set_it_and_nothing_else(
+    ledger: Any, client: FlaskClient, limit: int
+) -> None:
+    ledger.add(LAMP, ItemRenamed("lamp", AT, AT, "Lantern"), ItemRepriced("lamp", AT, AT, 1, "EUR"))
+    ledger.add(ItemDeleted("lamp", AT, AT), ItemRestored("lamp", AT, AT))
+    ledger.add(ItemDescribed("lamp", AT, AT, "x"), ItemRepriced("lamp", AT, AT, 1, "USD"))
+    ledger.add(ItemRenamed("lamp", AT, AT, "Lamp"))
+    asked = {
+        "price": [
+            (7, {"currency": {"from": "EUR", "to": "USD"}}),
+            (3, {"price": {"from": 100, "to": 1}}),
+            (1, {"price": {"from": None, "to": 100}, "currency": {"from": None, "to": "EUR"}}),
+        ],
+        "name": [
+            (8, {"name": {"from": "Lantern", "to": "Lamp"}}),
+            (2, {"name": {"from": "Lamp", "to": "Lantern"}}),
+            (1, {"name": {"from": None, "to": "Lamp"}}),
+        ],
+        "description,name": [
+            (8, {"name": {"from": "Lantern", "to": "Lamp"}}),
+            (6, {"description": {"from": None, "to": "x"}}),
+            (2, {"name": {"from": "Lamp", "to": "Lantern"}}),
+            (1, {"name": {"from": None, "to": "Lamp"}}),
+        ],
+    }
+    for fields, expected in asked.items():
+        found = walk(client, limit, fields=fields)
+        assert [(each["version"], each["changes"]) for each in found] == expected
+
+
+@pytest.mark.parametrize("fields", ["", "colour", "price,", "Price", "price,%00"])
+def test_a_field_that_no_item_has_is_400(ledger: Any, client: FlaskClient, fields: str) -> None:
+    ledger.add(LAMP)
+    answer = client.get(f"/items/lamp/history?fields={fields}")
+    assert answer.status_code == 400
+    assert answer.json["errors"][0]["parameter"] == "fields"
+
+
+def test_a_cursor_is_bound_to_the_fields(ledger: Any, client: FlaskClient) -> None:
+    ledger.add(LAMP, ItemRepriced("lamp", AT, AT, 1, "EUR"))
+    cursor = client.get("/items/lamp/history?limit=1&fields=price").json["next"]
+    assert client.get(f"/items/lamp/history?fields=price&cursor={cursor}").status_code == 200
+    assert client.get(f"/items/lamp/history?cursor={cursor}").status_code == 400
 
 
 def test_events_that_arrive_while_paging_neither_repeat_nor_skip_older_ones(

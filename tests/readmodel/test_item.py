@@ -20,7 +20,7 @@ def test_an_item_is_answered_as_it_was_rendered_with_its_version_as_strong_etag(
     assert answer.text == render(ledger.items["lamp"])
     assert answer.headers["ETag"] == '"2"'
     assert answer.headers["Cache-Control"] == "no-cache"
-    assert answer.headers["Vary"] == "Prefer"
+    assert answer.headers["Vary"] == "Accept-Datetime, Prefer"
     assert answer.json["price"] == 999
 
 
@@ -33,7 +33,7 @@ def test_a_client_that_has_the_version_gets_304_without_a_body(
     assert (answer.status_code, answer.data) == (304, b"")
     assert answer.headers["ETag"] == '"1"'
     assert answer.headers["Cache-Control"] == "no-cache"
-    assert answer.headers["Vary"] == "Prefer"
+    assert answer.headers["Vary"] == "Accept-Datetime, Prefer"
 
 
 @pytest.mark.parametrize("sent", ['"2"', 'W/"11"', ""])
@@ -88,7 +88,7 @@ def test_head_answers_the_headers_of_get_without_the_body(ledger: Any, client: F
         assert head.headers == got.headers
 
 
-def test_an_item_takes_no_parameters(ledger: Any, client: FlaskClient) -> None:
+def test_an_item_takes_no_other_parameters(ledger: Any, client: FlaskClient) -> None:
     ledger.add(LAMP)
     answer = client.get("/items/lamp?verbose=1")
     assert answer.status_code == 400
