@@ -1,27 +1,25 @@
 """`itemledger rebuild`: make a view anew from the ledger, beside the one that is read."""
 
-import sys
 import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
 import typer
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from cli.progress import progress as bar_beside
-from cli.refusals import FAILED, WRONG_USAGE, Refusal, reading_refusal
+from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal, reading_refusal
 from ledger import partitions, projections, rebuilding
-from ledger.engines import reading_engine, writing_engine
-from ledger.migrate import SchemaOutOfDate, check_schema, unusable
+from ledger.migrate import DatabaseUnusable, SchemaOutOfDate
+from ledger.opening import Opened, opened
 from ledger.rebuilding import NotPossible, Progress, Wish
 from ledger.writer import NoFolder, SecondWriter, sole_writer
 from readmodel.views.listing import all_views
 from runtime.settings import Settings
 from runtime.times import now_ms
-from worker.builder import Builder, Stores
+from worker.builder import Builder
 from worker.catchup import Pace
+from worker.stores import Stores
 
 # Seconds between two looks, and between two lines where no terminal shows a bar.
 _LOOK, _LINE = 0.25, 5.0
@@ -54,30 +52,30 @@ def run_rebuild(
     names = [each.name for each in all_views()]
     if view not in names:
         raise Refusal(f"there is no view {view!r}; there are {', '.join(names)}", WRONG_USAGE)
-    with _opened(settings) as (writes, reads):
+    with _opened(settings.sql_url) as ledger:
         try:
-            rebuilding.wish(writes, view, wanted, throttle, now_ms())
+            rebuilding.wish(ledger.writes, view, wanted, throttle, now_ms())
         except NotPossible as error:
             raise Refusal(f"{view}: {error}", FAILED) from None
         if wanted == "cancel":
-            typer.echo(f"{view}: cancelled at {_place(_look(reads, view))}")
+            typer.echo(f"{view}: cancelled at {_place(_look(ledger, view))}")
             typer.echo(f"`itemledger rebuild {view}` goes on from there.")
             return 0
         if not watch:
             typer.echo(f"{view}: the workers do it; `itemledger status` shows how far they are.")
             return 0
-        with _helping(settings, writes, reads) as helps:
-            return _told(_watch(reads, view, helps))
+        with _helping(settings, ledger) as helps:
+            return _told(_watch(ledger, view, helps=helps))
 
 
-def _watch(reads: Engine, view: str, helps: bool) -> Progress:
+def _watch(ledger: Opened, view: str, *, helps: bool) -> Progress:
     """Show how far it is until it is over. Raises KeyboardInterrupt after saying what goes on."""
     with bar_beside(f"events of {view}") as bar:
         task = bar.add_task("", total=None)
         said = time.monotonic()
         try:
             while True:
-                seen = _look(reads, view)
+                seen = _look(ledger, view)
                 bar.update(task, completed=seen.taken, total=seen.events)
                 if seen.book.state in _OVER:
                     return seen
@@ -123,8 +121,8 @@ def _place(seen: Progress) -> str:
     return line
 
 
-def _look(reads: Engine, view: str) -> Progress:
-    with reads.connect() as connection:
+def _look(ledger: Opened, view: str) -> Progress:
+    with ledger.reads.connect() as connection:
         book = projections.read(connection, view)
         if book is None:
             raise Refusal(f"{view}: its books are gone from the database")
@@ -132,15 +130,17 @@ def _look(reads: Engine, view: str) -> Progress:
 
 
 @contextmanager
-def _helping(settings: Settings, writes: Engine, reads: Engine) -> Generator[bool]:
+def _helping(settings: Settings, ledger: Opened) -> Generator[bool]:
     """Build in this process meanwhile, unless a worker has the database for itself."""
-    count = partitions.stored_count(reads)
+    count = partitions.stored_count(ledger.reads)
     if count is None:
         raise Refusal("the ledger is not laid out yet: start a worker once")
     try:
         with sole_writer(settings.sql_url):
             stopping = threading.Event()
-            builder = Builder(Stores(writes, reads, count), all_views(), now_ms, stopping, _PACE)
+            builder = Builder(
+                Stores(ledger.writes, ledger.reads, count), all_views(), now_ms, stopping, _PACE
+            )
             thread = threading.Thread(target=builder.run, name="builder")
             thread.start()
             try:
@@ -153,19 +153,11 @@ def _helping(settings: Settings, writes: Engine, reads: Engine) -> Generator[boo
 
 
 @contextmanager
-def _opened(settings: Settings) -> Generator[tuple[Engine, Engine]]:
+def _opened(url: str) -> Generator[Opened]:
     try:
-        writes, reads = writing_engine(settings.sql_url), reading_engine(settings.sql_url)
-    except ModuleNotFoundError as error:
-        raise reading_refusal(settings.sql_url, error) from None
-    try:
-        check_schema(reads)
-        yield writes, reads
+        with opened(url) as ledger:
+            yield ledger
+    except (DatabaseUnusable, ModuleNotFoundError) as error:
+        raise reading_refusal(url, error) from None
     except (SchemaOutOfDate, NoFolder) as error:
-        raise Refusal(str(error)) from None
-    except SQLAlchemyError as error:
-        raise reading_refusal(settings.sql_url, unusable(error)) from None
-    finally:
-        writes.dispose()
-        reads.dispose()
-        sys.stdout.flush()
+        raise Refusal(str(error), UNREACHABLE) from None

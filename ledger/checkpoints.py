@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import ColumnElement, Connection, delete, func, select
 
-from ledger.bulk import upsert_rows
+from ledger.bulk import Columns, upsert_rows
 from ledger.tables import checkpoints
 from runtime.positions import Position
 
@@ -52,9 +52,29 @@ def read(connection: Connection, projection: str, partition: int) -> Taken | Non
     return Taken(projection, Position(partition, row.epoch, row.n), row.offset)
 
 
+def hold(connection: Connection, projection: str, partition: int) -> Taken:
+    """Take a projection's checkpoint for this transaction and tell how far it is, so that whoever
+    has read events before can see whether somebody else has taken them meanwhile.
+    """
+    nowhere = Taken(projection, Position(partition, 0, 0), 0)
+    upsert_rows(connection, checkpoints, [_row(nowhere)], _as_it_is)
+    return read(connection, projection, partition) or nowhere
+
+
+def total(connection: Connection, projection: str) -> int:
+    """Count the events that a projection has taken, of all partitions."""
+    taken = select(func.sum(checkpoints.c.offset)).where(checkpoints.c.projection == projection)
+    return int(connection.scalar(taken) or 0)
+
+
 def forget(connection: Connection, projection: str) -> None:
     """Let a projection begin anew."""
     connection.execute(delete(checkpoints).where(checkpoints.c.projection == projection))
+
+
+def _as_it_is(_: Columns) -> Mapping[str, ColumnElement[Any]]:
+    """Write a row that is there as it is: on PostgreSQL that takes it for the transaction."""
+    return {"offset": checkpoints.c.offset}
 
 
 def _row(taken: Taken) -> dict[str, Any]:

@@ -24,7 +24,8 @@ def writing_engine(url: str) -> Engine:
         return _sqlite_writer(url)
     return create_engine(
         url,
-        pool_size=4,
+        # RQ's thread, sweeper and alarm; three that build a view and bring another one up.
+        pool_size=6,
         max_overflow=0,
         connect_args={
             "options": _POSTGRESQL_WRITER,

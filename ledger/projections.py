@@ -68,6 +68,13 @@ def read(connection: Connection, view: str) -> Projection | None:
     return None if row is None else _projection(dict(row))
 
 
+def hold(connection: Connection, view: str) -> Projection | None:
+    """Read a view's row and keep others from changing it until the transaction ends."""
+    held = select(projections).where(projections.c.view == view).with_for_update()
+    row = connection.execute(held).mappings().one_or_none()
+    return None if row is None else _projection(dict(row))
+
+
 def all_live(connection: Connection) -> list[str]:
     """Name the projections into the slots that are read."""
     return [name_of(each.view, each.live) for each in read_all(connection) if each.live]

@@ -3,27 +3,22 @@
 On SQLite a wish is a write beside the worker's: one short transaction that waits its turn.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from sqlalchemy import Connection, Engine, func, select
 
-from ledger import partitions, projections
+from ledger import checkpoints, partitions, projections
+from ledger.partitions import Checkpoint
 from ledger.projections import Projection, State, name_of
-from ledger.tables import checkpoints
 from ledger.tables import partitions as ledger
 
 Wish = Literal["rebuild", "restart", "cancel", "roll back", "accept"]
 
-_AT_REST: tuple[State, ...] = ("idle", "failed", "different", "cancelled")
-_UNDER_WAY: tuple[State, ...] = (
-    "wanted",
-    "building",
-    "returning",
-    "verifying",
-    "different",
-    "accepted",
-)
+_AT_REST: frozenset[State] = frozenset({"idle", "failed", "different"})
+# Of these there is something that can be gone on with.
+_BUILT: frozenset[State] = frozenset({"building", "verifying", "different", "accepted"})
 
 
 class NotPossible(Exception):
@@ -50,7 +45,7 @@ class Progress:
 def progress(connection: Connection, book: Projection, now: int) -> Progress:
     """Tell how far a view is, in the snapshot of the connection; `now` is in milliseconds."""
     events = int(connection.scalar(select(func.sum(ledger.c.offset))) or 0)
-    taken = _taken(connection, name_of(book.view, book.shadow))
+    taken = checkpoints.total(connection, name_of(book.view, book.shadow))
     rate = left = None
     if book.state in {"building", "returning"} and book.begun_at is not None:
         seconds = (now - book.begun_at) / 1000
@@ -64,21 +59,24 @@ def progress(connection: Connection, book: Projection, now: int) -> Progress:
 def wish(engine: Engine, view: str, wanted: Wish, throttle: int | None, now: int) -> None:
     """Write down what is wanted of a view; a worker does it. Raises NotPossible."""
     with engine.begin() as connection:
-        book = projections.read(connection, view)
+        # Who switches has the partitions before the view as well: nobody waits in a circle.
+        held = _all_partitions(connection) if wanted == "cancel" else {}
+        book = projections.hold(connection, view)
         if book is None:
             raise NotPossible("the database has no such view: run `itemledger migrate`")
         match wanted:
             case "rebuild":
                 _rebuild(connection, book, throttle, now)
             case "restart":
-                _restart(connection, book, throttle, now)
+                _become(connection, book, now, "wanted", throttle=throttle)
             case "cancel":
-                _cancel(connection, book, now)
+                _cancel(connection, book, held, now)
             case "roll back":
                 _roll_back(connection, book, throttle, now)
             case "accept":
-                if not projections.change(connection, view, now, ("different",), state="accepted"):
+                if book.state != "different":
                     raise NotPossible("nothing was built that differs from what is live")
+                _become(connection, book, now, "accepted", detail=book.detail)
             case _:
                 assert_never(wanted)
 
@@ -86,59 +84,53 @@ def wish(engine: Engine, view: str, wanted: Wish, throttle: int | None, now: int
 def _rebuild(connection: Connection, book: Projection, throttle: int | None, now: int) -> None:
     """Begin anew, or go on with what was cancelled; what is under way hears of the throttle."""
     if book.state == "cancelled":
-        begun_from = _taken(connection, name_of(book.view, book.shadow))
-        projections.change(
-            connection,
-            book.view,
-            now,
-            ("cancelled",),
-            state="building",
-            throttle=throttle,
-            begun_at=now,
-            begun_from=begun_from,
-            detail=None,
-        )
+        _go_on(connection, book, now, "building", throttle)
     elif book.state in _AT_REST:
-        _restart(connection, book, throttle, now)
+        _become(connection, book, now, "wanted", throttle=throttle)
     elif throttle is not None:
         projections.change(connection, book.view, now, (book.state,), throttle=throttle)
 
 
-def _restart(connection: Connection, book: Projection, throttle: int | None, now: int) -> None:
-    projections.change(
-        connection, book.view, now, (book.state,), state="wanted", throttle=throttle, detail=None
-    )
-
-
-def _cancel(connection: Connection, book: Projection, now: int) -> None:
+def _cancel(
+    connection: Connection, book: Projection, held: Mapping[int, Checkpoint], now: int
+) -> None:
     """Leave what was built as it is; while nobody wants it, it costs no writer anything."""
     if book.live is None:
         raise NotPossible("it is being built for the first time: there is nothing else to read")
-    if not projections.change(connection, book.view, now, _UNDER_WAY, state="cancelled"):
+    if book.state in _BUILT:
+        _become(connection, book, now, "cancelled")
+    elif book.state in {"wanted", "returning"}:
+        # Nothing was begun that could be gone on with, and what was live before is still that.
+        _become(connection, book, now, "idle")
+    else:
         raise NotPossible("it is not being built")
-    count = int(connection.scalar(select(func.count()).select_from(ledger)) or 0)
-    held = partitions.lock_all(connection, range(count))
     partitions.drop(connection, held.values(), name_of(book.view, book.shadow))
 
 
 def _roll_back(connection: Connection, book: Projection, throttle: int | None, now: int) -> None:
     if not book.previous:
         raise NotPossible("there is nothing to go back to: what was live before is not kept")
-    begun_from = _taken(connection, name_of(book.view, book.shadow))
-    if not projections.change(
-        connection,
-        book.view,
-        now,
-        ("idle",),
-        state="returning",
-        throttle=throttle,
-        begun_at=now,
-        begun_from=begun_from,
-        detail=None,
-    ):
+    # What was live before is kept until another build begins; to go back may have failed once.
+    if book.state not in {"idle", "failed"}:
         raise NotPossible("it is being built: cancel that first")
+    _go_on(connection, book, now, "returning", throttle)
 
 
-def _taken(connection: Connection, name: str) -> int:
-    total = select(func.sum(checkpoints.c.offset)).where(checkpoints.c.projection == name)
-    return int(connection.scalar(total) or 0)
+def _go_on(
+    connection: Connection, book: Projection, now: int, state: State, throttle: int | None
+) -> None:
+    begun_from = checkpoints.total(connection, name_of(book.view, book.shadow))
+    _become(connection, book, now, state, throttle=throttle, begun_at=now, begun_from=begun_from)
+
+
+def _become(
+    connection: Connection, book: Projection, now: int, state: State, **values: object
+) -> None:
+    """Change the state of a view that is held."""
+    values = {"detail": None, **values}
+    projections.change(connection, book.view, now, (book.state,), state=state, **values)
+
+
+def _all_partitions(connection: Connection) -> dict[int, Checkpoint]:
+    count = int(connection.scalar(select(func.count()).select_from(ledger)) or 0)
+    return partitions.lock_all(connection, range(count))

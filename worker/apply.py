@@ -10,14 +10,14 @@ from eventlog.envelope import Entry, Unreadable
 from eventlog.reader import Correction
 from ledger import checkpoints, epochs, events, gaps, heads, outcomes, partitions
 from ledger.bulk import Row
-from ledger.changes import Changes
+from ledger.changes import Changes, unscheduled
 from ledger.checkpoints import Taken
 from ledger.gaps import Gap
 from ledger.outcomes import KeptOutcome
 from ledger.partitions import Checkpoint
 from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
-from worker.trouble import ProjectionFailed, is_outage
+from worker.trouble import ProjectionFailed, is_own
 from worker.work import Condemned, Work
 
 EpochEnds = Callable[[int], Mapping[int, int]]
@@ -207,7 +207,13 @@ def write(
         moved.append(
             Checkpoint(job.upto, shelf.offset, shelf.recorded_at, last_hash, quarantined, in_step)
         )
-        checkpoints.detach(connection, given.detach, job.checkpoint.position, job.checkpoint.offset)
+        checkpoints.detach(
+            connection,
+            # What was not in step has taken less than the ledger, maybe nothing yet.
+            {each: why for each, why in given.detach.items() if each in job.checkpoint.in_step},
+            job.checkpoint.position,
+            job.checkpoint.offset,
+        )
         work.aside.write()
         work.imported.write(shelf.recorded)
     events.append(connection, rows)
@@ -232,13 +238,13 @@ def write(
 def _project(connection: Connection, name: str, project: Project, works: Sequence[Work]) -> None:
     changes = Changes(
         [each for work in works for each in work.shelf.recorded],
-        {item_id: item for work in works for item_id, item in work.shelf.before.items()},
-        {item_id: item for work in works for item_id, item in work.shelf.changed.items()},
+        unscheduled({each: item for work in works for each, item in work.shelf.before.items()}),
+        unscheduled({each: item for work in works for each, item in work.shelf.changed.items()}),
     )
     try:
         project(connection, changes)
     except Exception as error:
-        if is_outage(error):
+        if not is_own(error):
             raise
         raise ProjectionFailed(name) from error
 

@@ -5,19 +5,24 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine
+import structlog
+from sqlalchemy import Connection
 
 from ledger import checkpoints, events, partitions
 from ledger.checkpoints import Taken
+from ledger.projections import Slot, name_of
 from ledger.recorded import Recorded
-from runtime.positions import Position
+from readmodel.views.view import View
 from worker.apply import Project
 from worker.fold import Fold
+from worker.stores import Stores
 
 # Events per transaction: at first, at least, and at most.
 _FIRST, _LEAST, _MOST = 500, 100, 20_000
 # So few are left that they can be taken while the partition is held.
 _FEW = 500
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,45 +36,63 @@ class Pace:
     throttle: int | None = None
 
 
-class CatchUp:
-    """One projection of one partition. `reads` gives connections that see one snapshot; `going` is
-    asked before each transaction, and ends it.
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """`going` is asked before each transaction, and ends it; `wanted` while the partition is held,
+    in the transaction that lets the projection be in step.
     """
 
+    going: Callable[[], bool]
+    wanted: Callable[[Connection], bool]
+    pace: Pace
+
+
+def bring(stores: Stores, view: View, slot: Slot, terms: Terms) -> bool:
+    """Take what each partition has into a slot; say whether it is in step with all. Raises what
+    the projection and the stores raise.
+    """
+    name = name_of(view.name, slot)
+    for partition in range(stores.partitions):
+        with stores.reads.connect() as connection:
+            held = partitions.look(connection, [partition])[partition]
+        if name in held.in_step:
+            continue
+        if not CatchUp(stores, name, view.into(slot), partition, terms).run():
+            return False
+        log.info("a view is in step", view=view.name, slot=slot, partition=partition)
+    return True
+
+
+class CatchUp:
+    """One projection of one partition."""
+
     def __init__(
-        self,
-        engine: Engine,
-        reads: Engine,
-        name: str,
-        project: Project,
-        partition: int,
-        going: Callable[[], bool],
-        pace: Pace,
+        self, stores: Stores, name: str, project: Project, partition: int, terms: Terms
     ) -> None:
-        self._engine = engine
-        self._reads = reads
+        self._engine = stores.engine
+        self._reads = stores.reads
         self._name = name
         self._project = project
         self._partition = partition
-        self._going = going
-        self._pace = pace
+        self._terms = terms
         self._fold = Fold()
         self._count = _FIRST
+        self._few = _FEW
+        self._unwanted = False
         self._rests = threading.Event()
 
     def run(self) -> bool:
         """Take all there is, and say whether the projection is in step then: it is not where it was
-        told to stop. Raises what the projection and the stores raise.
+        told to stop.
         """
-        while self._going():
+        while not self._unwanted and self._terms.going():
             begun = time.monotonic()
             found, left = self._found()
-            if left <= _FEW:
-                if self._join():
-                    return True
-                continue
-            self._take(found)
-            self._rest(len(found), time.monotonic() - begun)
+            if left > self._few:
+                self._take(found)
+                self._rest(len(found), time.monotonic() - begun)
+            elif self._join():
+                return True
         return False
 
     def _found(self) -> tuple[list[Recorded], int]:
@@ -79,9 +102,10 @@ class CatchUp:
             taken = checkpoints.read(connection, self._name, self._partition)
             offset = 0 if taken is None else taken.offset
             left = ledger.offset - offset
-            if left <= _FEW:
+            if left <= self._few:
                 return [], left
-            return events.after(connection, self._partition, offset, self._count), left
+            count = min(self._count, self._terms.pace.throttle or self._count)
+            return events.after(connection, self._partition, offset, count), left
 
     def _take(self, found: list[Recorded]) -> None:
         """Take events in a transaction that holds up nobody but writers of the same file."""
@@ -89,12 +113,16 @@ class CatchUp:
             changes = self._fold.take(connection, found)
         begun = time.monotonic()
         with self._engine.begin() as connection:
+            before = checkpoints.hold(connection, self._name, self._partition)
+            if before.offset != found[0].offset - 1:
+                # Another process has taken them: nothing is taken twice.
+                return
             self._project(connection, changes)
             # What it covers of the log is known where it has taken everything.
-            position = self._covered(connection)
-            checkpoints.move(connection, [Taken(self._name, position, found[-1].offset)])
+            taken = Taken(self._name, before.position, found[-1].offset)
+            checkpoints.move(connection, [taken])
         lasted = max(time.monotonic() - begun, 0.001)
-        fitting = int(len(found) * self._pace.transaction / lasted)
+        fitting = int(len(found) * self._terms.pace.transaction / lasted)
         self._count = max(_LEAST, min(_MOST, 2 * self._count, max(fitting, self._count // 2)))
 
     def _join(self) -> bool:
@@ -103,26 +131,27 @@ class CatchUp:
         """
         with self._engine.begin() as connection:
             held = partitions.lock_all(connection, [self._partition])[self._partition]
-            taken = checkpoints.read(connection, self._name, self._partition)
-            offset = 0 if taken is None else taken.offset
-            found = events.after(connection, self._partition, offset, 2 * _FEW)
-            if found and found[-1].offset < held.offset:
+            if not self._terms.wanted(connection):
+                self._unwanted = True
                 return False
+            offset = checkpoints.hold(connection, self._name, self._partition).offset
+            if held.offset - offset > 2 * self._few:
+                # More came than there was: where that goes on, writers wait for more at the end.
+                self._few *= 2
+                return False
+            found = events.after(connection, self._partition, offset, 2 * self._few)
             if found:
                 self._project(connection, self._fold.take(connection, found))
             checkpoints.move(connection, [Taken(self._name, held.position, held.offset)])
             partitions.attach(connection, held, self._name)
             return True
 
-    def _covered(self, connection: Connection) -> Position:
-        taken = checkpoints.read(connection, self._name, self._partition)
-        return Position(self._partition, 0, 0) if taken is None else taken.position
-
     def _rest(self, count: int, lasted: float) -> None:
         """Leave the others their share, and keep to the throttle."""
-        rest = lasted * self._pace.rest
-        if self._pace.throttle is not None:
-            rest = max(rest, count / self._pace.throttle - lasted)
+        pace = self._terms.pace
+        rest = lasted * pace.rest
+        if pace.throttle is not None:
+            rest = max(rest, count / pace.throttle - lasted)
         until = time.monotonic() + rest
-        while (left := until - time.monotonic()) > 0 and self._going():
+        while (left := until - time.monotonic()) > 0 and self._terms.going():
             self._rests.wait(min(left, 0.2))

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from domain.evolve import evolve
 from domain.item import Item
 from ledger import earlier
-from ledger.changes import Changes
+from ledger.changes import Changes, unscheduled
 from ledger.recorded import Recorded
 
 # Items that are remembered: about a kilobyte each. Those that are not are read from the ledger.
@@ -24,19 +24,24 @@ class Fold:
     def take(self, connection: Connection, recorded: Sequence[Recorded]) -> Changes:
         """Take the events that follow those taken last; `connection` sees them all."""
         first = {each.event.item_id: each.version for each in reversed(recorded)}
+        items = {
+            item_id: self._items[item_id]
+            for item_id, version in first.items()
+            # Another one may have taken events in between: then what is remembered is too old.
+            if item_id in self._items and self._items[item_id].version == version - 1
+        }
         unknown = {
             item_id: version - 1
             for item_id, version in first.items()
-            if version > 1 and item_id not in self._items
+            if version > 1 and item_id not in items
         }
-        items = {each: self._items[each] for each in first if each in self._items}
         items |= earlier.at_versions(connection, unknown)
         before = {each: items[each] for each, version in first.items() if version > 1}
         for each in recorded:
             item_id = each.event.item_id
             items[item_id] = evolve(items.get(item_id), each.event)
         self._remember(items)
-        return Changes(recorded, before, items)
+        return Changes(recorded, unscheduled(before), unscheduled(items))
 
     def _remember(self, items: dict[str, Item]) -> None:
         """Keep these, and forget those that were touched longest ago where there are too many."""

@@ -34,7 +34,7 @@ from runtime.settings import PREFIX, Settings
 from runtime.telemetry import configure_logging
 from runtime.times import now_ms
 from worker.alarm import Alarm
-from worker.builder import Builder, Stores
+from worker.builder import Builder
 from worker.drain import Drain
 from worker.heartbeat import beat
 from worker.housekeeping import Housekeeping
@@ -44,6 +44,7 @@ from worker.pause import Pause
 from worker.report import Reporter
 from worker.revocations import MirrorRevocations, together
 from worker.rqworker import Outages, OwnWorker, make_worker
+from worker.stores import Stores
 from worker.sweeper import Sweeper
 
 _CANNOT_START = 1

@@ -1,10 +1,13 @@
 """What an error says about: the command that was worked at, or the stores."""
 
+import sqlite3
+
 from redis.exceptions import RedisError
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
     IntegrityError,
+    OperationalError,
     ProgrammingError,
     SQLAlchemyError,
     StatementError,
@@ -46,6 +49,19 @@ def is_outage(error: BaseException) -> bool:
     if is_of_data(error):
         return False
     return isinstance(error, SQLAlchemyError | RedisError | OSError | MemoryError)
+
+
+def is_own(error: BaseException) -> bool:
+    """Say whether an error that comes out of a projection is its own, and none of the stores. The
+    statements of projections are their own too: what the database does not understand, or does not
+    let this role do, is no outage.
+    """
+    if isinstance(error, ProgrammingError):
+        return True
+    if isinstance(error, OperationalError) and isinstance(error.orig, sqlite3.Error):
+        # Such as a table or a column that is not there. Everything else has a code of its own.
+        return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+    return not is_outage(error)
 
 
 def shortened(trace: str) -> str:

@@ -20,6 +20,8 @@ metadata = MetaData(
     }
 )
 
+_SOME = "DELETE FROM {0} WHERE rowid IN (SELECT rowid FROM {0} LIMIT :most)"
+
 MakeRow = Callable[[Item, int], Mapping[str, Any]]
 
 
@@ -56,22 +58,20 @@ class View:
 
         return project
 
-    def clear(self, connection: Connection, slot: Slot) -> None:
-        """Empty a slot, whatever is in it."""
-        self.empty(connection, slot)
+    def clear(self, connection: Connection, slot: Slot, most: int) -> bool:
+        """Empty a slot, whatever is in it, and say whether that is done. On SQLite, where others
+        wait meanwhile, about `most` rows are removed at once.
+
+        Nothing is truncated: on PostgreSQL that would hold up who reads, and show an empty table
+        to a snapshot of before.
+        """
         for table in self.tables[slot]:
-            if _may_truncate(connection, table):
-                # Nobody reads this slot: there is no one to wait for.
-                connection.execute(text(f"TRUNCATE {table.name}"))
-            else:
+            if connection.dialect.name != "sqlite":
                 connection.execute(delete(table))
-
-
-def _may_truncate(connection: Connection, table: Table) -> bool:
-    if connection.dialect.name != "postgresql":
-        return False
-    asked = text("SELECT has_table_privilege(:name, 'TRUNCATE')")
-    return bool(connection.scalar(asked, {"name": table.name}))
+            elif connection.execute(text(_SOME.format(table.name)), {"most": most}).rowcount:
+                return False
+        self.empty(connection, slot)
+        return True
 
 
 def in_slots(make: Callable[[Slot], Table]) -> dict[Slot, Table]:

@@ -23,9 +23,10 @@ from readmodel.views.view import View
 from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
 from worker.apply import Decoded, Project
-from worker.builder import Builder, Stores
+from worker.builder import Builder
 from worker.drain import Drain
 from worker.pause import Pause
+from worker.stores import Stores
 
 NOW = 1_800_000_000_000
 PROJECTIONS: Mapping[str, Project] = {items.NAME: items.VIEW.into(1)}
