@@ -53,7 +53,7 @@ STOPSIGNAL SIGTERM
 
 # For `up`, the default. The other processes have checks of their own: see docker-compose.yml.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-  CMD ["python", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8001, timeout=4); c.request('GET', '/health/ready'); raise SystemExit(c.getresponse().status != 200)"]
+  CMD ["python", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8001, timeout=4); c.request('GET', '/health/ready?for=reads'); raise SystemExit(c.getresponse().status != 200)"]
 
 ENTRYPOINT ["itemledger"]
 CMD ["up"]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
+from api.counts import Counts
 from api.turnstile import only_waits_now
 from api.waiting import Waited, Waiters
 from domain.commands import Command
@@ -79,7 +80,8 @@ Answer = Accepted | KeyReused | Refused | Uncertain
 
 class Acceptor:
     """Puts commands on the log and, where asked to, waits for what becomes of them. `is_lasting`
-    says of a reason not to accept whether an operator has to do something about it.
+    says of a reason not to accept whether an operator has to do something about it; `counts` is
+    told how each command was answered.
     """
 
     def __init__(
@@ -88,12 +90,14 @@ class Acceptor:
         waiters: Waiters,
         partitions: int,
         is_lasting: Callable[[str], bool],
+        counts: Counts,
         reach: Reach = nowhere,
     ) -> None:
         self._batcher = batcher
         self._waiters = waiters
         self._partitions = partitions
         self._is_lasting = is_lasting
+        self._counts = counts
         self._reach = reach
 
     async def accept(
@@ -105,6 +109,7 @@ class Acceptor:
         Commands of one item keep their order. The answers stand in the order of the drafts.
         """
         answers = await self._accept(drafts, sender, wait, with_items=with_items)
+        self._count(answers)
         self._reach("api.before_answer")
         return answers
 
@@ -171,8 +176,13 @@ class Acceptor:
                     else each
                     for each, future in zip(judged, futures, strict=True)
                 ]
+        self._count(judged)
         self._reach("api.before_answer")
         return judged
+
+    def _count(self, answers: Sequence[Answer]) -> None:
+        for each in answers:
+            self._counts.commands[_counted_as(each)] += 1
 
     async def _append(
         self,
@@ -223,6 +233,20 @@ class Acceptor:
                 return Uncertain(draft, why)
             case _:
                 assert_never(verdict)
+
+
+def _counted_as(answer: Answer) -> str:
+    match answer:
+        case Accepted():
+            return "replayed" if answer.replayed else "accepted"
+        case KeyReused():
+            return "idempotency-key-reused"
+        case Refused():
+            return "not-accepted"
+        case Uncertain():
+            return "outcome-unknown"
+        case _:
+            assert_never(answer)
 
 
 def _submission(

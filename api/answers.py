@@ -7,11 +7,18 @@ import orjson
 from fastapi import Response
 
 from api.accept import Accepted, Answer, KeyReused, Refused, Uncertain
-from api.problems import key_reused, not_accepted, outcome_unknown, refused, retry_after
+from api.problems import (
+    ProblemAnswer,
+    key_reused,
+    not_accepted,
+    outcome_unknown,
+    refused,
+    retry_after,
+)
 from domain.commands import SchedulePrice
 from eventlog.notices import Notice
 from runtime.preferences import Preferences
-from runtime.problems import PROBLEM_JSON, Problem
+from runtime.problems import Problem
 
 _CREATED = 201
 _NO_CONTENT = 204
@@ -102,10 +109,7 @@ class Answers:
         }
         if outcome.code is not None:
             headers["Preference-Applied"] = applied[0]
-            problem = refused(outcome)
-            return Response(
-                problem.body(self._command_url), problem.status, headers, media_type=PROBLEM_JSON
-            )
+            return ProblemAnswer(refused(outcome), self._command_url, headers)
         if preferences.minimal:
             applied.append("return=minimal")
         headers["Preference-Applied"] = ", ".join(applied)
@@ -123,9 +127,7 @@ class Answers:
         headers: dict[str, str] = {}
         if isinstance(answer, Refused | Uncertain):
             headers = retry_after(lasting=isinstance(answer, Refused) and answer.lasting)
-        return Response(
-            problem.body(self._command_url), problem.status, headers, media_type=PROBLEM_JSON
-        )
+        return ProblemAnswer(problem, self._command_url, headers)
 
     def _item_url(self, answer: Accepted) -> str:
         return f"{self._query_url}/items/{answer.draft.command.item_id}"

@@ -11,15 +11,19 @@ from api import problems, turnstile
 from api.accept import Acceptor
 from api.answers import Answers
 from api.batch_keys import Remember
+from api.counts import Counts
 from api.edge import Edge
 from api.guard import guarding
 from api.imports.feeder import Log
 from api.imports.lanes import Lanes
 from api.limits import BodyLimit
+from api.meter import Meter
+from api.metrics import exposition
 from api.paths import TrailingSlash
 from api.rate import Limit, unlimited
 from api.requests import Door
 from api.routes import batch, bringing_back, docs, health, imports, items, scheduled_prices
+from api.routes import metrics as metrics_page
 from api.routes import problems as problem_pages
 from api.routes.imports import Imports
 from api.waiting import Waiters
@@ -52,6 +56,7 @@ def create_app(
     its own it has that of its settings.
     """
     guard = guard or guard_of(settings)
+    counts, lanes = Counts(), Lanes(asking, partitions)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -71,7 +76,8 @@ def create_app(
     app.add_middleware(turnstile.Turnstile, streams="/imports", width=turnstile.WIDTH)
     app.add_middleware(TrailingSlash)
     app.add_middleware(Edge, guard=guard, settings=settings)
-    acceptor = Acceptor(batcher, waiters, partitions, watch.is_lasting, reach)
+    app.add_middleware(Meter, counts=counts)
+    acceptor = Acceptor(batcher, waiters, partitions, watch.is_lasting, counts, reach)
     answers = Answers(settings.public_command_url, settings.public_query_url)
     currency = settings.default_currency
     door = Door(acceptor, answers, clock, currency, strict=settings.require_if_match)
@@ -82,17 +88,21 @@ def create_app(
     app.include_router(
         imports.routes(
             Imports(
-                Log(batcher, Lanes(asking, partitions), partitions),
+                Log(batcher, lanes, partitions),
                 ImportStates(asking),
                 remember,
                 clock,
                 currency,
                 settings.public_query_url,
+                counts,
                 watch.is_lasting,
             )
         )
     )
     app.include_router(health.routes(ping, watch, guard))
+    app.include_router(
+        metrics_page.routes(exposition(counts, watch, guard, batcher, waiters, lanes))
+    )
     app.include_router(problem_pages.routes(settings.public_command_url))
     app.include_router(docs.routes(_TITLE, version("itemledger"), settings.public_command_url))
     problems.install(app, settings.public_command_url)

@@ -7,12 +7,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import internal_error
+from api.problems import ProblemAnswer, internal_error
 from runtime.auth import codes
 from runtime.auth.denied import Denied
 from runtime.auth.guard import Guard
 from runtime.auth.visitors import origin_of
-from runtime.problems import PROBLEM_JSON, Problem
+from runtime.problems import Problem
 from runtime.response_headers import HEADERS_LIMIT, SECURITY_HEADERS, URL_LIMIT
 from runtime.settings import Settings
 
@@ -92,9 +92,4 @@ class Edge:
             headers["Access-Control-Expose-Headers"] = _SHOWN
 
     def _problem(self, problem: Problem, headers: Mapping[str, str]) -> Response:
-        return Response(
-            problem.body(self._service_url),
-            problem.status,
-            dict(headers),
-            media_type=PROBLEM_JSON,
-        )
+        return ProblemAnswer(problem, self._service_url, headers)

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from fastapi import Request
 
+from api.meter import note_route
 from api.rate import Limit, unlimited
 from api.scopes import NEEDED, TIMES
 from runtime.auth.caller import Caller
@@ -31,7 +32,9 @@ def guarding(guard: Guard, limit: Limit = unlimited) -> Callable[[Request], Awai
             return await loop.run_in_executor(waiting, guard.caller, authorization)
 
     async def check(request: Request) -> None:
-        needed = NEEDED[request.method, request.scope["route"].path]
+        template: str = request.scope["route"].path
+        note_route(request.scope, template)
+        needed = NEEDED[request.method, template]
         if not needed:
             return
         address = request.client.host if request.client else ""

@@ -5,11 +5,9 @@ says, and every error of this service is a problem document.
 import asyncio
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import ProblemRaised, too_large
-from runtime.problems import PROBLEM_JSON
+from api.problems import ProblemAnswer, ProblemRaised, too_large
 
 MAX_BODY = 1024 * 1024
 MAX_BATCH = 8 * 1024 * 1024
@@ -36,13 +34,7 @@ class BodyLimit:
         limit = MAX_BATCH if scope["path"] == "/items/batch" else MAX_BODY
         told = Headers(scope=scope).get("content-length", "")
         if told.isdecimal() and int(told) > limit:
-            problem = too_large()
-            response = Response(
-                problem.body(self._service_url),
-                problem.status,
-                {"Connection": "close"},
-                media_type=PROBLEM_JSON,
-            )
+            response = ProblemAnswer(too_large(), self._service_url, {"Connection": "close"})
             await response(scope, receive, _reading_on(receive, send))
             return
         received = 0

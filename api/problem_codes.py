@@ -98,7 +98,8 @@ _OWN = (
         503,
         "Not ready",
         "This process accepts no commands: the log does not answer, is not kept as safely as is "
-        "asked for, is nearly full, or too many commands wait. `checks` has the facts.",
+        "asked for, is nearly full, or too many commands wait. Or it accepts them, as `accepting` "
+        "says, and they wait without any being applied. `checks` has the facts.",
         "`reason` says what stands in the way and how it is mended; this process goes on by "
         "itself.",
     ),

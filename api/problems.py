@@ -6,7 +6,9 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
+from api.meter import note_problem
 from domain.outcomes import Outcome
 from domain.refusals import REFUSALS, ScheduleNotPending
 from runtime.problem_pages import OF_OUTCOMES
@@ -28,6 +30,22 @@ class ProblemRaised(Exception):
         super().__init__(problem.detail)
         self.problem = problem
         self.headers = dict(headers or {})
+
+
+class ProblemAnswer(Response):
+    """A problem on its way to the client; `service_url` is that of the service that explains it."""
+
+    def __init__(
+        self, problem: Problem, service_url: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(
+            problem.body(service_url), problem.status, headers, media_type=PROBLEM_JSON
+        )
+        self._code = problem.code
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        note_problem(scope, self._code)
+        await super().__call__(scope, receive, send)
 
 
 def bad_header(header: str, detail: str) -> ProblemRaised:
@@ -131,9 +149,7 @@ def install(app: FastAPI, service_url: str) -> None:
     """Answer the exceptions that are expected with problems; `api.edge` sees to all others."""
 
     def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-        return Response(
-            problem.body(service_url), problem.status, dict(headers or {}), media_type=PROBLEM_JSON
-        )
+        return ProblemAnswer(problem, service_url, headers)
 
     async def raised(_: Request, error: Exception) -> Response:
         if not isinstance(error, ProblemRaised):

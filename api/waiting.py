@@ -67,6 +67,11 @@ class Waiters:
             await end([self._task, *self._asking])
         await self._redis.aclose()
 
+    @property
+    def count(self) -> int:
+        """How many commands somebody waits for."""
+        return len(self._waiting)
+
     @contextlib.contextmanager
     def expect(self, waited: Sequence[Waited]) -> Generator[list[asyncio.Future[Notice]]]:
         """Give a future for the outcome of each command; to be entered before they are appended."""

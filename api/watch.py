@@ -7,7 +7,7 @@ that does not answer changes nothing here: then nothing can be appended anyway.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -17,14 +17,18 @@ from redis.exceptions import RedisError
 
 from eventlog import backlog, durability
 from eventlog.age import Age
+from eventlog.backlog import Extent
 from eventlog.durability import MEMORY_LIMIT, LogDurability
 from eventlog.losses import Losses
 from runtime.ending import end
 from runtime.settings import PREFIX, Durability
+from runtime.standstill import Standstill, verdict
 
-# Seconds between two looks, and between two that ask for its configuration too.
+# Seconds between two looks, and between two that ask for its configuration too; after how many
+# what was seen last says nothing of how it is.
 _TICK = 1.0
 PROBE_EVERY = 30.0
+_STALE_AFTER = 3.0
 
 _NOT_YET = (
     "it is not known yet how safely the log is kept, for it has not answered since this process "
@@ -47,11 +51,22 @@ class Demands:
 
 
 @dataclass(frozen=True, slots=True)
+class Backlog:
+    """How many commands wait, for how many seconds the oldest has been seen to, and `still`: by
+    partition, for how many seconds any wait without one being applied.
+    """
+
+    commands: int
+    seconds: float
+    still: Mapping[int, float]
+
+
+@dataclass(frozen=True, slots=True)
 class _Seen:
     run_id: str
     facts: LogDurability
-    waiting: int
-    age: float
+    backlog: Backlog
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +98,7 @@ class Watch:
         self._probe_every = probe_every
         self._seen: _Seen | None = None
         self._age = Age()
+        self._standstill = Standstill()
         self._probed_at = 0.0
         self._why: str | None = _NOT_YET
         self._lasting: str | None = None
@@ -107,6 +123,24 @@ class Watch:
         """Say whether a reason that was told is one for which an operator has to do something."""
         return why == self._lasting
 
+    @property
+    def backlog_limit(self) -> int:
+        """From how many commands that wait on nothing is accepted."""
+        return self._demands.backlog
+
+    def backlog(self) -> Backlog | None:
+        """Tell what waits; `None` where the log does not answer."""
+        seen = self._seen
+        if seen is None or self._troubled:
+            return None
+        # Who asks a server that hangs hears nothing at first.
+        is_old = asyncio.get_running_loop().time() - seen.at > _STALE_AFTER
+        return None if is_old else seen.backlog
+
+    def pump(self) -> str | None:
+        """Say that commands wait and nothing moves, where that was seen last."""
+        return None if self._seen is None else verdict(self._seen.backlog.still)
+
     def document(self) -> dict[str, Any] | None:
         """Write out how safely the log is kept; `None` where that is not known yet."""
         if self._seen is None:
@@ -121,8 +155,14 @@ class Watch:
             whole = True
         extents = backlog.read(answers.marks)
         waiting = await backlog.count(self._redis, extents)
-        age = self._age.after(extents, waiting, asyncio.get_running_loop().time())
-        seen = _Seen(answers.run_id, facts, sum(waiting), age)
+        now = asyncio.get_running_loop().time()
+        still = self._standstill.after(_places(extents, waiting), now)
+        told = Backlog(
+            sum(waiting),
+            self._age.after(extents, waiting, now),
+            {partition: still.get(partition, 0.0) for partition in range(len(extents))},
+        )
+        seen = _Seen(answers.run_id, facts, told, now)
         self._seen = seen
         why = _reason(seen, self._demands)
         if facts.lasts(self._demands.durability):
@@ -197,6 +237,17 @@ class Watch:
         self._why = why
 
 
+def _places(extents: Sequence[Extent], waiting: Sequence[int]) -> Mapping[int, Hashable]:
+    """Say by partition after what those wait that do: behind this position of this epoch. What a
+    lost log had waits no longer.
+    """
+    return {
+        partition: (extent.done, extent.head and extent.head.epoch)
+        for partition, (extent, count) in enumerate(zip(extents, waiting, strict=True))
+        if count
+    }
+
+
 def _reason(seen: _Seen, demands: Demands) -> str | None:
     return _lack(seen, demands) or _memory(seen) or _backlog(seen, demands) or _late(seen, demands)
 
@@ -216,18 +267,18 @@ def _memory(seen: _Seen) -> str | None:
 
 
 def _backlog(seen: _Seen, demands: Demands) -> str | None:
-    if seen.waiting < demands.backlog:
+    if seen.backlog.commands < demands.backlog:
         return None
     return (
-        f"{seen.waiting} commands wait to be applied and {demands.backlog} is the limit: "
+        f"{seen.backlog.commands} commands wait to be applied and {demands.backlog} is the limit: "
         f"see to the workers, or raise {PREFIX}BACKLOG_LIMIT"
     )
 
 
 def _late(seen: _Seen, demands: Demands) -> str | None:
-    if demands.age is None or seen.age < demands.age:
+    if demands.age is None or seen.backlog.seconds < demands.age:
         return None
     return (
-        f"a command waits for {seen.age:.0f} s to be applied and {demands.age:g} s is the limit: "
-        f"see to the workers, or raise {PREFIX}BACKLOG_AGE"
+        f"a command waits for {seen.backlog.seconds:.0f} s to be applied and {demands.age:g} s is "
+        f"the limit: see to the workers, or raise {PREFIX}BACKLOG_AGE"
     )

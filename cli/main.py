@@ -245,15 +245,19 @@ def status(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the status document as it is.")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it anew every second, until Ctrl-C.")
+    ] = False,
 ) -> None:
     """Show how far a running service has taken its log: per partition, and in total."""
     with refusing():
         settings = read_settings(query_url=query_url)
         from cli.reach import Service
         from cli.status import show_status
+        from cli.status_watch import watch_status
 
         service = Service("query", settings.public_query_url, token=settings.token)
-        show_status(service, as_json=as_json)
+        (watch_status if watch else show_status)(service, as_json=as_json)
 
 
 @app.command()

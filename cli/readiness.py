@@ -1,5 +1,6 @@
 """Wait until both services serve. A command API that answers and accepts nothing for the time being
-serves: it goes on by itself, and the reads and the workers are not to be taken down with it.
+serves: it goes on by itself, and the reads and the workers are not to be taken down with it. Nor
+does it matter here whether what waits gets any further: the workers have only just begun.
 """
 
 import asyncio
@@ -25,19 +26,19 @@ async def await_ready(
     is told why nothing is accepted, where that is so.
     """
     services = {
-        "command API": settings.local_command_url,
-        "query API": settings.local_query_url,
+        "command API": f"{settings.local_command_url}/health/ready?for=writes",
+        "query API": f"{settings.local_query_url}/health/ready?for=reads",
     }
     # No proxy of the environment stands between us and this machine.
     async with httpx.AsyncClient(trust_env=False, timeout=_REQUEST_TIMEOUT) as client:
         for name, url in services.items():
-            ready = _unless(asked, _is_ready(client, f"{url}/health/ready", asked, warn))
+            ready = _unless(asked, _is_ready(client, url, asked, warn))
             try:
                 await asyncio.wait_for(ready, _DEADLINE)
             except TimeoutError:
                 raise Refusal(
                     f"the {name} did not become ready within {_DEADLINE:g} s: "
-                    f"its lines above say why, or ask {url}/health/ready while it runs",
+                    f"its lines above say why, or ask {url} while it runs",
                     FAILED,
                 ) from None
 

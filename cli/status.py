@@ -1,6 +1,6 @@
 """`itemledger status`: how far the service has taken its log, as a table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
@@ -19,6 +19,8 @@ from runtime.errors import first_line
 _TIMEOUT = 10.0
 # The least width of a column whose values may go over several lines.
 _FOLDED = 20
+_FOLDING = frozenset({"why", "error"})
+_ALARM = "bold red"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,14 @@ class Field:
 
 
 def show_rows(
-    console: Console, fields: Sequence[Field], rows: Sequence[Sequence[str]], title: str = ""
+    console: Console,
+    fields: Sequence[Field],
+    rows: Sequence[Sequence[str]],
+    title: str = "",
+    alarms: Collection[int] = (),
 ) -> None:
     """Print rows with every value whole: as a table where a terminal is wide enough for it, else
-    one line per row, parted by tabs.
+    one line per row, parted by tabs. `alarms` are the places of those that are to be seen first.
     """
     names = [field.name for field in fields]
     widths = [
@@ -51,8 +57,8 @@ def show_rows(
                 no_wrap=not field.folds,
                 overflow="fold",
             )
-        for row in rows:
-            table.add_row(*row)
+        for place, row in enumerate(rows):
+            table.add_row(*row, style=_ALARM if place in alarms else None)
         console.print(table)
         return
     for line in ([title] if title else []), names, *rows:
@@ -69,12 +75,29 @@ def show_status(
     Raises Refusal where it cannot be had.
     """
     service.check()
-    content = _fetch(service, transport)
-    document = _read(service, content)
+    status = ask_status(service, transport)
     if as_json:
-        typer.echo(content)
-        return
-    console = Console(highlight=False, markup=False)
+        typer.echo(status.content)
+    else:
+        print_status(Console(highlight=False, markup=False), status.document)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the query API told of itself, as it came and as it is read."""
+
+    content: bytes
+    document: Mapping[str, Any]
+
+
+def ask_status(service: Service, transport: httpx.BaseTransport | None = None) -> Status:
+    """Ask the query API for its status document. Raises Refusal where it cannot be had."""
+    content = _fetch(service, transport)
+    return Status(content, _read(service, content))
+
+
+def print_status(console: Console, document: Mapping[str, Any]) -> None:
+    """Print a status document as tables."""
     for name, value in document.items():
         match value:
             case [{}, *_]:
@@ -84,6 +107,11 @@ def show_status(
                 console.print("workers: not heard of (Redis is full)", soft_wrap=True)
             case []:
                 console.print(f"{name}: none")
+            case str() if name == "pump":
+                style = None if value == "ok" else _ALARM
+                console.print(f"{name}: {value}", style=style, soft_wrap=True)
+            case int() if name == "dead":
+                console.print(f"{name}: {value}", style=_ALARM if value else None)
             case {"level": _, "required": _}:
                 _show_durability(console, cast("Mapping[str, Any]", value))
             case dict():
@@ -113,7 +141,7 @@ def _show_durability(console: Console, facts: Mapping[str, Any]) -> None:
             "CONFIG SET maxmemory to more there"
         )
     for each in filter(None, why):
-        console.print(f"no command is accepted: {each}", style="bold red", soft_wrap=True)
+        console.print(f"no command is accepted: {each}", style=_ALARM, soft_wrap=True)
 
 
 def _is_full(durability: object) -> bool:
@@ -182,11 +210,12 @@ def _read(service: Service, content: bytes) -> Mapping[str, Any]:
 def _show_list(console: Console, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Show rows under the members of the first one, numbers to the right."""
     fields = [
-        Field(member.replace("_", " "), isinstance(value, int | float), folds=member == "why")
+        Field(member.replace("_", " "), isinstance(value, int | float), folds=member in _FOLDING)
         for member, value in rows[0].items()
     ]
     cells = [[_shown(row.get(member)) for member in rows[0]] for row in rows]
-    show_rows(console, fields, cells, name)
+    alarms = {place for place, row in enumerate(rows) if row.get("state") == "detached"}
+    show_rows(console, fields, cells, name, alarms)
 
 
 def _shown(value: object) -> str:

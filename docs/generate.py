@@ -9,10 +9,13 @@ from typing import Any
 import typer.main
 from pydantic.fields import FieldInfo
 
+from api import metrics as of_api
 from api.problem_codes import CATALOGUE
 from cli.children import MAY_TOUCH
 from cli.main import app
+from readmodel import metric_names as of_query
 from readmodel.problem_codes import PROBLEM_CODES
+from runtime.metrics import OF_PROCESSES, Metric
 from runtime.settings import ENV_FILE_VARIABLE, PREFIX, Settings
 
 HERE = Path(__file__).parent
@@ -68,7 +71,25 @@ def problems() -> str:
     )
 
 
-PAGES = {"configuration.md": configuration, "problems.md": problems}
+def metrics() -> str:
+    """Write the page of metrics."""
+    return (
+        f"{_GENERATED}"
+        "# Metrics\n\n"
+        "Both services tell them at `/metrics`, in Prometheus' text format, to whoever has the "
+        "scope `ops`. [How to scrape them, and what to be woken up for](operating.md).\n\n"
+        "A histogram is told as three: its name with `_bucket` (and the label `le`), `_sum` and "
+        "`_count`. A value that is not known is not there.\n\n"
+        "## Both\n\n"
+        f"{_metric_table(OF_PROCESSES)}\n"
+        "## Command API\n\n"
+        f"{_metric_table(_own(of_api.METRICS))}\n"
+        "## Query API\n\n"
+        f"{_metric_table(_own(of_query.METRICS))}"
+    )
+
+
+PAGES = {"configuration.md": configuration, "metrics.md": metrics, "problems.md": problems}
 
 
 def main() -> None:
@@ -113,6 +134,18 @@ def _problem_table(catalogue: Mapping[str, Any]) -> str:
         (f"`{each.code}`", str(each.status), each.title, each.meaning, each.mend) for each in found
     ]
     return _table(("code", "status", "title", "what it means", "what to do"), rows)
+
+
+def _own(metrics: Iterable[Metric]) -> list[Metric]:
+    return [each for each in metrics if each not in OF_PROCESSES]
+
+
+def _metric_table(metrics: Iterable[Metric]) -> str:
+    rows = [
+        (f"`{each.name}`", each.kind, ", ".join(f"`{label}`" for label in each.labels), each.says)
+        for each in metrics
+    ]
+    return _table(("metric", "kind", "labels", "what it tells"), rows)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -19,6 +19,7 @@ from eventlog.replicas import Replicas
 from eventlog.sender import Sender
 from runtime.ending import end
 from runtime.failpoints import Reach, nowhere
+from runtime.measures import Histogram
 
 GIVE_UP_AFTER = 5.0
 CHUNK = 256
@@ -26,6 +27,7 @@ CHUNK = 256
 _TURN = 1024
 _WAITING_LIMIT = 50_000
 _PAUSE = 0.02
+_SIZES = tuple(float(2**power) for power in range(12))
 
 log = structlog.get_logger()
 
@@ -40,7 +42,8 @@ class Batcher:
     `ring` is called, in the event loop, with the partitions whose bell was down. What has no
     certain answer after `give_up_after` seconds is given up. `gate` gives the reason for which
     nothing new is accepted, if there is one; `losses` remembers what was acknowledged; `replicas`,
-    where there are any to wait for, must have a command before it is.
+    where there are any to wait for, must have a command before it is. `seconds` and `sizes` tell
+    how long turns took and how many entries they had.
     """
 
     def __init__(
@@ -55,6 +58,8 @@ class Batcher:
         reach: Reach = nowhere,
     ) -> None:
         self._sender = Sender(pool, ring, gate, losses or Losses(), replicas, reach)
+        self.seconds = Histogram()
+        self.sizes = Histogram(_SIZES)
         self._give_up_after = give_up_after
         self._waiting: dict[int, deque[Chunk]] = defaultdict(deque)
         self._waiting_commands = 0
@@ -73,6 +78,11 @@ class Batcher:
             await self._idle.wait()
             await end([self._task])
         await self._sender.disconnect()
+
+    @property
+    def waiting(self) -> int:
+        """How many commands are not settled yet."""
+        return self._waiting_commands
 
     async def append(self, partition: int, submissions: Sequence[Submission]) -> list[Verdict]:
         """Append in order and return a verdict for each; later ones wait for the earlier.
@@ -110,6 +120,8 @@ class Batcher:
             await self._arrived.wait()
             self._arrived.clear()
             while turn := self._take_turn():
+                self.sizes.observe(sum(len(each.submissions) for each in chunks_of(turn)))
+                begun = asyncio.get_running_loop().time()
                 try:
                     await self._sender.attempt(turn)
                 except Exception as error:
@@ -119,6 +131,7 @@ class Batcher:
                         chunk.give_up(f"{type(error).__name__}: {error}")
                     turn.clear()
                     await self._sender.disconnect()
+                self.seconds.observe(asyncio.get_running_loop().time() - begun)
                 if turn:
                     self._put_back(turn)
                     await asyncio.sleep(_PAUSE)  # before the next try

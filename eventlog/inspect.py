@@ -12,10 +12,11 @@ from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import RedisError, ResponseError
 
-from eventlog import backlog, durability, import_state, keys, workers
+from eventlog import backlog, durability, import_state, keys, tally, workers
 from eventlog.backlog import Extent
 from eventlog.clients import asking_client_of_threads
 from eventlog.durability import LogDurability
+from eventlog.tally import Tally
 from eventlog.workers import Report
 from runtime.positions import Position
 
@@ -40,10 +41,14 @@ class LogHead:
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """How safely the log is kept, `None` where its Redis does not tell, and who works at it."""
+    """How safely the log is kept, `None` where its Redis does not tell, and who works at it: the
+    `workers` that were heard of in the last seconds, and how many are `silent`, having reported
+    before and not signed off.
+    """
 
     durability: LogDurability | None
     workers: list[Report]
+    silent: int
 
     @property
     def short_of_memory(self) -> bool:
@@ -60,6 +65,16 @@ class Checkup:
         if facts is None or not facts.maxmemory:
             return False
         return facts.used_memory * 100 > facts.maxmemory * percent
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The first command that waits in a partition; `received` is when, in milliseconds since 1970,
+    `None` where it does not say so.
+    """
+
+    position: Position
+    received: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,16 +147,18 @@ class LogInspector:
             reported, *told = pipeline.execute(raise_on_error=False)
             if isinstance(reported, RedisError):
                 raise reported
+        known = [each for each in workers.read(reported) if workers.is_remembered(each, now)]
         gone = now - workers.GONE_AFTER * 1000
-        here = [each for each in workers.read(reported) if each.seen >= gone]
+        here = [each for each in known if each.seen >= gone]
+        silent = len(known) - len(here)
         try:
-            return Checkup(durability.read(told), here)
+            return Checkup(durability.read(told), here, silent)
         except ResponseError:
-            return Checkup(None, here)
+            return Checkup(None, here, silent)
 
-    def waiting_since(self, taken: Iterable[Position]) -> dict[int, int]:
-        """Tell when the first command after each of these positions was received; left out where
-        there is none, or it does not say so.
+    def first_waiting(self, taken: Iterable[Position]) -> dict[int, Waiting]:
+        """Find the first command after each of these positions, by partition; left out where there
+        is none.
         """
         positions = list(taken)
         if not positions:
@@ -150,12 +167,18 @@ class LogInspector:
             for each in positions:
                 pipeline.xrange(keys.log(each.partition), min=f"({each.stream_id}", count=1)
             answers: list[Any] = pipeline.execute()
-        found = {
-            each.partition: _received_at(entries[0][1])
+        return {
+            each.partition: _waiting(each.partition, *entries[0])
             for each, entries in zip(positions, answers, strict=True)
             if entries
         }
-        return {partition: at for partition, at in found.items() if at is not None}
+
+    def tally(self) -> Tally:
+        """Tell what the workers have counted so far."""
+        with self._look() as pipeline:
+            tally.ask(pipeline)
+            (found,) = pipeline.execute()
+        return tally.read(found)
 
     def imports_fed(self, import_ids: Sequence[str]) -> dict[str, ImportFed]:
         """Tell of imports how far their feeders are; left out where nothing is known."""
@@ -178,13 +201,14 @@ class LogInspector:
             raise LogUnavailable(str(error)) from error
 
 
-def _received_at(fields: Any) -> int | None:
+def _waiting(partition: int, entry_id: bytes, fields: Any) -> Waiting:
+    position = Position.from_stream_id(partition, entry_id.decode())
     try:
         received = orjson.loads(fields[b"c"]).get("at")
     except (ValueError, KeyError, AttributeError):
         # Not one of ours; the worker sees to it.
-        return None
-    return received if isinstance(received, int) else None
+        return Waiting(position, None)
+    return Waiting(position, received if isinstance(received, int) else None)
 
 
 def inspect_log(url: str, partitions: int) -> LogInspector:

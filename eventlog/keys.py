@@ -8,6 +8,8 @@ RUNG = "itemledger:rung"
 QUEUE = "itemledger"
 # Hash: by the name of a worker process, how it is.
 WORKERS = "itemledger:workers"
+# Hash: what the workers have counted, see `eventlog.tally`.
+TALLY = "itemledger:tally"
 # Hash: the ids of revoked tokens, and the version of that list.
 REVOKED = "itemledger:revoked"
 

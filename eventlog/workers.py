@@ -41,8 +41,13 @@ def tell(redis: "Redis", report: Report) -> None:
 def sign_off(redis: "Redis", name: str, now: int) -> None:
     """Take a worker out that ends, and those that never could."""
     found: Any = redis.hgetall(keys.WORKERS)
-    gone = [each for each in read(found) if now - each.seen > _FORGOTTEN_AFTER * 1000]
+    gone = [each for each in read(found) if not is_remembered(each, now)]
     redis.hdel(keys.WORKERS, name, *(each.name for each in gone))
+
+
+def is_remembered(report: Report, now: int) -> bool:
+    """Say whether a worker reported so lately that its silence still says something."""
+    return now - report.seen <= _FORGOTTEN_AFTER * 1000
 
 
 def read(found: dict[bytes, bytes]) -> list[Report]:

@@ -44,8 +44,8 @@ _LOCK = Prepared(_locked)
 class Checkpoint:
     """How far a partition is taken: log position, ledger offset, last recorded_at, last hash.
 
-    `quarantined` counts its commands that are set aside; `in_step` names the projections
-    that take its events in the transaction that appends them.
+    `quarantined` counts its commands that are set aside; `in_step` names the projections that take
+    its events in the transaction that appends them; `outcomes` counts those that were ever kept.
     """
 
     position: Position
@@ -54,6 +54,7 @@ class Checkpoint:
     hash: str
     quarantined: int = 0
     in_step: frozenset[str] = frozenset()
+    outcomes: int = 0
 
 
 def lock(connection: Connection, wanted: Sequence[int]) -> dict[int, Checkpoint]:
@@ -97,6 +98,7 @@ def move(connection: Connection, moved: Iterable[Checkpoint]) -> None:
                 "hash": each.hash,
                 "quarantined": each.quarantined,
                 "in_step": ",".join(sorted(each.in_step)),
+                "outcomes": each.outcomes,
             }
             for each in moved
         ],
@@ -164,4 +166,5 @@ def _checkpoint(row: RowMapping) -> Checkpoint:
         row["hash"],
         row["quarantined"],
         frozenset(filter(None, row["in_step"].split(","))),
+        row["outcomes"],
     )

@@ -32,7 +32,7 @@ facts = Table(
 # One row per partition: the lock of its writer, how far the log is taken (epoch, n), the last
 # offset given out, the last recorded_at and the last link of the hash chain; `quarantined` counts
 # its commands that are dead or parked, `in_step` names the projections (parted by commas) that take
-# its events in the transaction that appends them.
+# its events in the transaction that appends them; `outcomes` counts those that were ever kept.
 partitions = Table(
     "partitions",
     metadata,
@@ -44,6 +44,7 @@ partitions = Table(
     Column("hash", Text, nullable=False),
     Column("quarantined", Integer, nullable=False, server_default="0"),
     Column("in_step", Text, nullable=False, server_default=""),
+    Column("outcomes", BigInteger, nullable=False, server_default="0"),
 )
 
 # How far each epoch of the log was taken that the ledger has left behind.

@@ -1,5 +1,6 @@
 """The Flask application of the query API: its routes, wired to what they need."""
 
+import time
 from collections.abc import Callable
 
 import structlog
@@ -16,6 +17,8 @@ from readmodel.import_routes import ImportRoutes
 from readmodel.item_routes import ItemRoutes
 from readmodel.item_time_routes import ItemTimeRoutes
 from readmodel.lag import WaitingSince
+from readmodel.meter import ROUTE, Meter
+from readmodel.metrics import MetricRoutes
 from readmodel.pages import PageRoutes
 from readmodel.paging import Paging
 from readmodel.price_routes import PriceRoutes
@@ -24,8 +27,10 @@ from readmodel.rate import Limit, limit_here, unlimited
 from readmodel.reads import Reads, freshness
 from readmodel.schedule_routes import ScheduleRoutes
 from readmodel.scopes import NEEDED
+from readmodel.standings import Standings
 from readmodel.status import StatusRoutes
 from runtime.auth.guard import Guard, guard_of
+from runtime.measures import Requests
 from runtime.response_headers import SECURITY_HEADERS
 from runtime.settings import Settings
 from runtime.times import now_ms
@@ -40,9 +45,10 @@ def create_app(
     inspector: LogInspector,
     clock: Callable[[], int] = now_ms,
     guard: Guard | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> Flask:
     """Build the application over a reading engine and a look at the log; `clock` gives
-    milliseconds. Without a guard of its own it has that of its settings.
+    milliseconds, `monotonic` seconds. Without a guard of its own it has that of its settings.
     """
     app = Flask("readmodel", static_folder=None, template_folder=None)
     app.response_class = Answer
@@ -57,9 +63,10 @@ def create_app(
     priced = PriceRoutes(reads, paging, clock)
     scheduled = ScheduleRoutes(reads, paging)
     commands = CommandRoutes(lookups, inspector, public_url, settings.public_command_url)
-    status = StatusRoutes(
-        engine, inspector, clock, settings.least_durability, settings.wait_replicas
-    )
+    standings, requests = Standings(inspector, clock, monotonic), Requests()
+    wanted = settings.least_durability, settings.wait_replicas
+    status = StatusRoutes(engine, inspector, standings, clock, *wanted)
+    metrics = MetricRoutes(engine, inspector, standings, requests, clock, *wanted)
     imported = ImportRoutes(
         lookups,
         inspector,
@@ -85,6 +92,7 @@ def create_app(
         ("/health/live", status.live),
         ("/health/ready", status.ready),
         ("/status", status.status),
+        ("/metrics", metrics.metrics),
         ("/problems", pages.problems),
         ("/problems/<code>", pages.problem),
         ("/openapi.json", pages.openapi),
@@ -94,6 +102,7 @@ def create_app(
         app.add_url_rule(path, path, view, methods=["GET"], provide_automatic_options=False)
     _guard(app, Doorkeeper(guard or guard_of(settings), _limit(settings)))
     register_problems(app, public_url, structlog.get_logger("readmodel"))
+    app.wsgi_app = Meter(app.wsgi_app, requests, NEEDED)
     return app
 
 
@@ -101,8 +110,10 @@ def _guard(app: Flask, door: Doorkeeper) -> None:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
 
     def check() -> None:
-        door.check(request.environ)
         rule = request.url_rule
+        if rule is not None:
+            request.environ[ROUTE] = rule.rule
+        door.check(request.environ)
         # Where there is nothing, there is nothing to guard.
         if rule is not None and (needed := NEEDED[rule.rule]):
             door.caller(request.environ, needed)

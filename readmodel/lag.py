@@ -17,8 +17,10 @@ class WaitingSince:
 
     def __call__(self, taken: Position) -> float | None:
         try:
-            received = self._inspector.waiting_since([taken]).get(taken.partition)
+            first = self._inspector.first_waiting([taken]).get(taken.partition)
         except LogUnavailable:
             # The answer is stale all the same; for how long nobody can say.
             return None
-        return None if received is None else (self._clock() - received) / 1000
+        if first is None or first.received is None:
+            return None
+        return (self._clock() - first.received) / 1000

@@ -120,8 +120,11 @@ NOT_READY = ProblemCode(
     "not-ready",
     503,
     "The service is not ready",
-    "At least one thing this service needs is missing; checks says which.",
-    "An old or missing schema is mended by itemledger migrate; otherwise see to the engine named.",
+    "At least one thing that reads need is missing, or commands wait and nothing moves (pump); "
+    "checks says which.",
+    "An old or missing schema is mended by itemledger migrate; a pump that stands still by seeing "
+    "to the workers; otherwise see to the engine named. Reads go on without the pump: for=reads "
+    "leaves it out.",
 )
 INTERNAL_ERROR = ProblemCode(
     "internal-error",

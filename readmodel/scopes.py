@@ -23,6 +23,7 @@ NEEDED: Mapping[str, Sequence[Scope]] = {
     "/imports/<import_id>/rows": ("items:read", "items:write"),
     # How far behind the items are is told to whoever reads them, not only to operators.
     "/status": ("ops", "items:read"),
+    "/metrics": ("ops",),
     "/health/live": _OPEN,
     "/health/ready": _OPEN,
     "/problems": _OPEN,

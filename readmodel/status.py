@@ -1,25 +1,25 @@
 """Health of this process and how far the ledger has taken the log."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 from flask import Response, request
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from eventlog.inspect import Checkup, LogHead, LogInspector, LogUnavailable, Report
-from ledger import tables
+from eventlog.inspect import Checkup, LogInspector, LogUnavailable, Report
 from ledger.migrate import SchemaOutOfDate, check_schema
-from readmodel import figures, params
+from readmodel import figures, params, standings
 from readmodel.answers import FRESH_ONLY, answer
 from readmodel.problem_codes import NOT_READY
 from readmodel.problems import RETRY_AFTER, Trouble, problem
-from runtime.positions import Position
+from readmodel.standings import Standings
 from runtime.settings import Durability
 from runtime.times import rfc3339
 
 _OK = "ok"
+_UNKNOWN = "unknown"
 _DEGRADED = frozenset({"log", "durability", "workers"})
 
 
@@ -32,12 +32,14 @@ class StatusRoutes:
         self,
         snapshots: Engine,
         inspector: LogInspector,
+        standings: Standings,
         clock: Callable[[], int],
         least_durability: Durability,
         wait_replicas: int,
     ) -> None:
         self._snapshots = snapshots
         self._inspector = inspector
+        self._standings = standings
         self._clock = clock
         self._least_durability: Durability = least_durability
         self._wait_replicas = wait_replicas
@@ -47,12 +49,17 @@ class StatusRoutes:
         return answer(b'{"status":"live"}', FRESH_ONLY)
 
     def ready(self) -> Response:
-        params.read(request.args, {})
-        states, told = self._log()
-        states = {**self._database(), **states}
+        """Say whether all is in order; asked `for=reads`, whether this process can answer them."""
+        wanted = params.read(request.args, {"for": params.one_of({"reads": "reads"})})
+        log, told = self._log()
+        states = {**self._database(), **log}
+        if "for" not in wanted:
+            # Reads go on without it, and only get older.
+            states["pump"] = self._pump(states)
         checks = {**states, **told}
         # Reads of items need neither the log, nor that it is safe to write to, nor who works at it.
-        failed = [name for name, state in states.items() if state != _OK and name not in _DEGRADED]
+        spared = {*_DEGRADED, "pump"} if states.get("pump") == _UNKNOWN else _DEGRADED
+        failed = [name for name, state in states.items() if state != _OK and name not in spared]
         if failed:
             detail = f"not in order: {', '.join(failed)}; checks says more"
             raise Trouble(
@@ -66,27 +73,29 @@ class StatusRoutes:
 
     def status(self) -> Response:
         params.read(request.args, {})
-        # The log first: the ledger only ever moves on, so a lag is never told too large by a race.
         heads = self._inspector.heads()
-        checkup = self._inspector.checkup(self._clock())
+        now = self._clock()
+        checkup = self._inspector.checkup(now)
         with self._snapshots.connect() as connection:
-            ledger = {row.partition: row for row in connection.execute(select(tables.partitions))}
+            ledger = figures.taken(connection)
+            projections = figures.projections(connection, now)
             document = {
-                "projections": figures.projections(connection),
+                "projections": [each.document() for each in projections],
+                "builds": figures.builds(connection, now),
                 **figures.quarantined(connection),
                 "gaps": figures.gaps(connection),
-                "totals": figures.totals(connection),
+                "totals": {
+                    # Offsets are gapless from 1, so their sum is the number of events.
+                    "events": sum(each.events for each in ledger.values()),
+                    "outcomes": sum(each.outcomes for each in ledger.values()),
+                },
             }
-        taken = {each: Position(each, row.epoch, row.n) for each, row in ledger.items()}
-        lags = self._inspector.lags(heads, taken)
-        partitions = [
-            _partition(head, taken.get(head.partition), lags[head.partition]) for head in heads
-        ]
-        self._add_seconds(partitions, taken)
+        standing = self._standings.compare(heads, ledger)
         return answer(
             orjson.dumps(
                 {
-                    "partitions": partitions,
+                    "partitions": [each.document() for each in standing],
+                    "pump": standings.pump(standing) or _OK,
                     "workers": [_worker(each) for each in checkup.workers],
                     "durability": self._durability(checkup),
                     **document,
@@ -95,25 +104,13 @@ class StatusRoutes:
             FRESH_ONLY,
         )
 
-    def _add_seconds(self, partitions: list[dict[str, Any]], taken: Mapping[int, Position]) -> None:
-        """Say how old the oldest waiting command is; `None` where that is not known."""
-        behind = [each["partition"] for each in partitions if each["lag"]]
-        since = self._inspector.waiting_since(
-            taken.get(each, Position(each, 0, 0)) for each in behind
-        )
-        now = self._clock()
-        for each in partitions:
-            received = since.get(each["partition"])
-            seconds = None if received is None else max(0, now - received) / 1000
-            each["lag_seconds"] = seconds if each["lag"] else 0.0
-
     def _database(self) -> dict[str, str]:
         try:
             check_schema(self._snapshots)
         except SchemaOutOfDate as error:
             return {"database": _OK, "schema": str(error)}
         except SQLAlchemyError:
-            return {"database": "does not answer", "schema": "unknown"}
+            return {"database": "does not answer", "schema": _UNKNOWN}
         return {"database": _OK, "schema": _OK}
 
     def _log(self) -> tuple[dict[str, str], dict[str, Any]]:
@@ -121,14 +118,26 @@ class StatusRoutes:
         try:
             checkup = self._inspector.checkup(self._clock())
         except LogUnavailable:
-            return {"log": "does not answer", "durability": "unknown", "workers": "unknown"}, {}
+            return {"log": "does not answer", "durability": _UNKNOWN, "workers": _UNKNOWN}, {}
         durability = self._durability(checkup)
         if durability is None:
-            states = {"durability": "unknown"}
+            states = {"durability": _UNKNOWN}
         else:
             states = {"durability": durability["lack"] or _OK}
         told = {} if durability is None else {"durability": durability}
         return {"log": _OK, **states, "workers": _at_work(checkup)}, told
+
+    def _pump(self, states: dict[str, str]) -> str:
+        """Tell whether what waits gets any further, where both stores are there to ask."""
+        if not states["log"] == states["schema"] == _OK:
+            return _UNKNOWN
+        try:
+            heads = self._inspector.heads()
+            with self._snapshots.connect() as connection:
+                ledger = figures.taken(connection)
+            return standings.pump(self._standings.compare(heads, ledger)) or _OK
+        except (LogUnavailable, SQLAlchemyError):
+            return _UNKNOWN
 
     def _durability(self, checkup: Checkup) -> dict[str, Any] | None:
         if checkup.durability is None:
@@ -154,20 +163,4 @@ def _worker(report: Report) -> dict[str, Any]:
         "why": report.why,
         "since": rfc3339(report.since),
         "seen": rfc3339(report.seen),
-    }
-
-
-def _partition(head: LogHead, taken: Position | None, lag: int) -> dict[str, Any]:
-    """Show the log's head and the ledger's checkpoint, both in the newer one's epoch; `lag` counts
-    what waits in older ones too.
-    """
-    epoch = head.epoch if taken is None else max(head.epoch, taken.epoch)
-    last = head.n if head.epoch == epoch else 0
-    checkpoint = taken.n if taken is not None and taken.epoch == epoch else 0
-    return {
-        "partition": head.partition,
-        "epoch": epoch,
-        "head": last,
-        "checkpoint": checkpoint,
-        "lag": lag,
     }

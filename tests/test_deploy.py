@@ -123,3 +123,12 @@ def test_the_image_has_every_room_and_no_root() -> None:
     assert "USER 10001:10001" in DOCKERFILE
     assert "STOPSIGNAL SIGTERM" in DOCKERFILE
     assert "--locked" in DOCKERFILE
+
+
+def test_a_health_check_asks_of_a_service_what_that_itself_can_do() -> None:
+    asked = re.findall(r"/health/ready[^']*", COMPOSE_TEXT + DOCKERFILE)
+    assert sorted(asked) == [
+        "/health/ready?for=reads",
+        "/health/ready?for=reads",
+        "/health/ready?for=writes",
+    ]

@@ -205,7 +205,15 @@ def write(
         in_step = (job.checkpoint.in_step - given.detach.keys()) & projections.keys()
         quarantined = job.checkpoint.quarantined + work.aside.growth
         moved.append(
-            Checkpoint(job.upto, shelf.offset, shelf.recorded_at, last_hash, quarantined, in_step)
+            Checkpoint(
+                job.upto,
+                shelf.offset,
+                shelf.recorded_at,
+                last_hash,
+                quarantined,
+                in_step,
+                job.checkpoint.outcomes + len(work.outcomes),
+            )
         )
         checkpoints.detach(
             connection,

@@ -20,6 +20,7 @@ from worker.batches import Batches
 from worker.further import Further
 from worker.intake import Intake
 from worker.pause import Pause
+from worker.tally import Tally
 from worker.trouble import is_outage
 
 # Commands that share a transaction, about, and the least that is read of each partition.
@@ -42,7 +43,8 @@ log = structlog.get_logger()
 class Drain:
     """Shared by a worker's RQ thread and its sweeper; one of them at a time has a partition.
 
-    `clock` returns milliseconds since 1970, `stopping` is set when the process is to end.
+    `clock` returns milliseconds since 1970, `stopping` is set when the process is to end; `tally`
+    counts what is applied.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Drain:
         stopping: threading.Event,
         pause: Pause | None = None,
         reach: Reach = nowhere,
+        tally: Tally | None = None,
     ) -> None:
         self._reader = reader
         self._ring = ring
@@ -63,7 +66,7 @@ class Drain:
         self._reach = reach
         self._batches = Batches(engine, reader, projections, clock, stopping, reach)
         further = Further(engine, reader.redis, Appender(reader.redis, ring), reader.partitions)
-        self._intake = Intake(engine, reader, further, clock, reach)
+        self._intake = Intake(engine, reader, further, clock, tally or Tally(), reach)
         self._locks = [threading.Lock() for _ in range(reader.partitions)]
         self._batches_begun: dict[int, float] = {}
 

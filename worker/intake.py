@@ -14,6 +14,7 @@ from runtime.positions import Position
 from worker.apply import Applied, Decoded
 from worker.further import Further
 from worker.strays import Strays
+from worker.tally import Tally
 from worker.tell import notices
 
 _CATCH_UP = 1000
@@ -30,11 +31,13 @@ class Intake:
         reader: LogReader,
         further: Further,
         clock: Callable[[], int],
+        tally: Tally,
         reach: Reach = nowhere,
     ) -> None:
         self._engine = engine
         self._reader = reader
         self._clock = clock
+        self._tally = tally
         self._reach = reach
         self._further = further
         self._strays = Strays(engine, reader.lookout)
@@ -97,6 +100,7 @@ class Intake:
     ) -> None:
         """Tell who waits, and let the log forget what is applied."""
         now = self._clock()
+        self._tally.took(batches, applied, now)
         self._reach("tidy.before")
         settled: list[Settled] = []
         heard: list[Decoded] = []

@@ -46,6 +46,7 @@ from worker.revocations import MirrorRevocations, together
 from worker.rqworker import Outages, OwnWorker, make_worker
 from worker.stores import Stores
 from worker.sweeper import Sweeper
+from worker.tally import Tally
 
 _CANNOT_START = 1
 _UNREACHABLE = 3
@@ -137,9 +138,11 @@ def _work(settings: Settings, engine: Engine, redis: "Redis", reader: LogReader)
     ring = Ring(ringing_client(settings.doorbell_url))
     reach = failpoints(settings.failpoints)
     pause = Pause(time.monotonic, now_ms)
-    drain = Drain(engine, reader, ring, all_projections(), now_ms, stopping, pause, reach)
+    tally = Tally()
+    projections = all_projections()
+    drain = Drain(engine, reader, ring, projections, now_ms, stopping, pause, reach, tally)
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
-    reporter = Reporter(redis, name, pause, now_ms)
+    reporter = Reporter(redis, name, pause, now_ms, tally)
     rq = rq_client(settings.doorbell_url)
     queue = Queue(keys.QUEUE, connection=rq)
     sweeper = Sweeper(

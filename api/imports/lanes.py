@@ -63,7 +63,8 @@ class _Lane:
 class Lanes:
     """Shared by all imports that this process feeds. A row has left its lane once it is applied,
     which the workers' marks tell, or is lost; that is looked at only while somebody waits for it.
-    `limit` is how many rows may be in a lane; it follows the workers' speed.
+    `limit` is how many rows may be in a lane; it follows the workers' speed. `fed` counts the rows
+    that were put on the log.
     """
 
     def __init__(self, redis: Redis, partitions: int) -> None:
@@ -73,6 +74,7 @@ class Lanes:
         self._waiters = 0
         self._looking: asyncio.Task[None] | None = None
         self.limit = ROWS_LIMIT // 2
+        self.fed = 0
         # When a command of somebody else was last met; at first none has been.
         self._met = -math.inf
 
@@ -90,6 +92,7 @@ class Lanes:
         now = time.monotonic()
         lane = self._lanes[position.partition]
         lane.waiting.append(_Entry(position, rows, now))
+        self.fed += rows
         # Positions have no gaps: what lies between two of ours is somebody else's.
         if lane.last is None or (lane.last.epoch, lane.last.n + 1) != (position.epoch, position.n):
             self._met = now

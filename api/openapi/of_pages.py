@@ -41,9 +41,21 @@ OF_PAGES: Sequence[Operation] = tuple(
             "/health/ready",
             "ready",
             "health",
-            "The service accepts commands",
-            {200: Answer("It does", "Ready", shapes.READY)},
-            problems=("not-ready",),
+            "The service accepts commands, and they get further",
+            {200: Answer("It does, and they do", "Ready", shapes.READY)},
+            ("For",),
+            problems=("not-ready", "bad-parameter"),
+            says="Not ready too while commands wait and none has been applied for 10 s or more: "
+            "commands are accepted all the same, as `accepting` says, and `for=writes` asks for "
+            "nothing else.",
+        ),
+        Operation(
+            "get",
+            "/metrics",
+            "metrics",
+            "health",
+            "Figures for Prometheus",
+            {200: Answer("Prometheus' text format", None, None, media_type="text/plain")},
         ),
         Operation(
             "get",

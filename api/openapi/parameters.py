@@ -175,6 +175,12 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
         "After a rejected row: go on, or skip all others.",
         {"type": "string", "enum": ["skip", "stop"], "default": "skip"},
     ),
+    "For": _parameter(
+        "query",
+        "for",
+        "`writes`: does this process accept, whatever becomes of what waits.",
+        {"type": "string", "enum": ["writes"]},
+    ),
     "Accept": _parameter(
         "header",
         "Accept",

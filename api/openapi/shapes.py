@@ -95,7 +95,11 @@ READY: Mapping[str, Any] = {
     "status": "ready",
     "accepting": True,
     "reason": None,
-    "checks": {"log": "ok", "durability": {"level": "fsync", "required": "fsync", "lack": None}},
+    "checks": {
+        "log": "ok",
+        "durability": {"level": "fsync", "required": "fsync", "lack": None},
+        "pump": "ok",
+    },
 }
 
 _STRING: Mapping[str, Any] = {"type": "string"}
@@ -212,7 +216,17 @@ SHAPES: Mapping[str, Any] = {
             "status": {"const": "ready"},
             "accepting": {"const": True},
             "reason": {"type": "null"},
-            "checks": _closed({"log": _STRING, "durability": {"type": ["object", "string"]}}),
+            "checks": _closed(
+                {
+                    "log": _STRING,
+                    "durability": {"type": ["object", "string"]},
+                    "pump": {
+                        **_STRING,
+                        "description": "Absent where it was asked for writes alone",
+                    },
+                },
+                "pump",
+            ),
         }
     ),
     "ProblemCode": _closed(

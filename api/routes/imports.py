@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from starlette.requests import ClientDisconnect
 
 from api.batch_keys import Remember, first_or_same
+from api.counts import Counts
 from api.guard import caller_of
 from api.headers import idempotency_key, preferences
 from api.ids import fingerprint, uuid7, uuid8
@@ -53,6 +54,7 @@ class Imports:
     clock: Clock
     currency: str
     query_url: str
+    counts: Counts
     is_lasting: Callable[[str], bool] = lambda _: False
 
 
@@ -127,7 +129,8 @@ async def _ended(imports: Imports, import_id: str, asked: Asked, request: Reques
         asked.format(),
     )
     try:
-        return await upload.run()
+        with imports.counts.upload():
+            return await upload.run()
     except Taken:
         detail = f"another upload feeds import {import_id}"
         running = problems.problem(problems.IMPORT_RUNNING, detail, import_id=import_id)

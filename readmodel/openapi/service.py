@@ -1,8 +1,9 @@
 """The service itself."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
+from ledger.projections import State
 from readmodel.openapi.shapes import AT, INTEGER, ITEM_ID, OBJECT, STRING, TIME, list_of, shape
 from readmodel.openapi.table import PAGE_OR_JSON, Parameter, Route
 
@@ -20,6 +21,25 @@ _DURABILITY = {
     "short_of_memory": False,
 }
 _WORKER = {"name": "worker-4711", "state": "working", "why": None, "since": AT, "seen": AT}
+_BUILD = {
+    "view": "items",
+    "state": "building",
+    "position": 412_000,
+    "events": 1_000_000,
+    "percent": 41.2,
+    "rate": 38_000,
+    "seconds_left": 15.5,
+    "detail": None,
+}
+_PROJECTION = {
+    "projection": "items",
+    "partition": 0,
+    "offset": 21,
+    "lag": 0,
+    "lag_seconds": 0.0,
+    "state": "in step",
+    "error": None,
+}
 _GAP = {
     "partition": 0,
     "epoch": 1763712000000,
@@ -29,10 +49,17 @@ _GAP = {
     "noticed_at": AT,
 }
 
+_FOR = Parameter(
+    "for",
+    {"type": "string", "enum": ["reads"]},
+    "`reads`: can this process answer reads of items, whatever becomes of what waits",
+)
+
 ROUTES: Sequence[Route] = (
     Route("/status", "Read how far the ledger has taken the log", "Status"),
+    Route("/metrics", "Read figures as Prometheus does", None, media_type="text/plain"),
     Route("/health/live", "Is the process alive", "Health"),
-    Route("/health/ready", "Can the service answer reads of items", "Health"),
+    Route("/health/ready", "Is all in order", "Health", (_FOR,)),
     Route(
         "/problems",
         "List the problem codes",
@@ -74,13 +101,57 @@ SCHEMAS: Mapping[str, Any] = {
                 "description": "head and checkpoint are of the epoch; lag counts what waits in "
                 "older ones too",
             },
+            "pump": {
+                "type": "string",
+                "description": "ok, or that commands wait and nothing has moved for 10 s or more",
+            },
             "workers": list_of(OBJECT),
             "durability": {
                 "type": ["object", "null"],
                 "description": "How safely the log is kept; null where its Redis does not tell. "
                 "While lack says something or short_of_memory is true, no command is accepted",
             },
-            "projections": list_of(OBJECT),
+            "projections": list_of(
+                shape(
+                    {
+                        "projection": STRING,
+                        "partition": INTEGER,
+                        "offset": INTEGER,
+                        "lag": {"type": "integer", "description": "Events that it has not taken"},
+                        "lag_seconds": {
+                            "type": "number",
+                            "description": "How old the oldest of them is",
+                        },
+                        "state": {
+                            "enum": ["in step", "behind", "detached"],
+                            "description": "detached: left behind since an error of its own",
+                        },
+                        "error": {
+                            "type": ["string", "null"],
+                            "description": "The last line of that error",
+                        },
+                    },
+                    _PROJECTION,
+                )
+            ),
+            "builds": list_of(
+                shape(
+                    {
+                        "view": STRING,
+                        "state": {
+                            "enum": [each for each in get_args(State) if each != "idle"],
+                            "description": "What becomes of the tables beside the live ones",
+                        },
+                        "position": {"type": "integer", "description": "Events taken"},
+                        "events": {"type": "integer", "description": "Of how many"},
+                        "percent": {"type": "number"},
+                        "rate": {"type": ["number", "null"], "description": "Events a second"},
+                        "seconds_left": {"type": ["number", "null"]},
+                        "detail": {"type": ["string", "null"]},
+                    },
+                    _BUILD,
+                )
+            ),
             "dead": {"type": "integer", "description": "Commands that hit a defect"},
             "parked": {"type": "integer", "description": "Commands that wait behind a dead one"},
             "gaps": list_of(
@@ -99,7 +170,16 @@ SCHEMAS: Mapping[str, Any] = {
                     _GAP,
                 )
             ),
-            "totals": OBJECT,
+            "totals": shape(
+                {
+                    "events": INTEGER,
+                    "outcomes": {
+                        "type": "integer",
+                        "description": "Commands, and rows of imports, that have become final",
+                    },
+                },
+                {"events": 21, "outcomes": 17},
+            ),
         },
         {
             "partitions": [
@@ -112,9 +192,11 @@ SCHEMAS: Mapping[str, Any] = {
                     "lag_seconds": 0.0,
                 }
             ],
+            "pump": "ok",
             "workers": [_WORKER],
             "durability": _DURABILITY,
-            "projections": [{"projection": "items", "partition": 0, "offset": 21, "lag": 0}],
+            "projections": [_PROJECTION],
+            "builds": [_BUILD],
             "dead": 0,
             "parked": 0,
             "gaps": [_GAP],
@@ -142,6 +224,7 @@ SCHEMAS: Mapping[str, Any] = {
                 "log": "ok",
                 "durability": _DURABILITY,
                 "workers": "ok",
+                "pump": "ok",
             },
         },
         "checks",

@@ -36,6 +36,7 @@ WRITING = {
     ("POST", "/imports/{import_id}/cancel"),
     ("POST", "/imports/{import_id}/revert"),
 }
+OPERATING = {("GET", "/metrics"), ("HEAD", "/metrics")}
 SETS = [combined for count in range(4) for combined in itertools.combinations(SCOPES, count)]
 
 
@@ -52,10 +53,11 @@ def ask(api: Api, method: str, path: str, headers: dict[str, str]) -> httpx.Resp
     return api.client.request(method, filled, headers=headers)
 
 
-def test_who_writes_needs_the_scope_for_it_and_everything_else_is_open() -> None:
+def test_who_writes_or_operates_needs_the_scope_for_it_and_everything_else_is_open() -> None:
     for route in ROUTES:
-        assert tuple(NEEDED[route]) == (("items:write",) if route in WRITING else ()), route
-    assert set(NEEDED) > WRITING
+        needed = ("items:write",) if route in WRITING else ("ops",) if route in OPERATING else ()
+        assert tuple(NEEDED[route]) == needed, route
+    assert set(NEEDED) > WRITING | OPERATING
 
 
 def test_every_route_with_every_set_of_scopes(guarded: Api) -> None:
@@ -66,7 +68,9 @@ def test_every_route_with_every_set_of_scopes(guarded: Api) -> None:
             allowed = not needed or bool(set(scopes) & set(needed))
             assert (answer.status_code != 403) == allowed, (method, path, scopes)
             assert answer.status_code != 401, (method, path, scopes)
-            if not allowed:
+            if not allowed and method == "HEAD":
+                assert f'scope="{needed[0]}"' in answer.headers["www-authenticate"]
+            elif not allowed:
                 assert needed[0] in problem(answer, 403, "insufficient-scope")["detail"]
                 challenge = answer.headers["www-authenticate"]
                 assert 'error="insufficient_scope"' in challenge
@@ -90,7 +94,10 @@ def test_without_a_good_token_only_open_doors_are_open(
     if not NEEDED[method, path]:
         assert answer.status_code != 401
         return
-    problem(answer, 401, "unauthenticated")
+    if method == "HEAD":
+        assert answer.status_code == 401
+    else:
+        problem(answer, 401, "unauthenticated")
     assert answer.headers["www-authenticate"].startswith('Bearer realm="itemledger"')
     forged = "forged" in headers.get("Authorization", "")
     assert ('error="invalid_token"' in answer.headers["www-authenticate"]) == forged

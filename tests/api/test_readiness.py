@@ -246,7 +246,11 @@ def test_nothing_is_accepted_before_the_log_was_looked_at(settings: Settings) ->
 
     problem(away, 503, "not-ready")
     assert "does not answer" in away.json()["reason"]
-    assert away.json()["checks"] == {"log": "does not answer", "durability": "unknown"}
+    assert away.json()["checks"] == {
+        "log": "does not answer",
+        "durability": "unknown",
+        "pump": "unknown",
+    }
     assert "not known yet" in (verdict or "")
     assert back.status_code == 202
 

@@ -30,7 +30,7 @@ with (folder / "starts").open("a") as file:
 class Ready(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         ready = int(os.environ.get("STAND_INS_ANSWER", "200"))
-        self.send_response(ready if self.path == "/health/ready" else 404)
+        self.send_response(ready if self.path.startswith("/health/ready?") else 404)
         self.end_headers()
     def log_message(self, *_): pass
 port = {"api": "ITEMLEDGER_COMMAND_PORT", "query": "ITEMLEDGER_QUERY_PORT"}.get(name)

@@ -79,6 +79,22 @@ def test_a_service_that_merely_does_not_accept_serves_and_its_reason_is_told(
     ]
 
 
+def test_it_is_not_asked_whether_what_waits_gets_any_further(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(f"{request.url.path}?{request.url.query.decode()}")
+        return httpx.Response(200)
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    monkeypatch.setattr("httpx.AsyncClient", lambda **_: client)
+    asyncio.run(await_ready(settings, asyncio.Event(), print))
+
+    assert asked == ["/health/ready?for=writes", "/health/ready?for=reads"]
+
+
 def test_a_service_without_its_log_or_with_an_answer_of_another_is_waited_for(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from cli.reach import Service
 from cli.refusals import UNREACHABLE, WRONG_USAGE, Refusal
-from cli.status import Field, show_rows, show_status
+from cli.status import Field, print_status, show_rows, show_status
 
 STATUS: dict[str, Any] = {
     "partitions": [
@@ -29,7 +29,18 @@ STATUS: dict[str, Any] = {
             "lag_seconds": 0.0,
         },
     ],
-    "projections": [{"projection": "items", "partition": 0, "offset": 12, "lag": 0}],
+    "pump": "ok",
+    "projections": [
+        {
+            "projection": "items",
+            "partition": 0,
+            "offset": 12,
+            "lag": 0,
+            "lag_seconds": 0.0,
+            "state": "in step",
+            "error": None,
+        }
+    ],
     "workers": [],
     "totals": {"events": 12, "outcomes": 10},
     "durability": {
@@ -70,7 +81,8 @@ def test_partitions_projections_and_totals_are_shown(capsys: pytest.CaptureFixtu
     cells = [line.replace("│", " ").split() for line in lines]
     assert ["0", "1795338094487", "9", "7", "2", "1.2"] in cells
     assert ["1", "1795338094487", "3", "3", "0", "0.0"] in cells
-    assert ["items", "0", "12", "0"] in cells
+    assert ["items", "0", "12", "0", "0.0", "in", "step", "-"] in cells
+    assert "pump: ok" in lines
     assert "totals: events 12, outcomes 10" in lines
 
 
@@ -116,6 +128,45 @@ def test_on_a_terminal_a_value_that_may_not_fold_is_whole(width: int) -> None:
     assert "…" not in out
     assert "[bold]" in out
     assert ("│" in out) == (width >= 80)
+
+
+RED = "\x1b[1;31m"
+
+
+def on_a_terminal(document: dict[str, Any]) -> list[str]:
+    """Print it as on a wide terminal with colours, and return the lines that are red."""
+    console = Console(
+        file=io.StringIO(),
+        force_terminal=True,
+        color_system="standard",
+        width=200,
+        highlight=False,
+        markup=False,
+    )
+    print_status(console, document)
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    return [line for line in lines if RED in line]
+
+
+def test_what_is_well_is_not_red() -> None:
+    durability = STATUS["durability"] | {"lack": None}
+    assert on_a_terminal(STATUS | {"dead": 0, "durability": durability}) == []
+
+
+def test_a_detached_projection_a_dead_pump_and_dead_commands_are_red() -> None:
+    (sound,) = STATUS["projections"]
+    detached = sound | {"projection": "stats", "state": "detached", "error": "KeyError: 'x'"}
+    stands = "commands wait in partition 0 and nothing has moved there for 12 s"
+    durability = STATUS["durability"] | {"lack": None}
+    red = on_a_terminal(
+        STATUS | {"projections": [sound, detached], "pump": stands, "durability": durability}
+    )
+
+    assert len(red) == 3
+    assert f"pump: {stands}" in red[0]
+    assert "stats" in red[1]
+    assert "KeyError: 'x'" in red[1]
+    assert "dead: 2" in red[2]
 
 
 def test_that_memory_is_short_is_told(capsys: pytest.CaptureFixture[str]) -> None:

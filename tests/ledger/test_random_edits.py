@@ -19,6 +19,7 @@ NOT_TO_BE_FOUND = {
     "partitions.n": "the same; that it goes back is found, see below",
     "partitions.recorded_at": "commands without events move it on; that it goes back is found",
     "partitions.in_step": "which views take part; how far they are, their checkpoints say",
+    "partitions.outcomes": "a figure: outcomes are forgotten, so nothing says how many there were",
     "outcomes.epoch": "where the command stood in the log, which has been trimmed since",
     "outcomes.n": "the same",
     "outcomes.fingerprint": "that of a payload which is not kept",

@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from ledger import tables
+from ledger.bulk import insert_rows
 from ledger.engines import reading_engine, writing_engine
 from ledger.migrate import (
     DatabaseUnusable,
@@ -14,6 +15,7 @@ from ledger.migrate import (
     check_schema,
     migrate,
 )
+from ledger.tables import outcomes, partitions
 from readmodel.views import view
 from readmodel.views.listing import all_views, install
 
@@ -65,3 +67,50 @@ def test_a_database_that_is_not_to_be_had_is_told_in_one_line(tmp_path: Path) ->
         with pytest.raises(DatabaseUnusable) as raised:
             migrate(url, install)
         assert len(str(raised.value).splitlines()) == 1
+
+
+def test_outcomes_of_earlier_releases_are_counted_when_the_count_comes(database_url: str) -> None:
+    engine = writing_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE partitions DROP COLUMN outcomes"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0007'"))
+        for partition in (0, 1, 2):
+            connection.execute(
+                text(
+                    'INSERT INTO partitions (partition, epoch, n, "offset", recorded_at, hash)'
+                    " VALUES (:partition, 1, 1, 0, 0, '')"
+                ),
+                {"partition": partition},
+            )
+        insert_rows(
+            connection,
+            outcomes,
+            [
+                {
+                    "command_id": f"c-{n}",
+                    "partition": n % 2,
+                    "epoch": 1,
+                    "n": n,
+                    "item_id": "lamp",
+                    "status": "applied",
+                    "http_status": 200,
+                    "version": 1,
+                    "code": None,
+                    "detail": None,
+                    "fingerprint": "",
+                    "completed_at": 1,
+                }
+                for n in range(5)
+            ],
+        )
+    engine.dispose()
+    migrate(database_url, install)
+    engine = reading_engine(database_url)
+    with engine.connect() as connection:
+        counted = dict(
+            tuple(row)
+            for row in connection.execute(select(partitions.c.partition, partitions.c.outcomes))
+        )
+    engine.dispose()
+
+    assert counted == {0: 3, 1: 2, 2: 0}

@@ -23,9 +23,7 @@ from ledger.engines import reading_engine, writing_engine
 from readmodel.app import create_app
 from readmodel.views import items as items_view
 from runtime.settings import Settings
-from tests.readmodel.operated import AT, Operated
-
-EPOCH = 1_700_000_000_000
+from tests.readmodel.operated import AT, EPOCH, Monotonic, Operated
 
 
 @dataclass(slots=True)
@@ -81,6 +79,7 @@ class Ledger:
                         "offset": self.offset,
                         "recorded_at": events[-1].recorded_at,
                         "hash": f"hash-{self.offset}",
+                        "in_step": "items",
                     }
                 ],
             )
@@ -98,6 +97,13 @@ class Ledger:
                     for name in ("items",)
                 ],
             )
+
+    def take(self, n: int, **values: Any) -> None:
+        """Let the ledger have taken the log up to here."""
+        row = {"partition": 0, "epoch": EPOCH, "n": n, "offset": self.offset}
+        row |= {"recorded_at": AT, "hash": f"hash-{self.offset}"}
+        with self.engine.begin() as connection:
+            upsert_rows(connection, tables.partitions, [row | values])
 
     def outcome(self, command_id: str, item_id: str, **values: Any) -> None:
         self.n += 1
@@ -201,10 +207,11 @@ def engine(database_url: str) -> Iterator[Engine]:
 def operated(settings: Settings, engine: Engine, valkey_url: str) -> Iterator[Operated]:
     inspector = inspect_log(valkey_url, 2)
     fsync = settings.model_copy(update={"min_durability": "fsync"})
-    client = create_app(fsync, engine, inspector, lambda: AT).test_client()
+    monotonic = Monotonic()
+    client = create_app(fsync, engine, inspector, lambda: AT, monotonic=monotonic).test_client()
     with Redis.from_url(valkey_url) as redis:
         redis.config_set("maxmemory", "1gb")
-        yield Operated(client, redis)
+        yield Operated(client, redis, monotonic)
     inspector.close()
 
 

@@ -30,7 +30,7 @@ def test_a_service_that_has_everything_is_ready(operated: Operated) -> None:
     durability = document["checks"].pop("durability")
     assert document == {
         "status": "ready",
-        "checks": {"database": "ok", "schema": "ok", "log": "ok", "workers": "ok"},
+        "checks": {"database": "ok", "schema": "ok", "log": "ok", "workers": "ok", "pump": "ok"},
     }
     assert (durability["level"], durability["required"], durability["lack"]) == (
         "fsync",
@@ -96,8 +96,9 @@ def test_a_service_without_its_log_is_ready_for_reads(
         "log": "does not answer",
         "durability": "unknown",
         "workers": "unknown",
+        "pump": "unknown",
     }
-    assert answer.json["degraded"] == ["log", "durability", "workers"]
+    assert answer.json["degraded"] == ["log", "durability", "workers", "pump"]
 
 
 def test_a_service_without_log_and_database_is_not_ready(

@@ -7,11 +7,10 @@ from flask.testing import FlaskClient
 from domain.events import ItemCreated
 from eventlog import keys
 from ledger import tables
-from ledger.bulk import insert_rows
+from ledger.bulk import insert_rows, upsert_rows
 from runtime.times import rfc3339
-from tests.readmodel.operated import AT, Operated
+from tests.readmodel.operated import AT, EPOCH, Operated
 
-EPOCH = 1_700_000_000_000
 LAMP = ItemCreated("lamp", AT, AT, "Lamp", None, 100, "EUR")
 
 
@@ -21,18 +20,30 @@ def test_status_compares_the_log_with_the_ledger(
     ledger.n = 4
     ledger.add(LAMP)
     log.put("c-9", n=6)
-    ledger.outcome("c-1", "lamp")
+    ledger.take(4, outcomes=7)
     behind = {"partition": 0, "epoch": EPOCH, "head": 6, "checkpoint": 4, "lag": 2}
     even = {"partition": 1, "epoch": 0, "head": 0, "checkpoint": 0, "lag": 0}
     assert client.get("/status").json == {
         "partitions": [behind | {"lag_seconds": None}, even | {"lag_seconds": 0.0}],
         "workers": [],
         "durability": None,
-        "projections": [{"projection": "items", "partition": 0, "offset": 1, "lag": 0}],
+        "pump": "ok",
+        "projections": [
+            {
+                "projection": "items",
+                "partition": 0,
+                "offset": 1,
+                "lag": 0,
+                "lag_seconds": 0.0,
+                "state": "in step",
+                "error": None,
+            }
+        ],
+        "builds": [],
         "dead": 0,
         "parked": 0,
         "gaps": [],
-        "totals": {"events": 1, "outcomes": 1},
+        "totals": {"events": 1, "outcomes": 7},
     }
 
 
@@ -88,6 +99,7 @@ def test_status_tells_who_works_what_is_set_aside_and_what_is_missing(
         {**gap, "partition": 1, "from_n": n, "to_n": n, "noticed_at": AT - n, "kind": "lost"}
         for n in range(1, 101)
     ]
+    ledger.take(3, quarantined=3)
     with ledger.engine.begin() as connection:
         insert_rows(connection, tables.quarantine, aside)
         insert_rows(connection, tables.gaps, missing)
@@ -125,3 +137,50 @@ def test_status_of_a_log_that_lost_everything_has_no_negative_lag(
     ledger.add(LAMP)
     first = client.get("/status").json["partitions"][0]
     assert (first["head"], first["checkpoint"], first["lag"]) == (0, 4, 0)
+
+
+def test_a_projection_that_is_behind_says_by_how_many_events_and_how_old_they_are(
+    ledger: Any, operated: Operated
+) -> None:
+    for n, age in enumerate((9_000, 4_500, 4_000)):
+        ledger.add(ItemCreated(f"lamp-{n}", AT - age, AT - age, "Lamp", None, 100, "EUR"))
+    with ledger.engine.begin() as connection:
+        upsert_rows(
+            connection, tables.checkpoints, [{"projection": "items", "partition": 0, "offset": 1}]
+        )
+    (behind,) = operated.client.get("/status").json["projections"]
+
+    assert (behind["lag"], behind["lag_seconds"]) == (2, 4.5)
+    assert (behind["state"], behind["error"]) == ("behind", None)
+
+
+def test_a_projection_that_is_detached_tells_the_last_line_of_its_error(
+    ledger: Any, operated: Operated
+) -> None:
+    ledger.add(LAMP)
+    ledger.take(1, in_step="")
+    trace = "Traceback (most recent call last):\n  File x\nKeyError: 'colour'\n"
+    behind = {"projection": "items", "partition": 0, "offset": 0}
+    with ledger.engine.begin() as connection:
+        upsert_rows(connection, tables.checkpoints, [behind | {"error": trace}])
+    (detached,) = operated.client.get("/status").json["projections"]
+    with ledger.engine.begin() as connection:
+        upsert_rows(connection, tables.checkpoints, [behind | {"error": None}])
+    (catching_up,) = operated.client.get("/status").json["projections"]
+
+    assert (detached["state"], detached["error"]) == ("detached", "KeyError: 'colour'")
+    assert (detached["lag"], detached["lag_seconds"]) == (1, 0.0)
+    assert (catching_up["state"], catching_up["error"]) == ("behind", None)
+
+
+def test_status_says_that_commands_wait_and_nothing_moves(ledger: Any, operated: Operated) -> None:
+    ledger.add(LAMP)
+    operated.put(1, 2)
+    before = operated.client.get("/status").json["pump"]
+    operated.monotonic.now += 12.4
+    after = operated.client.get("/status").json["pump"]
+
+    assert before == "ok"
+    assert after == (
+        "commands wait in partition 0 and nothing has moved there for 12 s: see to the workers"
+    )

@@ -27,6 +27,7 @@ from worker.builder import Builder
 from worker.drain import Drain
 from worker.pause import Pause
 from worker.stores import Stores
+from worker.tally import Tally
 
 NOW = 1_800_000_000_000
 PROJECTIONS: Mapping[str, Project] = {items.NAME: items.VIEW.into(1)}
@@ -66,6 +67,7 @@ class World:
         projections: Mapping[str, Project] = PROJECTIONS,
         pause: Pause | None = None,
         reach: Reach = nowhere,
+        tally: Tally | None = None,
     ) -> Drain:
         return Drain(
             self.engine,
@@ -76,6 +78,7 @@ class World:
             self.stopping,
             pause,
             reach,
+            tally,
         )
 
     def append(self, *entries: Entry, partition: int = 0) -> list[Appended]:

@@ -1,0 +1,109 @@
+"""`itemledger status --watch`: the same again every second, until Ctrl-C."""
+
+import io
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from datetime import datetime
+
+import httpx
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from cli.reach import Service
+from cli.refusals import UNREACHABLE, Refusal
+from cli.status import Status, ask_status, print_status
+
+_EVERY = 1.0
+
+
+def watch_status(
+    service: Service,
+    *,
+    as_json: bool,
+    transport: httpx.BaseTransport | None = None,
+    console: Console | None = None,
+    wait: Callable[[float], object] | None = None,
+) -> None:
+    """Show the status document anew every second: in place on a terminal, else one after the other,
+    with `as_json` one a line. Ctrl-C ends it.
+
+    A service that goes away meanwhile is said to be away, and waited for. Raises Refusal where it
+    can not be reached at first, or does not take the token.
+    """
+    service.check()
+    pause = wait or threading.Event().wait
+    # Who ends it has seen enough.
+    with suppress(KeyboardInterrupt):
+        first = ask_status(service, transport)
+        with ExitStack() as screen:
+            show = _Lines() if as_json else _Tables(service.url, console, screen)
+            show.found(first)
+            while True:
+                pause(_EVERY)
+                try:
+                    show.found(ask_status(service, transport))
+                except Refusal as refusal:
+                    if refusal.code != UNREACHABLE:
+                        raise
+                    show.missed(refusal)
+
+
+class _Lines:
+    """One document a line; what can not be had is told beside them."""
+
+    def found(self, status: Status) -> None:
+        typer.echo(status.content)
+
+    def missed(self, refusal: Refusal) -> None:
+        typer.echo(str(refusal), err=True)
+
+
+class _Tables:
+    """Tables of the last document there was; on a terminal in one place of it, for as long as the
+    `screen` is open.
+    """
+
+    def __init__(self, url: str, console: Console | None, screen: ExitStack) -> None:
+        self._url = url
+        self._console = console or Console(highlight=False, markup=False)
+        self._live: Live | None = None
+        if self._console.is_terminal:
+            # More than fits is cut off at its end, but for the last, which stays.
+            self._live = screen.enter_context(Live(console=self._console, auto_refresh=False))
+        self._last: Status | None = None
+        self._at = ""
+
+    def found(self, status: Status) -> None:
+        self._last, self._at = status, _now()
+        self._show(Text(f"{self._url} at {self._at}"))
+
+    def missed(self, refusal: Refusal) -> None:
+        told = f"{_now()}: {refusal}\nWhat follows is of {self._at}."
+        self._show(Text(told, style="bold red"))
+
+    def _show(self, head: Text) -> None:
+        drawn = io.StringIO()
+        page = Console(
+            file=drawn,
+            width=self._console.width,
+            force_terminal=self._console.is_terminal,
+            color_system=self._console.color_system,  # pyright: ignore[reportArgumentType]  its names
+            highlight=False,
+            markup=False,
+        )
+        page.print(head, soft_wrap=True)
+        if self._last is not None:
+            print_status(page, self._last.document)
+        if self._live is None:
+            self._console.file.write(drawn.getvalue() + "\n")
+            self._console.file.flush()
+        else:
+            self._live.update(Text.from_ansi(drawn.getvalue()), refresh=True)
+
+
+def _now() -> str:
+    """Tell the time of this machine's clock, where it is."""
+    return datetime.now().astimezone().strftime("%H:%M:%S")

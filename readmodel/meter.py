@@ -1,0 +1,44 @@
+"""Counts every request that is answered, whoever answers it: the outermost WSGI layer."""
+
+from collections.abc import Callable, Iterable
+from time import perf_counter
+from typing import Any
+
+from runtime.measures import NO_ROUTE, Requests
+
+# Under this name whoever knows it leaves the route of a request in its WSGI environment: a template
+# of `readmodel.scopes`.
+ROUTE = "itemledger.route"
+
+_Environ = dict[str, Any]
+_StartResponse = Callable[..., Any]
+_Application = Callable[[_Environ, _StartResponse], Iterable[bytes]]
+
+
+class Meter:
+    """`templates` are the routes that there are."""
+
+    def __init__(
+        self, application: _Application, requests: Requests, templates: Iterable[str]
+    ) -> None:
+        self._application = application
+        self._requests = requests
+        # Written as the command API and both descriptions write them.
+        self._routes = {
+            each: each.replace("<", "{").replace(">", "}") for each in (*templates, NO_ROUTE)
+        }
+
+    def __call__(self, environ: _Environ, start_response: _StartResponse) -> Iterable[bytes]:
+        begun = perf_counter()
+        status = "500"
+
+        def start(line: str, *rest: Any) -> Any:
+            nonlocal status
+            status = line[:3]
+            return start_response(line, *rest)
+
+        try:
+            return self._application(environ, start)
+        finally:
+            route = self._routes[environ.get(ROUTE, NO_ROUTE)]
+            self._requests.count(environ["REQUEST_METHOD"], route, status, perf_counter() - begun)
