@@ -37,8 +37,9 @@ from ledger.recorded import Recorded
 from readmodel.views.listing import all_views, install
 from runtime.times import now_ms
 from tests.journey import ITEMLEDGER, Deployment
-from worker.builder import Builder, Stores
+from worker.builder import Builder
 from worker.catchup import Pace
+from worker.stores import Stores
 
 _AT_ONCE = 10_000
 _WORDS = [

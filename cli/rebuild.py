@@ -58,8 +58,12 @@ def run_rebuild(
         except NotPossible as error:
             raise Refusal(f"{view}: {error}", FAILED) from None
         if wanted == "cancel":
-            typer.echo(f"{view}: cancelled at {_place(_look(ledger, view))}")
-            typer.echo(f"`itemledger rebuild {view}` goes on from there.")
+            seen = _look(ledger, view)
+            if seen.book.state == "cancelled":
+                typer.echo(f"{view}: cancelled at {_place(seen)}.")
+                typer.echo(f"`itemledger rebuild {view}` goes on from there.")
+            else:
+                typer.echo(f"{view}: cancelled; all is as it was.")
             return 0
         if not watch:
             typer.echo(f"{view}: the workers do it; `itemledger status` shows how far they are.")

@@ -90,6 +90,10 @@ class CatchUp:
             found, left = self._found()
             if left > self._few:
                 self._take(found)
+                if len(found) == left:
+                    # It was all there was. Where as much comes again, writers wait for more at the
+                    # end, or there would be none.
+                    self._few *= 2
                 self._rest(len(found), time.monotonic() - begun)
             elif self._join():
                 return True
@@ -136,7 +140,6 @@ class CatchUp:
                 return False
             offset = checkpoints.hold(connection, self._name, self._partition).offset
             if held.offset - offset > 2 * self._few:
-                # More came than there was: where that goes on, writers wait for more at the end.
                 self._few *= 2
                 return False
             found = events.after(connection, self._partition, offset, 2 * self._few)
