@@ -1,6 +1,6 @@
-"""Events as stored: a type name and a JSON object of the event's own members."""
+"""Events as stored: a type name with its version, and a JSON object of the event's own members."""
 
-from typing import Any, assert_never
+from collections.abc import Mapping
 
 import orjson
 
@@ -15,47 +15,10 @@ from domain.events import (
     ItemRepriced,
     ItemRestored,
 )
+from ledger.shapes import NEWEST
+from ledger.upcasting import UnknownEvent, stored_type, upcast
 
-
-def encode(event: Event) -> tuple[str, str]:
-    """Return the type name and the JSON text of the event's own members."""
-    members: dict[str, Any]
-    match event:
-        case ItemCreated():
-            members = {
-                "name": event.name,
-                "description": event.description,
-                "price": event.price,
-                "currency": event.currency,
-            }
-        case ItemRenamed():
-            members = {"name": event.name}
-        case ItemDescribed():
-            members = {"description": event.description}
-        case ItemRepriced():
-            members = {"price": event.price, "currency": event.currency}
-            if event.schedule_id is not None:
-                members["schedule_id"] = event.schedule_id
-        case ItemDeleted() | ItemRestored():
-            members = {}
-        case ItemPriceScheduled():
-            members = {
-                "schedule_id": event.schedule_id,
-                "price": event.price,
-                "currency": event.currency,
-                "effective_from": event.effective_from,
-                "effective_until": event.effective_until,
-                "actor": event.actor,
-                "reason": event.reason,
-            }
-        case ItemPriceUnscheduled():
-            members = {"schedule_id": event.schedule_id, "how": event.how}
-        case _:
-            assert_never(event)
-    return type(event).__name__, orjson.dumps(members).decode()
-
-
-_TYPES: dict[str, type[Event]] = {
+_TYPES: Mapping[str, type[Event]] = {
     each.__name__: each
     for each in (
         ItemCreated,
@@ -70,6 +33,20 @@ _TYPES: dict[str, type[Event]] = {
 }
 
 
-def decode(type_name: str, data: str, item_id: str, recorded_at: int, effective_at: int) -> Event:
-    """Read an event back from its row."""
-    return _TYPES[type_name](item_id, recorded_at, effective_at, **orjson.loads(data))
+def encode(event: Event) -> tuple[str, str]:
+    """Return the stored type and the JSON text of the event's own members."""
+    shape = NEWEST[type(event).__name__]
+    members = {name: getattr(event, name) for name in shape.members}
+    return shape.stored_type, orjson.dumps(members).decode()
+
+
+def decode(stored: str, data: str, item_id: str, recorded_at: int, effective_at: int) -> Event:
+    """Read an event back from its row, whichever version of its type that holds.
+
+    Raises UnknownEvent where a newer release has written it.
+    """
+    of = stored_type(stored)
+    if of.newest is None:
+        raise UnknownEvent(f"{stored} is not known to this release: run the one that wrote it")
+    members = upcast(of.name, of.version, orjson.loads(data))
+    return _TYPES[of.name](item_id, recorded_at, effective_at, **members)

@@ -10,7 +10,6 @@ from typing import Any
 
 import orjson
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Connection,
     CursorResult,
@@ -64,7 +63,7 @@ class Prepared:
         return found
 
 
-def among(dialect_name: str, column: Column[Any], parameter: str) -> ColumnElement[bool]:
+def among(dialect_name: str, column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
     """Say `column IN parameter`, the parameter being a list as `listed` makes it."""
     if dialect_name == "sqlite":
         each = func.json_each(bindparam(parameter, type_=Text)).table_valued("value")

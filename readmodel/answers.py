@@ -15,11 +15,15 @@ FRESH_ONLY = {"Cache-Control": "no-store"}
 
 
 class Answer(Response):
-    """A response whose bytes go to the server in one piece, not through an iterator."""
+    """A response whose bytes go to the server in one piece, not through an iterator; unless they
+    are a stream, which goes as it comes and is closed.
+    """
 
     default_mimetype = JSON
 
-    def get_app_iter(self, environ: Mapping[str, Any]) -> Iterable[bytes]:
+    def get_app_iter(self, environ: dict[str, Any]) -> Iterable[bytes]:
+        if self.is_streamed:
+            return super().get_app_iter(environ)
         if environ["REQUEST_METHOD"] == "HEAD" or self.status_code in {204, 304}:
             return []
         return [self.get_data()]

@@ -11,7 +11,15 @@ from eventlog.inspect import LogInspector
 from ledger.engines import single_reads
 from readmodel.answers import Answer
 from readmodel.commands import CommandRoutes
-from readmodel.cursors import Cursors
+from readmodel.cursors import Cursors, FeedCursors
+from readmodel.exports.routes import ExportRoutes
+from readmodel.feed.forms import Forms
+from readmodel.feed.portions import Portions
+from readmodel.feed.reading import Feed
+from readmodel.feed.routes import ChangeRoutes
+from readmodel.feed.schemas import SchemaRoutes
+from readmodel.feed.stream import Streams
+from readmodel.feed.stream_routes import StreamRoutes
 from readmodel.guard import MAX_BODY, Doorkeeper
 from readmodel.import_routes import ImportRoutes
 from readmodel.item_routes import ItemRoutes
@@ -23,20 +31,24 @@ from readmodel.pages import PageRoutes
 from readmodel.paging import Paging
 from readmodel.price_routes import PriceRoutes
 from readmodel.problems import register_problems
+from readmodel.pulse import Pulse
 from readmodel.rate import Limit, limit_here, unlimited
 from readmodel.reads import Reads, freshness
 from readmodel.schedule_routes import ScheduleRoutes
 from readmodel.scopes import NEEDED
 from readmodel.standings import Standings
 from readmodel.status import StatusRoutes
+from readmodel.turns import Turns
 from runtime.auth.guard import Guard, guard_of
 from runtime.measures import Requests
 from runtime.response_headers import SECURITY_HEADERS
 from runtime.settings import Settings
 from runtime.times import now_ms
 
-# Requests that may wait at the same time for their own writes; see readmodel.main for the threads.
-MOST_WAITING = 64
+# Requests that wait at once, for what happens next: those beyond do not wait. And those that work
+# at once, where nothing else is said.
+WAITING = 32
+WORKING = 4
 
 
 def create_app(
@@ -46,16 +58,20 @@ def create_app(
     clock: Callable[[], int] = now_ms,
     guard: Guard | None = None,
     monotonic: Callable[[], float] = time.monotonic,
+    turns: Turns | None = None,
 ) -> Flask:
     """Build the application over a reading engine and a look at the log; `clock` gives
     milliseconds, `monotonic` seconds. Without a guard of its own it has that of its settings.
+    `turns` says how many requests work and wait at once.
     """
     app = Flask("readmodel", static_folder=None, template_folder=None)
     app.response_class = Answer
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     public_url = settings.public_query_url
-    reads = Reads(engine, WaitingSince(inspector, clock), MOST_WAITING)
+    turns = turns or Turns(WORKING, WAITING)
+    pulse = Pulse(engine)
+    reads = Reads(engine, WaitingSince(inspector, clock), pulse, turns)
     lookups = single_reads(engine)
     paging = Paging(Cursors(settings.cursor_secret), public_url)
     times = ItemTimeRoutes(reads, paging, public_url)
@@ -76,6 +92,16 @@ def create_app(
         clock,
     )
     pages = PageRoutes(public_url)
+    cursors = FeedCursors(settings.cursor_secret)
+    feed = Feed(engine, cursors, pulse, turns)
+    forms = Forms(cursors, public_url)
+    followed = ChangeRoutes(reads, feed, cursors, forms, public_url)
+    door = Doorkeeper(guard or guard_of(settings), _limit(settings))
+    portions = Portions(engine, forms, cursors)
+    streams = Streams(portions, pulse, settings.followers_limit)
+    streamed = StreamRoutes(reads, feed, portions, streams, door)
+    schemas = SchemaRoutes(public_url)
+    exported = ExportRoutes(engine, reads, cursors, public_url)
     for path, view in (
         ("/items", items.items),
         ("/items/<item_id>", items.item),
@@ -89,6 +115,11 @@ def create_app(
         ("/imports", imported.imports),
         ("/imports/<import_id>", imported.import_),
         ("/imports/<import_id>/rows", imported.rows),
+        ("/changes", followed.changes),
+        ("/changes/stream", streamed.stream),
+        ("/schemas/events", schemas.schemas),
+        ("/schemas/events/<type_name>/<version>", schemas.schema),
+        ("/exports/items", exported.items),
         ("/health/live", status.live),
         ("/health/ready", status.ready),
         ("/status", status.status),
@@ -100,9 +131,10 @@ def create_app(
         ("/docs/<asset>", pages.docs_asset),
     ):
         app.add_url_rule(path, path, view, methods=["GET"], provide_automatic_options=False)
-    _guard(app, Doorkeeper(guard or guard_of(settings), _limit(settings)))
+    _guard(app, door)
     register_problems(app, public_url, structlog.get_logger("readmodel"))
-    app.wsgi_app = Meter(app.wsgi_app, requests, NEEDED)
+    # Flask names this as its extension point, and declares it as a method.
+    app.wsgi_app = Meter(turns.around(app.wsgi_app), requests, NEEDED)
     return app
 
 

@@ -60,3 +60,13 @@ class Doorkeeper:
         self._limit(f"subject {caller.subject}" if self._guard.wants_tokens else address)
         require(caller, needed)
         return caller
+
+    def may_stay(self, environ: Environ, needed: Sequence[str]) -> bool:
+        """Say whether who was let in still is, a while later: tokens end, and are revoked."""
+        authorization = environ.get("HTTP_AUTHORIZATION")
+        try:
+            caller = self._guard.caller(() if authorization is None else (authorization,))
+            require(caller, needed)
+        except Denied:
+            return False
+        return True

@@ -1,5 +1,6 @@
 """The process `query`: the Flask application under granian, one worker process of it."""
 
+import logging
 import os
 import signal
 import socket
@@ -8,6 +9,7 @@ import threading
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 from flask import Flask
@@ -22,7 +24,9 @@ from ledger import partitions
 from ledger.engines import reading_engine
 from ledger.migrate import SchemaOutOfDate, check_schema, unusable
 from ledger.register import source_of
-from readmodel.app import create_app
+from readmodel.app import WAITING, create_app
+from readmodel.exports.routes import AT_ONCE as EXPORTS
+from readmodel.turns import Turns
 from runtime.auth.guard import Unguarded, guard_of
 from runtime.auth.revoked import Revoked
 from runtime.settings import PREFIX, Settings
@@ -30,20 +34,33 @@ from runtime.telemetry import configure_logging
 from runtime.tether import die_with
 
 _PROCESS = "query"
-# More threads only fight over the interpreter; on PostgreSQL they also overlap round trips.
-_THREADS_ON_SQLITE = 2
-_THREADS_ON_POSTGRESQL = 4
+# Requests that work at once: more only fight over the interpreter; on PostgreSQL they also overlap
+# round trips. Those that wait, and exports, have threads of their own.
+_WORKING_ON_SQLITE = 2
+_WORKING_ON_POSTGRESQL = 4
 _BACKLOG = 1024
 # Requests taken in at once; others wait in the kernel's queue.
 _BACKPRESSURE = 256
 _SECONDS_TO_STOP = 5
 _UNREACHABLE = 3
 
+
+class _NotOfThreads(logging.Filter):
+    """Leaves out a warning that there are many threads: of ours, few work at once."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "Python threads" not in record.getMessage()
+
+
 # Its loggers hand everything to ours.
-_GRANIAN_LOGGING = {
+_GRANIAN_LOGGING: dict[str, Any] = {
     "formatters": {},
     "handlers": {},
-    "loggers": {"_granian": {"level": "WARNING"}, "granian.access": {"level": "WARNING"}},
+    "filters": {"threads": {"()": _NotOfThreads}},
+    "loggers": {
+        "_granian": {"level": "WARNING", "filters": ["threads"]},
+        "granian.access": {"level": "WARNING"},
+    },
 }
 
 
@@ -76,9 +93,9 @@ def run(settings: Settings) -> int:
         http=HTTPModes.http1,
         websockets=False,
         workers=1,
-        blocking_threads=_threads(settings),
+        blocking_threads=_working(settings) + WAITING + EXPORTS + settings.followers_limit,
         backlog=_BACKLOG,
-        backpressure=_BACKPRESSURE,
+        backpressure=_BACKPRESSURE + settings.followers_limit,
         workers_kill_timeout=_SECONDS_TO_STOP,
         log_level=LogLevels.warning,
         log_dictconfig=_GRANIAN_LOGGING,
@@ -97,13 +114,14 @@ def load_worker(settings: Settings, parent: int) -> Flask:
     # Ctrl-C reaches this process too; its parent is the one that ends it.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     configure_logging(settings, _PROCESS)
-    engine = reading_engine(settings.sql_url, connections=_threads(settings))
+    working = _working(settings)
+    engine = reading_engine(settings.sql_url, connections=working + EXPORTS)
     inspector = inspect_log(settings.log_url, partition_count(settings, engine))
     revoked = Revoked()
     guard = guard_of(settings, revoked)
     if guard.wants_tokens:
         _hear(revoked, reading_engine(settings.sql_url, connections=1))
-    return create_app(settings, engine, inspector, guard=guard)
+    return create_app(settings, engine, inspector, guard=guard, turns=Turns(working, WAITING))
 
 
 def _hear(revoked: Revoked, engine: Engine) -> None:
@@ -180,5 +198,5 @@ def _free_address(settings: Settings) -> str:
     return str(address[0])
 
 
-def _threads(settings: Settings) -> int:
-    return _THREADS_ON_SQLITE if settings.is_sqlite else _THREADS_ON_POSTGRESQL
+def _working(settings: Settings) -> int:
+    return _WORKING_ON_SQLITE if settings.is_sqlite else _WORKING_ON_POSTGRESQL

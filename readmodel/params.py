@@ -20,6 +20,8 @@ _DIGITS = re.compile(r"[0-9]{1,16}")
 _NUMBER = re.compile(r"0|[1-9][0-9]*")
 # No item comes to it, and every database can count so far.
 _BEYOND_ALL = 10**18
+# Of a value that is told back.
+_SHOWN = 80
 _Chosen = TypeVar("_Chosen")
 
 Reader = Callable[[str], Any]
@@ -72,9 +74,41 @@ def text(value: str) -> str:
 
 
 def limit(value: str) -> int:
-    if _DIGITS.fullmatch(value) is None or not 1 <= int(value) <= PAGE_LIMIT:
-        raise BadValue("limit-range", f"a whole number from 1 to {PAGE_LIMIT}")
-    return int(value)
+    return limit_upto(PAGE_LIMIT)(value)
+
+
+def limit_upto(most: int) -> Callable[[str], int]:
+    """Make the reader of the length of a page."""
+
+    def read_limit(value: str) -> int:
+        if _DIGITS.fullmatch(value) is None or not 1 <= int(value) <= most:
+            raise BadValue("limit-range", f"a whole number from 1 to {most}")
+        return int(value)
+
+    return read_limit
+
+
+def some_of(known: Collection[str]) -> Callable[[str], tuple[str, ...]]:
+    """Make the reader of a list of a few words; their order does not matter."""
+
+    def read_some(value: str) -> tuple[str, ...]:
+        given = sorted(set(value.split(",")))
+        unknown = next((each for each in given if each not in known), None)
+        if unknown is not None:
+            raise BadValue(
+                "unknown-choice",
+                f"{unknown!r:.{_SHOWN}} is not known; some of {', '.join(known)}, with commas",
+            )
+        return tuple(given)
+
+    return read_some
+
+
+def item_id(value: str) -> str:
+    try:
+        return rules.item_id(value)
+    except RuleBroken as error:
+        raise BadValue(error.rule, str(error)) from error
 
 
 def version(least: int) -> Reader:
@@ -145,18 +179,6 @@ def one_of(choices: Mapping[str, _Chosen]) -> Callable[[str], _Chosen]:
         if value not in choices:
             raise BadValue("unknown-choice", f"one of {', '.join(choices)}")
         return choices[value]
-
-    return choose
-
-
-def some_of(choices: Collection[str]) -> Reader:
-    """Make the reader of a parameter that takes some of a few words, in any order."""
-
-    def choose(value: str) -> tuple[str, ...]:
-        given = tuple(sorted(set(value.split(","))))
-        if not set(given) <= set(choices):
-            raise BadValue("unknown-choice", f"some of {', '.join(choices)}, separated by commas")
-        return given
 
     return choose
 

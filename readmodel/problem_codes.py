@@ -29,6 +29,13 @@ NOT_FOUND = ProblemCode(
     "No resource of this service has this path.",
     "The paths are listed at /openapi.json. Commands are sent to the command API.",
 )
+NOT_ACCEPTABLE = ProblemCode(
+    "not-acceptable",
+    406,
+    "None of the forms is acceptable",
+    "The header Accept names no media type in which this resource is to be had.",
+    "`detail` names those that are. Without Accept the first of them comes.",
+)
 METHOD_NOT_ALLOWED = ProblemCode(
     "method-not-allowed",
     405,
@@ -102,6 +109,44 @@ NOT_DEAD = ProblemCode(
     "An operator's order was about a command that is not among the dead ones.",
     "See itemledger dead list. A parked command goes on by itself after the dead one before it.",
 )
+CURSOR_AHEAD = ProblemCode(
+    "cursor-ahead",
+    409,
+    "The cursor is ahead of the ledger",
+    "The cursor has seen events that the database does not hold: that was set back.",
+    "Do not go on from this cursor: what happens now would be passed over. Take a new export and "
+    "follow from its cursor, or read the feed again from the beginning.",
+)
+REPLICA_BEHIND = ProblemCode(
+    "replica-behind",
+    503,
+    "The replica is behind the cursor",
+    "The database that was asked is a replica, and has not yet come to the place of the cursor.",
+    "Ask again after Retry-After seconds, with the same cursor. Where it stays so, the database "
+    "was set back: take a new export and follow from its cursor.",
+)
+TOO_MANY_FOLLOWERS = ProblemCode(
+    "too-many-followers",
+    503,
+    "As many follow as may at once",
+    "Each stream keeps a connection and a thread of this process, and all its places are taken.",
+    "Ask again after Retry-After seconds, follow page by page with Prefer: wait=20, or have the "
+    "operator raise ITEMLEDGER_FOLLOWERS_LIMIT or start another query process.",
+)
+TOO_MANY_EXPORTS = ProblemCode(
+    "too-many-exports",
+    503,
+    "Others are exporting",
+    "Each export keeps a snapshot of the database; as many as there may be at once are running.",
+    "Ask again after Retry-After seconds.",
+)
+SCHEMA_NOT_FOUND = ProblemCode(
+    "schema-not-found",
+    404,
+    "No such schema",
+    "This release knows no such event type, or no such version of it.",
+    "GET /schemas/events lists them all. Events of a newer release come without a schema.",
+)
 LOG_UNAVAILABLE = ProblemCode(
     "log-unavailable",
     503,
@@ -139,10 +184,16 @@ _OWN = (
     MALFORMED_HEADER,
     BAD_REQUEST,
     NOT_FOUND,
+    NOT_ACCEPTABLE,
     METHOD_NOT_ALLOWED,
     VERSION_NOT_FOUND,
     NOT_YET_CREATED,
     NO_PRICE_IN_FORCE,
+    CURSOR_AHEAD,
+    REPLICA_BEHIND,
+    TOO_MANY_EXPORTS,
+    TOO_MANY_FOLLOWERS,
+    SCHEMA_NOT_FOUND,
     COMMAND_NOT_FOUND,
     COMMAND_LOST,
     PROJECTION_BEHIND,

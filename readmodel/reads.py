@@ -5,9 +5,8 @@ with the checkpoint of what it reads from, in the same snapshot as the rows: on 
 behind, both are.
 """
 
-import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -20,15 +19,17 @@ from ledger.tables import checkpoints, events, partitions, projections
 from readmodel.answers import FRESH_ONLY
 from readmodel.problem_codes import PROJECTION_BEHIND, VIEW_UNBUILT
 from readmodel.problems import RETRY_AFTER, Trouble, problem
+from readmodel.pulse import Pulse
 from readmodel.tokens import HEADER, malformed, read_token, refuse_lost
+from readmodel.turns import Turns
 from runtime.positions import Position
 from runtime.preferences import Preferences, read_preferences
 
 # What is read from the events themselves is as fresh as the ledger.
 LEDGER = "ledger"
 
-# Seconds between two looks for a command that is not applied yet.
-_LOOK = 0.01
+# Seconds between two looks for a command that the ledger has and a view has not.
+_REST = 0.05
 
 # Tells for how many seconds the first command after a position has waited, if that is known.
 WaitingSince = Callable[[Position], float | None]
@@ -51,13 +52,18 @@ class _Taken:
 
 
 class Reads:
-    """`most_waiting` requests at once may wait for their commands; beyond that nobody waits."""
+    """`turns` says how many requests may wait for their commands at once; beyond that nobody waits,
+    and is answered as things stand.
+    """
 
-    def __init__(self, engine: Engine, waiting_since: WaitingSince, most_waiting: int) -> None:
+    def __init__(
+        self, engine: Engine, waiting_since: WaitingSince, pulse: Pulse, turns: Turns
+    ) -> None:
         self._engine = engine
         self._single = single_reads(engine)
         self._waiting_since = waiting_since
-        self._may_wait = threading.BoundedSemaphore(most_waiting)
+        self._pulse = pulse
+        self._turns = turns
 
     @contextmanager
     def single(self, *views: str) -> Generator[Connection]:
@@ -78,35 +84,39 @@ class Reads:
         token = read_token()
         if token is None:
             with self._engine.connect() as connection:
-                yield Snapshot(connection, _live(connection, views))
+                yield Snapshot(connection, live_slots(connection, views))
             return
         asked = read_preferences(request.headers.getlist("Prefer"))
         connection = self._fresh(token, views, asked)
         try:
-            yield Snapshot(connection, _live(connection, views))
+            yield Snapshot(connection, live_slots(connection, views))
         finally:
             connection.close()
 
     def _fresh(self, token: Position, views: tuple[str, ...], asked: Preferences) -> Connection:
         """Open a snapshot that has the token's command, if that is to be had in time."""
-        waits = asked.wait > 0 and self._may_wait.acquire(blocking=False)
-        try:
-            until = time.monotonic() + (asked.wait if waits else 0)
-            while True:
-                connection = self._engine.connect()
-                try:
-                    behind = _behind(connection, token, views)
-                    if behind is None or time.monotonic() >= until:
-                        self._tell(connection, behind, asked)
-                        return connection
-                except BaseException:
-                    connection.close()
-                    raise
+        until = time.monotonic() + asked.wait
+        rest = 0.0
+        while True:
+            connection = self._engine.connect()
+            try:
+                behind = _behind(connection, token, views)
+                left = until - time.monotonic()
+                if behind is None or left <= 0:
+                    self._tell(connection, behind, asked)
+                    return connection
+            except BaseException:
                 connection.close()
-                threading.Event().wait(_LOOK)
-        finally:
-            if waits:
-                self._may_wait.release()
+                raise
+            connection.close()
+            with self._turns.waiting() as may_wait:
+                waited = may_wait and self._pulse.wait_for(
+                    lambda ledger: ledger.has_taken(token), left, min(rest, left)
+                )
+            if not waited:
+                until = 0.0
+            # The ledger has it, and a view is behind the ledger: that is looked at now and then.
+            rest = _REST
 
     def _tell(self, connection: Connection, behind: _Taken | None, asked: Preferences) -> None:
         """Say how fresh the answer is. Raises Trouble where it is not to be had stale."""
@@ -135,7 +145,8 @@ def freshness() -> Mapping[str, str]:
     return g.get("fresh", {})
 
 
-def _live(connection: Connection, views: tuple[str, ...]) -> dict[str, Slot]:
+def live_slots(connection: Connection, views: Sequence[str]) -> dict[str, Slot]:
+    """Tell which slots of these views are live. Raises Trouble where one was not built yet."""
     wanted = [each for each in views if each != LEDGER]
     if not wanted:
         return {}
@@ -162,7 +173,7 @@ def _behind(connection: Connection, token: Position, views: tuple[str, ...]) -> 
     if ledger is None:
         raise malformed("it names a partition that this deployment does not have")
     taken = [_Taken(Position(token.partition, ledger.epoch, ledger.n), ledger.offset)]
-    slots = _live(connection, views)
+    slots = live_slots(connection, views)
     for view, slot in slots.items():
         row = connection.execute(
             select(checkpoints.c.epoch, checkpoints.c.n, checkpoints.c.offset).where(

@@ -21,6 +21,11 @@ NEEDED: Mapping[str, Sequence[Scope]] = {
     "/imports": ("items:read", "items:write"),
     "/imports/<import_id>": ("items:read", "items:write"),
     "/imports/<import_id>/rows": ("items:read", "items:write"),
+    "/changes": _READ,
+    "/changes/stream": _READ,
+    "/exports/items": _READ,
+    "/schemas/events": _OPEN,
+    "/schemas/events/<type_name>/<version>": _OPEN,
     # How far behind the items are is told to whoever reads them, not only to operators.
     "/status": ("ops", "items:read"),
     "/metrics": ("ops",),

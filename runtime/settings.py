@@ -185,6 +185,13 @@ class Settings(BaseSettings):
         default="RS256,ES256",
         description="Algorithms that the identity provider's tokens may be signed with.",
     )
+    followers_limit: int = Field(
+        default=600,
+        ge=0,
+        le=10_000,
+        description="Streams of `/changes/stream` that a query process serves at once; each has a "
+        "thread that waits, about 100 KB. Beyond it the answer is 503.",
+    )
     rate_limit: Rate | None = Field(
         default=None,
         description="Most requests of one caller (a token's subject, else an address), such as "

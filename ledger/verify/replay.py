@@ -15,6 +15,7 @@ from ledger.chain import GENESIS
 from ledger.codec import decode
 from ledger.outcomes import KeptOutcome
 from ledger.tables import events
+from ledger.upcasting import stored_type
 from ledger.verify.difference import Difference
 
 _AT_ONCE = 2_000
@@ -150,7 +151,8 @@ class Replay:
     def _of_command(self, row: Mapping[str, Any]) -> None:
         last = self._commands[-1] if self._commands else None
         if last is None or last.id != row["command_id"]:
-            last = _Command(row["command_id"], row["item_id"], row["type"], 0, 0, 0)
+            began_with = stored_type(row["type"]).name
+            last = _Command(row["command_id"], row["item_id"], began_with, 0, 0, 0)
             self._commands.append(last)
         last.version, last.offset, last.recorded_at = (
             row["version"],
@@ -205,7 +207,7 @@ def _happened(row: Mapping[str, Any], item: Item | None) -> Item:
             row["type"], row["data"], row["item_id"], row["recorded_at"], row["effective_at"]
         )
         after = evolve(item, event)
-    except (ValueError, TypeError, KeyError, AssertionError) as error:
+    except (ValueError, TypeError, LookupError, AssertionError) as error:
         why = f"{type(error).__name__}: {error}"
     else:
         if after.version == row["version"] and _is_whole(after):

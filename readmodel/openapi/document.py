@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from readmodel.openapi import commands, items, service, time_travel
+from readmodel.openapi import commands, feed, items, service, time_travel
 from readmodel.openapi.shapes import ITEM_ID
 from readmodel.openapi.table import ITEM, Parameter, Route
 from readmodel.scopes import NEEDED
@@ -14,16 +14,19 @@ from runtime.problems import PROBLEM_JSON
 
 TITLE = "itemledger query API"
 
-_TABLES = (items, time_travel, commands, service)
+_TABLES = (items, time_travel, feed, commands, service)
 _ROUTES = tuple(route for table in _TABLES for route in table.ROUTES)
 _SCHEMAS: Mapping[str, Any] = {
     name: schema for table in _TABLES for name, schema in table.SCHEMAS.items()
 }
 
 _HEADERS: Mapping[str, str] = {
-    "ETag": "The version, quoted; of a diff both",
-    "Link": 'Of a list the next page, rel="next", absent on the last one; of a state asked for by '
-    "version or moment those around it, and the list of them all (RFC 7089)",
+    "ETag": "Of an item its version, quoted, and of a diff both; of a page of the feed a weak one",
+    "Export-Items": "How many items the export has: with fewer it broke off",
+    "Link": 'Of a list the next page, rel="next", absent on the last one; the feed always has it. '
+    "Of a state asked for by version or moment those around it, and the list of all (RFC 7089). "
+    'Of an export, the feed that goes on after it, rel="changes"',
+    "Preference-Applied": "The preference that was honoured, such as wait=20",
     "Memento-Datetime": "When the state took effect that was asked for by version or moment",
     "Content-Location": "The URL of that state itself, where it was asked for by a moment",
     "Retry-After": "Seconds to wait before asking again, while the command is accepted",
@@ -33,6 +36,8 @@ _PROBLEMS: Mapping[int, str] = {
     401: "It is not known who asks: no token, or one that is not valid",
     403: "The token lacks the scope, which `detail` names",
     404: "Not known here",
+    406: "To be had in none of the forms that Accept names",
+    409: "The cursor is ahead: the database was set back",
     410: "Deleted, or deleted then; `links.history` leads to its history",
     429: "Too many requests of this caller; Retry-After says when to try again",
     500: "The service failed",

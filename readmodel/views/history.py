@@ -13,6 +13,7 @@ from domain.item import Item
 from ledger import heads
 from ledger.codec import decode
 from ledger.tables import events
+from ledger.upcasting import stored_type
 from runtime.times import rfc3339
 
 _MEMBERS = ("name", "description", "price", "currency")
@@ -111,7 +112,7 @@ def _describe(
         after = evolve(item, _event(row))
         yield {
             "version": row.version,
-            "type": row.type,
+            "type": stored_type(row.type).name,
             "changes": _changes(item, after, members) | _schedule(row),
             "actor": row.actor,
             "reason": row.reason,
@@ -135,7 +136,7 @@ def _changes(
 
 def _schedule(row: Row[*tuple[Any, ...]]) -> dict[str, dict[str, Any]]:
     """Say of an event of a scheduled price which one it is about."""
-    match row.type:
+    match stored_type(row.type).name:
         case "ItemPriceScheduled":
             data = orjson.loads(row.data)
             until = data["effective_until"]

@@ -9,13 +9,15 @@ from typing import Any, Literal
 import orjson
 from sqlalchemy import Connection, bindparam, select
 
+from ledger.shapes import stored_types
 from ledger.tables import events
 from runtime.times import rfc3339
 
 Status = Literal["pending", "active", "done", "cancelled"]
 
-_ASKED = "ItemPriceScheduled"
-_OVER = "ItemPriceUnscheduled"
+_ASKED = stored_types("ItemPriceScheduled")
+_OVER = stored_types("ItemPriceUnscheduled")
+_REPRICED = stored_types("ItemRepriced")
 _COLUMNS = (
     events.c.version,
     events.c.type,
@@ -76,7 +78,7 @@ _OLDER = (
     select(*_COLUMNS)
     .where(
         events.c.item_id == bindparam("item_id"),
-        events.c.type == _ASKED,
+        events.c.type.in_(_ASKED),
         events.c.version < bindparam("before"),
     )
     .order_by(events.c.version.desc())
@@ -87,8 +89,8 @@ _SINCE = (
     .where(
         events.c.item_id == bindparam("item_id"),
         events.c.version > bindparam("version"),
-        events.c.type.in_(["ItemRepriced", _OVER]),
-        events.c.data.like('%"schedule_id"%'),
+        events.c.type.in_([*_REPRICED, *_OVER]),
+        events.c.data.like('%"schedule_id":"%'),
     )
     .order_by(events.c.version)
 )
@@ -126,7 +128,7 @@ def asked_at(connection: Connection, item_id: str, version: int) -> Scheduled | 
     the version is of something else.
     """
     row = connection.execute(_AT, {"item_id": item_id, "version": version}).mappings().one_or_none()
-    return None if row is None or row["type"] != _ASKED else _asked(item_id, row)
+    return None if row is None or row["type"] not in _ASKED else _asked(item_id, row)
 
 
 def _asked(item_id: str, row: Mapping[Any, Any]) -> Scheduled:
@@ -159,6 +161,6 @@ def _as_they_stand(connection: Connection, asked: Sequence[Scheduled]) -> list[S
 
 
 def _next(each: Scheduled, type_name: str, data: Mapping[str, Any]) -> Status:
-    if type_name == _OVER:
+    if type_name in _OVER:
         return "cancelled" if data["how"] == "cancelled" else "done"
     return "active" if each.status == "pending" and each.effective_until is not None else "done"

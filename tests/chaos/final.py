@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
@@ -19,6 +21,19 @@ class EventRow:
     recorded_at: int
     effective_at: int
     hash: str
+
+    @property
+    def name(self) -> str:
+        """The type, whatever version of it is stored."""
+        return self.type.partition(".v")[0]
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """What it says; nothing here is about scheduled prices."""
+        data: dict[str, Any] = orjson.loads(self.data)
+        if self.name == "ItemRepriced" and data.get("schedule_id") is None:
+            data.pop("schedule_id", None)
+        return data
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def prices(world: World, item_id: str) -> list[tuple[int, int]]:
     return [
         (orjson.loads(row["data"])["price"], row["effective_at"])
         for row in told(world, item_id)
-        if row["type"] == "ItemRepriced"
+        if row["type"] == "ItemRepriced.v2"
     ]
 
 

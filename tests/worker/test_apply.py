@@ -4,6 +4,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
+import orjson
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
@@ -49,7 +50,7 @@ def test_events_heads_view_outcomes_and_checkpoint_are_written_together(world: W
         (row["offset"], row["item_id"], row["version"], row["type"]) for row in written["events"]
     ] == [
         (1, "lamp-1", 1, "ItemCreated"),
-        (2, "lamp-1", 2, "ItemRepriced"),
+        (2, "lamp-1", 2, "ItemRepriced.v2"),
         (3, "rug-1", 1, "ItemCreated"),
     ]
     assert [(row["item_id"], row["version"], row["price"]) for row in written["heads"]] == [
@@ -111,7 +112,7 @@ def test_commands_of_one_item_are_applied_in_the_order_of_the_log(world: World) 
     take(world, at([LAMP, *patches]))
 
     told = [row["data"] for row in world.rows(tables.events, "offset")][1:]
-    assert told == [f'{{"price":{price},"currency":"EUR"}}' for price in prices]
+    assert [orjson.loads(data)["price"] for data in told] == prices
 
 
 def test_a_refusal_is_an_outcome_and_the_others_go_on(world: World) -> None:

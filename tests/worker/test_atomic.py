@@ -89,7 +89,7 @@ def test_a_row_sees_what_the_rows_before_it_have_done(shop: World) -> None:
 
     assert [row["type"] for row in told(shop, "cup-1")] == [
         "ItemCreated",
-        "ItemRepriced",
+        "ItemRepriced.v2",
         "ItemDeleted",
     ]
     assert [outcomes(shop)[row_id("b", n)]["version"] for n in range(3)] == [1, 2, 3]

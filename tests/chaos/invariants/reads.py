@@ -35,7 +35,7 @@ def histories(case: Case) -> Iterator[Violation]:
         events = case.events_of_item.get(stretch.item, [])
         for version, kind, command_id, reason in stretch.events:
             final = events[version - 1] if version <= len(events) else None
-            found = None if final is None else (final.type, final.command_id, final.reason)
+            found = None if final is None else (final.name, final.command_id, final.reason)
             if found != (kind, command_id, reason):
                 yield Violation(
                     "I8",

@@ -106,7 +106,7 @@ def _decision(case: Case, outcome: OutcomeRow, before: State | None) -> Iterator
         )
         return
     events = case.events_of_command.get(outcome.command_id, [])
-    made = tuple((event.type, orjson.loads(event.data)) for event in events)
+    made = tuple((event.name, event.members) for event in events)
     if made != expected.events:
         yield Violation("I7", f"{tok} made {made}, not {expected.events}")
 

@@ -1,0 +1,97 @@
+"""Stretches of the feed as Server-Sent Events. Followers at the same place want the same one: it is
+read and written once.
+"""
+
+import threading
+from dataclasses import dataclass, field
+
+import orjson
+from sqlalchemy import Engine
+
+from readmodel.cursors import FeedCursors
+from readmodel.feed.forms import Forms
+from readmodel.views import changes
+from readmodel.views.changes import Place, Stretch, Wanted
+
+# Events of one portion, and portions that are kept for others who want them.
+_LIMIT = 500
+_KEPT = 64
+# Followers that read or write at once; the others stand in line, and leave the rest of the process
+# its share of the interpreter.
+_AT_WORK = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Events as they are sent, and the place after them; `behind` says that there are more. What is
+    sent as a `heartbeat` moves a client to that place.
+    """
+
+    frames: bytes
+    end: Place
+    behind: bool
+    heartbeat: bytes
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A portion that somebody is reading, or has read."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    portion: Portion | None = None
+
+
+class Portions:
+    """Reads from `snapshots`, an engine whose connections each read one snapshot."""
+
+    def __init__(self, snapshots: Engine, forms: Forms, cursors: FeedCursors) -> None:
+        self._snapshots = snapshots
+        self._forms = forms
+        self._cursors = cursors
+        self._entries: dict[tuple[Place, Wanted, Place | None], _Entry] = {}
+        self._lock = threading.Lock()
+        self._at_work = threading.Semaphore(_AT_WORK)
+
+    def after(self, place: Place, wanted: Wanted, upto: Place | None) -> Portion:
+        """Read what follows a place, up to where the ledger was seen to be, or to its head.
+
+        Followers that wait are all woken by the same look at the ledger: up to there they are given
+        the same, and are at the same place again. Raises what the database raises.
+        """
+        with self._at_work:
+            if upto is None:
+                return self._read(place, wanted, None)
+            entry = self._entry((place, wanted, upto))
+            with entry.lock:
+                if entry.portion is None:
+                    entry.portion = self._read(place, wanted, upto)
+                return entry.portion
+
+    def of(self, stretch: Stretch) -> Portion:
+        """Write a stretch that is read already."""
+        end = self._cursors.write(stretch.end).encode()
+        return Portion(
+            b"".join(
+                b"id: %b\ndata: %b\n\n"
+                % (each.cursor.encode(), orjson.dumps(self._forms.document(each)))
+                for each in self._forms.changes(stretch)
+            ),
+            stretch.end,
+            stretch.behind > 0,
+            b"id: %b\n\n" % end,
+        )
+
+    def _read(self, place: Place, wanted: Wanted, upto: Place | None) -> Portion:
+        with self._snapshots.connect() as connection:
+            stretch = changes.read(connection, place, _LIMIT, wanted, upto)
+        return self.of(stretch)
+
+    def _entry(self, key: tuple[Place, Wanted, Place | None]) -> _Entry:
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None:
+                entry = self._entries[key] = _Entry()
+                if len(self._entries) > _KEPT:
+                    # The oldest: whoever has it in hand goes on with it.
+                    del self._entries[next(iter(self._entries))]
+            return entry

@@ -1,0 +1,162 @@
+"""Who waits for the ledger to move on is woken when it does: one thread looks for all of them."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from ledger.engines import single_reads
+from ledger.tables import partitions
+from runtime.positions import Position
+
+_INTERVAL = 0.015
+# Seconds until the next look where the database is away, and how long the end is waited for.
+_AWAY = 0.5
+_END = 10.0
+
+log = structlog.get_logger("readmodel")
+
+
+class Ledger:
+    """How far the ledger is: of each partition the last offset, and the position of the log."""
+
+    def __init__(self, offsets: Mapping[int, int], positions: Mapping[int, Position]) -> None:
+        self.offsets = offsets
+        self.positions = positions
+
+    def is_beyond(self, offsets: Sequence[int]) -> bool:
+        """Say whether any partition has more than these, which are by partition from 0."""
+        known = len(offsets)
+        return any(
+            last > (offsets[partition] if partition < known else 0)
+            for partition, last in self.offsets.items()
+        )
+
+    def has_taken(self, position: Position) -> bool:
+        """Say whether the ledger has taken what stands at a position of the log."""
+        taken = self.positions.get(position.partition)
+        return taken is not None and taken >= position
+
+
+# Says of the ledger whether it is as somebody waits for; it must be quick, as it may be called for
+# hundreds in a row.
+Awaited = Callable[[Ledger], bool]
+
+
+class _Waiter:
+    """Somebody who waits. Each has an event of its own: only those are woken who have cause."""
+
+    def __init__(self, awaited: Awaited, not_before: float) -> None:
+        self.awaited = awaited
+        self.not_before = not_before
+        self.woken = threading.Event()
+        self.reached = False
+        self.error: Exception | None = None
+
+    def is_due(self, now: float) -> bool:
+        return self.not_before <= now and not self.woken.is_set()
+
+    def look(self, ledger: Ledger) -> None:
+        try:
+            self.reached = self.awaited(ledger)
+        except Exception as error:  # noqa: BLE001  it is raised where it belongs: by who waits
+            self.error = error
+        if self.reached or self.error is not None:
+            self.woken.set()
+
+
+class Pulse:
+    """Looks at the ledger every `interval` seconds while somebody waits, and only then.
+
+    What is awaited is judged by looks that begin after it was awaited, so nothing is missed that
+    happened before, and nothing is told that was so once. While the database is away nobody is
+    woken. For any number of threads.
+    """
+
+    def __init__(self, engine: Engine, interval: float = _INTERVAL) -> None:
+        self._reads = single_reads(engine)
+        self._interval = interval
+        self._changed = threading.Condition()
+        self._waiters: set[_Waiter] = set()
+        self._thread: threading.Thread | None = None
+        self._closing = threading.Event()
+        self._away = False
+
+    def wait_beyond(self, offsets: Sequence[int], seconds: float, rest: float = 0.0) -> bool:
+        """Wait until any partition has more than these offsets, by partition from 0."""
+        return self.wait_for(lambda ledger: ledger.is_beyond(offsets), seconds, rest)
+
+    def wait_for(self, awaited: Awaited, seconds: float, rest: float = 0.0) -> bool:
+        """Wait until the ledger is as awaited; `False` where that was not so in time, or the pulse
+        was closed. With a `rest` it is not judged before so many seconds have passed.
+
+        Raises what `awaited` raises.
+        """
+        waiter = _Waiter(awaited, time.monotonic() + rest)
+        with self._changed:
+            if self._closing.is_set():
+                return False
+            self._waiters.add(waiter)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+        try:
+            waiter.woken.wait(seconds)
+        finally:
+            with self._changed:
+                self._waiters.discard(waiter)
+        if waiter.error is not None:
+            raise waiter.error
+        return waiter.reached
+
+    def close(self) -> None:
+        """Let everybody go who waits, and end the thread."""
+        with self._changed:
+            self._closing.set()
+            for each in self._waiters:
+                each.woken.set()
+            self._changed.notify()
+            thread = self._thread
+        if thread is not None:
+            thread.join(_END)
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiters or self._closing.is_set())
+                now = time.monotonic()
+                due = [each for each in self._waiters if each.is_due(now)]
+            self._closing.wait(self._interval if self._look(due) else _AWAY)
+
+    def _look(self, due: Sequence[_Waiter]) -> bool:
+        """Look once, for those who are due; `False` where the database is away."""
+        if not due:
+            return True
+        try:
+            ledger = self._read()
+        except SQLAlchemyError as error:
+            if not self._away:
+                log.warning("waits for the database, and others wait with it", error=str(error))
+            self._away = True
+            return False
+        except Exception:
+            # A defect must not end the thread that all others rely on.
+            log.exception("a look at the ledger failed")
+            return False
+        self._away = False
+        for each in due:
+            each.look(ledger)
+        return True
+
+    def _read(self) -> Ledger:
+        columns = partitions.c.partition, partitions.c.offset, partitions.c.epoch, partitions.c.n
+        with self._reads.connect() as connection:
+            rows = connection.execute(select(*columns)).all()
+        return Ledger(
+            {partition: offset for partition, offset, _, _ in rows},
+            {partition: Position(partition, epoch, n) for partition, _, epoch, n in rows},
+        )

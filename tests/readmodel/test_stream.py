@@ -1,0 +1,273 @@
+"""The feed as Server-Sent Events: resumed anywhere, shared by many, and never in anybody's way."""
+
+import random
+import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from domain.events import ItemCreated, ItemRepriced
+from readmodel.cursors import FeedCursors
+from readmodel.feed import portions as portions_module
+from readmodel.feed.forms import Forms
+from readmodel.feed.portions import Portion, Portions
+from readmodel.feed.stream import Streams
+from readmodel.pulse import Pulse
+from readmodel.views import changes
+from readmodel.views.changes import Wanted
+
+AT = 1_700_000_000_000
+ALL = Wanted()
+
+
+def created(number: int) -> ItemCreated:
+    return ItemCreated(f"item-{number}", AT, AT, f"Lamp {number}", None, number, "EUR")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    id: str
+    change: dict[str, Any] | None
+
+
+def frames(text: bytes) -> Iterator[Frame]:
+    """Read frames as a browser does: what has no data moves the place and is not shown."""
+    for block in text.split(b"\n\n"):
+        fields = dict(line.split(b": ", 1) for line in block.split(b"\n") if b": " in line[1:])
+        if b"id" in fields:
+            data = fields.get(b"data")
+            yield Frame(fields[b"id"].decode(), None if data is None else orjson.loads(data))
+
+
+def taken(client: FlaskClient, count: int, last: str | None, query: str = "") -> list[Frame]:
+    """Follow until so many changes have come, then go away in the middle of things."""
+    headers = {} if last is None else {"Last-Event-ID": last}
+    answer = client.get(f"/changes/stream{query}", headers=headers, buffered=False)
+    assert answer.status_code == 200
+    assert answer.content_type == "text/event-stream"
+    found: list[Frame] = []
+    try:
+        for piece in answer.response:
+            found += [each for each in frames(piece) if each.change is not None]
+            if len(found) >= count:
+                return found[:count]
+    finally:
+        answer.close()
+    raise AssertionError("the stream came to an end")
+
+
+def test_a_follower_that_is_cut_off_anywhere_misses_nothing_and_meets_nothing_twice(
+    ledger: Any, client: FlaskClient
+) -> None:
+    seed = secrets.randbelow(10**6)
+    print(f"seed {seed}")  # noqa: T201  shown when it fails
+    chance = random.Random(seed)  # noqa: S311
+    ledger.add(*(created(number) for number in range(700)))
+    seen: list[int] = []
+    last: str | None = None
+    while len(seen) < 700:
+        got = taken(client, min(chance.randrange(1, 120), 700 - len(seen)), last)
+        seen += [each.change["offset"] for each in got if each.change is not None]
+        last = got[-1].id
+
+    assert seen == list(range(1, 701))
+
+
+def test_what_happens_later_is_told_at_once(ledger: Any, client: FlaskClient) -> None:
+    ledger.add(created(1))
+    writer = threading.Timer(
+        0.2, ledger.add, [created(2), ItemRepriced("item-2", AT, AT, 7, "EUR")]
+    )
+    writer.start()
+    got = taken(client, 3, None)
+    writer.join()
+
+    assert [each.change["type"] for each in got if each.change is not None] == [
+        "ItemCreated",
+        "ItemCreated",
+        "ItemRepriced",
+    ]
+
+
+def test_a_stream_begins_where_it_is_told_to(ledger: Any, client: FlaskClient) -> None:
+    ledger.add(created(1), created(2))
+    first, second = taken(client, 2, None)
+    writer = threading.Timer(0.2, ledger.add, [created(3)])
+    writer.start()
+    (third,) = taken(client, 1, None, "?after=head")
+    writer.join()
+    # The header goes before the parameter: that is what a browser sends again.
+    (again,) = taken(client, 1, first.id, f"?after={third.id}")
+
+    assert third.change is not None
+    assert third.change["item_id"] == "item-3"
+    assert again == second
+
+
+def test_only_what_is_wanted_is_sent(ledger: Any, client: FlaskClient) -> None:
+    ledger.add(created(1), created(2), ItemRepriced("item-1", AT, AT, 7, "EUR"))
+    (one,) = taken(client, 1, None, "?types=ItemRepriced")
+    (other,) = taken(client, 1, None, "?item_id=item-2")
+
+    assert one.change is not None
+    assert one.change["offset"] == 3
+    assert other.change is not None
+    assert other.change["offset"] == 2
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_can_not_be_followed_is_a_problem(ledger: Any, client: FlaskClient) -> None:
+    ledger.add(created(1))
+    wrong = client.get("/changes/stream", headers={"Last-Event-ID": "nope"})
+    unknown = client.get("/changes/stream?types=Nope")
+    limited = client.get("/changes/stream?limit=5")
+
+    assert (wrong.status_code, wrong.json["errors"][0]["header"]) == (400, "Last-Event-ID")
+    assert (unknown.status_code, limited.status_code) == (400, 400)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_head_answers_without_following(ledger: Any, client: FlaskClient, app: Flask) -> None:
+    answer = client.head("/changes/stream")
+    assert (answer.status_code, answer.data) == (200, b"")
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+class Harness:
+    """Streams over a real ledger, with what a follower waits for made short."""
+
+    def __init__(self, engine: Engine, most: int = 100) -> None:
+        cursors = FeedCursors("of this test")
+        self.engine = engine
+        self.pulse = Pulse(engine, 0.005)
+        self.portions = Portions(engine, Forms(cursors, "https://read.example"), cursors)
+        self.streams = Streams(self.portions, self.pulse, most, heartbeat=0.05)
+
+    def first(self) -> Portion:
+        with self.engine.connect() as connection:
+            return self.portions.of(changes.read(connection, (), 500, ALL))
+
+
+@pytest.fixture
+def harness(engine: Engine) -> Iterator[Harness]:
+    made = Harness(engine)
+    yield made
+    made.streams.close()
+
+
+def test_many_followers_cost_one_reading(ledger: Any, harness: Harness) -> None:
+    ledger.add(created(1))
+    reads: list[object] = []
+    read = changes.read
+
+    def counted(*given: Any) -> Any:
+        reads.append(given[1])
+        return read(*given)
+
+    first = harness.first()
+    got: list[list[Frame]] = [[] for _ in range(40)]
+    ready = threading.Barrier(41)
+
+    def follow(mine: list[Frame]) -> None:
+        follower = harness.streams.follow(first, ALL, lambda: True)
+        for piece in follower:
+            mine += [each for each in frames(piece) if each.change is not None]
+            if len(mine) == 1 and not getattr(follow, "told", False):
+                ready.wait(30)
+            if len(mine) == 3:
+                follower.close()
+                return
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(portions_module.changes, "read", counted)
+        threads = [threading.Thread(target=follow, args=(mine,)) for mine in got]
+        for thread in threads:
+            thread.start()
+        ready.wait(30)
+        ledger.add(created(2), created(3))
+        for thread in threads:
+            thread.join(30)
+
+    assert [offsets(each) for each in got] == [[1, 2, 3]] * 40
+    # Those that were woken by a later look have the same place, and want the same.
+    assert len(reads) <= 5
+
+
+def offsets(got: Sequence[Frame]) -> list[int]:
+    return [each.change["offset"] for each in got if each.change is not None]
+
+
+def test_a_heartbeat_moves_the_place_past_what_is_not_wanted(ledger: Any, harness: Harness) -> None:
+    ledger.add(created(1))
+    wanted = Wanted(("ItemDeleted",))
+    with harness.engine.connect() as connection:
+        first = harness.portions.of(changes.read(connection, (), 500, wanted))
+    follower = harness.streams.follow(first, wanted, lambda: True)
+    next(follower)
+    (beat,) = frames(next(follower))
+    follower.close()
+
+    cursors = FeedCursors("of this test")
+    assert (cursors.read(beat.id), beat.change) == ((1,), None)
+
+
+def test_who_may_not_stay_is_let_go(ledger: Any, harness: Harness) -> None:
+    ledger.add(created(1))
+    assert len(list(harness.streams.follow(harness.first(), ALL, lambda: False))) == 2
+
+
+def test_a_database_that_is_away_for_a_while_ends_no_stream(
+    ledger: Any, harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.add(created(1))
+    follower = harness.streams.follow(harness.first(), ALL, lambda: True)
+    assert offsets(list(frames(next(follower) + next(follower)))) == [1]
+    read, failures = changes.read, [OperationalError("SELECT", {}, Exception("away"))]
+
+    def away(*given: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return read(*given)
+
+    monkeypatch.setattr(portions_module.changes, "read", away)
+    ledger.add(created(2))
+    got: list[Frame] = []
+    while not got:
+        got += [each for each in frames(next(follower)) if each.change is not None]
+    follower.close()
+
+    assert offsets(got) == [2]
+    assert failures == []
+
+
+def test_there_are_only_so_many_places_and_each_is_given_back_once(engine: Engine) -> None:
+    harness = Harness(engine, most=2)
+    one, other = harness.streams.enter(), harness.streams.enter()
+    assert harness.streams.enter() is None
+    assert one is not None
+    one()
+    one()
+    assert harness.streams.count == 1
+    assert harness.streams.enter() is not None
+    assert harness.streams.enter() is None
+    assert other is not None
+
+
+def test_closing_lets_everybody_go(ledger: Any, harness: Harness) -> None:
+    ledger.add(created(1))
+    follower = harness.streams.follow(harness.first(), ALL, lambda: True)
+    next(follower)
+    threading.Timer(0.1, harness.streams.close).start()
+    assert all(each.change is None or each.change["offset"] == 1 for each in _all(follower))
+
+
+def _all(follower: Iterator[bytes]) -> list[Frame]:
+    return [frame for piece in follower for frame in frames(piece)]

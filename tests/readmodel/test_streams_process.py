@@ -1,0 +1,130 @@
+"""Exports and waiting under the real server: what vanishes, breaks off or waits holds nobody up."""
+
+import csv
+import io
+import json
+import socket
+import struct
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from domain.events import ItemCreated
+from ledger.bulk import insert_rows
+from readmodel.app import WAITING
+from readmodel.exports.routes import AT_ONCE
+from readmodel.views.items import TABLES
+from tests.readmodel.partitioned import AT, Partitioned
+from tests.readmodel.test_process import serving
+from tests.waiting import until
+
+COUNT = 3000
+MEMBERS = ("name", "description", "price", "currency", "version", "created_at", "updated_at")
+BODY = json.dumps({"id": "x" * 20_000, **dict.fromkeys((*MEMBERS, "deleted_at"))})
+
+
+@pytest.fixture
+def served(database_url: str) -> Iterator[httpx.Client]:
+    """A catalogue of 60 MB: more than any buffer between server and client takes."""
+    row = {
+        "partition": 0,
+        "version": 1,
+        "name_key": "n",
+        "price": 1,
+        "currency": "EUR",
+        "updated_at": AT,
+        "deleted_at": None,
+        "body": BODY,
+    }
+    with Partitioned.of(database_url, 1) as shop:
+        with shop.engine.begin() as connection:
+            rows = [{"item_id": f"n{n:05}", **row} for n in range(COUNT)]
+            insert_rows(connection, TABLES[1], rows)
+        with serving(database_url) as (_, client):
+            yield client
+
+
+def begun(client: httpx.Client, query: str = "") -> socket.socket:
+    """Begin an export and take nothing of it but its first bytes."""
+    port = client.base_url.port
+    assert port is not None
+    made = socket.create_connection(("127.0.0.1", port))
+    made.sendall(f"GET /exports/items{query} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+    assert made.recv(12) == b"HTTP/1.1 200"
+    return made
+
+
+def test_clients_that_vanish_make_room_for_others(served: httpx.Client) -> None:
+    for _ in range(2):
+        running = [begun(served) for _ in range(AT_ONCE)]
+        assert served.get("/exports/items").json()["code"] == "too-many-exports"
+        # Items are read all the same.
+        assert served.get("/items?limit=1").status_code == 200
+        for each in running:
+            # Closed with a reset, as by a client that was killed.
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            each.close()
+
+        def is_free() -> bool:
+            return served.head("/exports/items").status_code == 200
+
+        until(is_free, 30, "there is room again")
+    whole = served.get("/exports/items")
+    assert len(whole.content.splitlines()) == COUNT == int(whole.headers["Export-Items"])
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_an_export_whose_database_connection_dies_can_not_be_taken_for_whole(
+    served: httpx.Client, postgresql_server: Any
+) -> None:
+    with (
+        served.stream("GET", "/exports/items") as lines,
+        served.stream("GET", "/exports/items?format=csv") as records,
+    ):
+        rest_of_lines, rest_of_records = lines.iter_raw(), records.iter_raw()
+        next(rest_of_lines)
+        beginning = next(rest_of_records)
+        with psycopg.connect(postgresql_server.get_uri(), autocommit=True) as connection:
+            killed = connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE state = 'idle in transaction'"
+            ).fetchall()
+        assert len(killed) == 2
+        with pytest.raises(httpx.RemoteProtocolError):
+            for _ in rest_of_lines:
+                pass
+        text = (beginning + b"".join(rest_of_records)).decode()
+    with pytest.raises(csv.Error, match="unexpected end"):
+        list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    assert served.get("/items?limit=1").status_code == 200
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_as_many_wait_as_may_and_reads_go_on_beside_them(database_url: str) -> None:
+    with (
+        Partitioned.of(database_url, 1) as shop,
+        serving(database_url) as (_, client),
+        ThreadPoolExecutor(WAITING) as pool,
+    ):
+        url = f"{client.base_url}/changes"
+
+        def wait() -> httpx.Response:
+            return httpx.get(url, headers={"Prefer": "wait=30"}, timeout=60, trust_env=False)
+
+        waiting = [pool.submit(wait) for _ in range(WAITING)]
+        asks = {"Prefer": "wait=1"}
+
+        def are_all_waiting() -> bool:
+            return "Preference-Applied" not in client.get("/changes", headers=asks).headers
+
+        until(are_all_waiting, 60, "all places are taken")
+        assert client.get("/items").status_code == 200
+        assert client.get("/health/live").status_code == 200
+        shop.add(0, ItemCreated("lamp", AT, AT, "Lamp", None, 100, "EUR"))
+        answers = [each.result() for each in waiting]
+    assert {each.headers.get("Preference-Applied") for each in answers} == {"wait=30"}
+    assert [len(each.json()["changes"]) for each in answers] == [1] * WAITING
