@@ -24,11 +24,9 @@ from runtime.ending import end
 from runtime.settings import PREFIX, Durability
 from runtime.standstill import Standstill, verdict
 
-# Seconds between two looks, and between two that ask for its configuration too; after how many
-# what was seen last says nothing of how it is.
+# Seconds between two looks, and between two that ask for its configuration too.
 _TICK = 1.0
 PROBE_EVERY = 30.0
-_STALE_AFTER = 3.0
 
 _NOT_YET = (
     "it is not known yet how safely the log is kept, for it has not answered since this process "
@@ -66,7 +64,6 @@ class _Seen:
     run_id: str
     facts: LogDurability
     backlog: Backlog
-    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +126,8 @@ class Watch:
         return self._demands.backlog
 
     def backlog(self) -> Backlog | None:
-        """Tell what waits; `None` where the log does not answer."""
-        seen = self._seen
-        if seen is None or self._troubled:
-            return None
-        # Who asks a server that hangs hears nothing at first.
-        is_old = asyncio.get_running_loop().time() - seen.at > _STALE_AFTER
-        return None if is_old else seen.backlog
+        """Tell what waits; `None` where the log did not answer at the last look."""
+        return None if self._seen is None or self._troubled else self._seen.backlog
 
     def pump(self) -> str | None:
         """Say that commands wait and nothing moves, where that was seen last."""
@@ -162,7 +154,7 @@ class Watch:
             self._age.after(extents, waiting, now),
             {partition: still.get(partition, 0.0) for partition in range(len(extents))},
         )
-        seen = _Seen(answers.run_id, facts, told, now)
+        seen = _Seen(answers.run_id, facts, told)
         self._seen = seen
         why = _reason(seen, self._demands)
         if facts.lasts(self._demands.durability):

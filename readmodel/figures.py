@@ -58,10 +58,11 @@ def taken(connection: Connection) -> dict[int, Taken]:
 
 
 def projections(connection: Connection, now: int) -> list[Projection]:
-    """Tell how far each projection that is read has taken each partition of the ledger; `now` is
-    milliseconds since 1970.
+    """Tell how far each projection that is read has taken each partition of the ledger, by the name
+    of its view, whichever slot is live; `now` is milliseconds since 1970.
     """
-    live = books.all_live(connection)
+    kept = books.read_all(connection)
+    views = {books.name_of(each.view, each.live): each.view for each in kept if each.live}
     mark, ledger, oldest = tables.checkpoints, tables.partitions, tables.events
     statement = (
         select(
@@ -78,12 +79,12 @@ def projections(connection: Connection, now: int) -> list[Projection]:
             oldest,
             (oldest.c.partition == mark.c.partition) & (oldest.c.offset == mark.c.offset + 1),
         )
-        .where(mark.c.projection.in_(live))
+        .where(mark.c.projection.in_(views))
         .order_by(mark.c.projection, mark.c.partition)
     )
     return [
         Projection(
-            name,
+            views[name],
             partition,
             offset,
             lag := max(0, last - offset),

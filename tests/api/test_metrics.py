@@ -1,6 +1,7 @@
 """What the command API tells Prometheus."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 from redis import Redis
 
@@ -167,6 +168,21 @@ def test_without_its_log_a_scrape_tells_what_the_process_knows(settings: Setting
     assert found.value("itemledger_accepting") == 0
     assert found.families["itemledger_backlog_commands"].samples == []
     assert back == {"log": 1}
+
+
+def test_a_log_that_goes_away_is_told_at_once_with_all_that_follows_from_it(
+    settings: Settings,
+) -> None:
+    with ExitStack() as first, running_api(settings, settings.log_url) as api:
+        first.enter_context(running_valkey(settings))
+        api.until_it_accepts()
+        before = figures(api)
+        first.close()
+        until(lambda: figures(api).value("itemledger_up", store="log") == 0, 30, "it is missed")
+        after = figures(api)
+
+    assert (before.value("itemledger_accepting"), after.value("itemledger_accepting")) == (1, 0)
+    assert after.families["itemledger_standstill_seconds"].samples == []
 
 
 def test_figures_are_for_operators(settings: Settings, valkey_url: str, redis: "Redis") -> None:

@@ -119,6 +119,21 @@ def test_what_a_lost_log_had_is_waited_for_no_longer(ledger: Any, operated: Oper
     assert [each.status_code for each in (lost, other, stuck)] == [200, 200, 503]
 
 
+def test_a_command_of_the_same_number_in_another_epoch_is_another_one(
+    ledger: Any, operated: Operated
+) -> None:
+    ledger.take(1)
+    operated.put(1, 2)
+    look(operated, 0)
+    operated.redis.flushall()
+    operated.redis.hset(keys.epochs(0), mapping={EPOCH: 1})
+    operated.put(1, 2, epoch=EPOCH + 1)
+    operated.redis.xdel(keys.log(0), f"{EPOCH + 1}-1")
+
+    assert look(operated, 11).status_code == 200
+    assert look(operated, 11).status_code == 503
+
+
 def test_one_partition_that_stands_still_is_enough(ledger: Any, operated: Operated) -> None:
     operated.put(1)
     ledger.take(1)

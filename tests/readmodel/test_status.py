@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 
 from domain.events import ItemCreated
 from eventlog import keys
-from ledger import tables
+from ledger import projections, tables
 from ledger.bulk import insert_rows, upsert_rows
 from runtime.times import rfc3339
 from tests.readmodel.operated import AT, EPOCH, Operated
@@ -152,6 +152,21 @@ def test_a_projection_that_is_behind_says_by_how_many_events_and_how_old_they_ar
 
     assert (behind["lag"], behind["lag_seconds"]) == (2, 4.5)
     assert (behind["state"], behind["error"]) == ("behind", None)
+
+
+def test_a_view_keeps_its_name_whichever_of_its_slots_is_live(
+    ledger: Any, operated: Operated
+) -> None:
+    ledger.add(LAMP)
+    ledger.take(1, in_step="items_2")
+    with ledger.engine.begin() as connection:
+        projections.change(connection, "items", AT, ["idle"], live=2)
+        upsert_rows(
+            connection, tables.checkpoints, [{"projection": "items_2", "partition": 0, "offset": 1}]
+        )
+    (shown,) = operated.client.get("/status").json["projections"]
+
+    assert (shown["projection"], shown["state"], shown["lag"]) == ("items", "in step", 0)
 
 
 def test_a_projection_that_is_detached_tells_the_last_line_of_its_error(
