@@ -39,6 +39,7 @@ from readmodel.scopes import NEEDED
 from readmodel.standings import Standings
 from readmodel.status import StatusRoutes
 from readmodel.turns import Turns
+from readmodel.view_routes import ViewRoutes
 from runtime.auth.guard import Guard, guard_of
 from runtime.measures import Requests
 from runtime.response_headers import SECURITY_HEADERS
@@ -78,6 +79,7 @@ def create_app(
     items = ItemRoutes(reads, paging, public_url, times)
     priced = PriceRoutes(reads, paging, clock)
     scheduled = ScheduleRoutes(reads, paging)
+    views = ViewRoutes(reads)
     commands = CommandRoutes(lookups, inspector, public_url, settings.public_command_url)
     standings, requests = Standings(inspector, clock, monotonic), Requests()
     wanted = settings.least_durability, settings.wait_replicas
@@ -111,6 +113,8 @@ def create_app(
         ("/items/<item_id>/prior-price", priced.prior_price),
         ("/items/<item_id>/scheduled-prices", scheduled.scheduled_prices),
         ("/items/<item_id>/scheduled-prices/<schedule_id>", scheduled.scheduled_price),
+        ("/stats", views.stats),
+        ("/views/<name>", views.view),
         ("/commands/<command_id>", commands.command),
         ("/imports", imported.imports),
         ("/imports/<import_id>", imported.import_),

@@ -13,6 +13,7 @@ from readmodel.paging import PAGING, Paging
 from readmodel.reads import LEDGER, Reads
 from readmodel.views import history as history_view
 from readmodel.views import items as items_view
+from readmodel.views import timeline
 from readmodel.views.items import Filter, Sort, SortField
 
 _FIELDS: tuple[SortField, ...] = ("id", "name", "price", "updated_at")
@@ -28,7 +29,12 @@ _FILTERS: Mapping[str, params.Reader] = {
     "ids": params.ids,
     "include_deleted": params.flag,
 }
-_LIST: Mapping[str, params.Reader] = {**_FILTERS, **PAGING, "sort": params.one_of(SORTS)}
+_LIST: Mapping[str, params.Reader] = {
+    **_FILTERS,
+    **PAGING,
+    "sort": params.one_of(SORTS),
+    "as_of": params.moment,
+}
 _HISTORY: Mapping[str, params.Reader] = {**PAGING, "fields": params.some_of(history_view.FIELDS)}
 
 
@@ -49,12 +55,20 @@ class ItemRoutes:
         given = params.read(request.args, _LIST)
         chosen = Filter(**{name: given[name] for name in _FILTERS if name in given})
         sort: Sort = given.get("sort", Sort())
-        binding = ("items", sort, chosen)
+        at: int | None = given.get("as_of")
+        if at is not None and "q" in given:
+            detail = "a search finds items as they are now; leave out either q or as_of"
+            raise params.bad("q", "not-with-as-of", detail)
+        binding = ("items", sort, chosen, at)
         after = self._paging.place(given, *binding)
         limit: int = given.get("limit", params.DEFAULT_PAGE)
-        with self._reads.snapshot(items_view.NAME) as read:
-            slot = read.slots[items_view.NAME]
-            page = items_view.page(read.connection, slot, chosen, sort, limit, after)
+        view = items_view.NAME if at is None else timeline.NAME
+        with self._reads.snapshot(view) as read:
+            slot = read.slots[view]
+            if at is None:
+                page = items_view.page(read.connection, slot, chosen, sort, limit, after)
+            else:
+                page = timeline.page(read.connection, slot, at, chosen, sort, limit, after)
         following = self._paging.following(page.last, *binding)
         joined = ",".join(page.bodies)
         return answer(

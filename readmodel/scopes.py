@@ -16,6 +16,8 @@ NEEDED: Mapping[str, Sequence[Scope]] = {
     "/items/<item_id>/prior-price": _READ,
     "/items/<item_id>/scheduled-prices": _READ,
     "/items/<item_id>/scheduled-prices/<schedule_id>": _READ,
+    "/stats": _READ,
+    "/views/<name>": _READ,
     # Whoever commands may see what became of it.
     "/commands/<command_id>": ("items:read", "items:write"),
     "/imports": ("items:read", "items:write"),

@@ -1,18 +1,21 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer.main
 import yaml
 
+import domain.events
 from api import metrics as of_api
 from api.problem_codes import CATALOGUE
 from cli.main import app
 from docs import generate
+from domain.events import Event
 from readmodel import metric_names as of_query
 from readmodel.problem_codes import PROBLEM_CODES
+from readmodel.views.listing import all_views
 from runtime.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
@@ -44,6 +47,17 @@ def test_every_command_is_documented() -> None:
     text = "".join(page.read_text("utf-8") for page in PAGES)
     missing = [name for name in console.commands if f"itemledger {name}" not in text]
     assert missing == []
+
+
+def test_every_view_is_documented_with_the_events_it_reads() -> None:
+    page = (ROOT / "docs" / "views.md").read_text("utf-8")
+    told = {
+        name: frozenset(get_args(Event))
+        if reads == "every event"
+        else frozenset(getattr(domain.events, each) for each in re.findall(r"`(\w+)`", reads))
+        for name, reads in re.findall(r"^\| `(\w+)` \|[^|]*\| ([^|]*) \|", page, re.MULTILINE)
+    }
+    assert told == {view.name: view.reads for view in all_views()}
 
 
 def test_every_make_target_is_documented() -> None:

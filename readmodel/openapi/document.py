@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from readmodel.openapi import commands, feed, items, service, time_travel
+from readmodel.openapi import commands, feed, items, service, time_travel, views
 from readmodel.openapi.shapes import ITEM_ID
 from readmodel.openapi.table import ITEM, Parameter, Route
 from readmodel.scopes import NEEDED
@@ -14,14 +14,15 @@ from runtime.problems import PROBLEM_JSON
 
 TITLE = "itemledger query API"
 
-_TABLES = (items, time_travel, feed, commands, service)
+_TABLES = (items, time_travel, views, feed, commands, service)
 _ROUTES = tuple(route for table in _TABLES for route in table.ROUTES)
 _SCHEMAS: Mapping[str, Any] = {
     name: schema for table in _TABLES for name, schema in table.SCHEMAS.items()
 }
 
 _HEADERS: Mapping[str, str] = {
-    "ETag": "Of an item its version, quoted, and of a diff both; of a page of the feed a weak one",
+    "ETag": "Of an item its version, quoted, and of a diff both; of pages of the feed, and of what "
+    "a view answers by itself, a weak one",
     "Export-Items": "How many items the export has: with fewer it broke off",
     "Link": 'Of a list the next page, rel="next", absent on the last one; the feed always has it. '
     "Of a state asked for by version or moment those around it, and the list of all (RFC 7089). "

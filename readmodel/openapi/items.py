@@ -92,6 +92,12 @@ ROUTES: Sequence[Route] = (
                 f"Only these items, separated by commas, at most {params.IDS_LIMIT}",
             ),
             Parameter("include_deleted", {"type": "boolean", "default": False}, "Deleted ones too"),
+            Parameter(
+                "as_of",
+                {"type": "string", "format": "date-time"},
+                "Items as they were at this moment, by effective_at; filters, sort and what is "
+                "deleted go by what was then",
+            ),
         ),
         headers=("Link",),
     ),

@@ -34,24 +34,21 @@ from ledger.bulk import among, upsert_rows
 from ledger.changes import Changes
 from ledger.projections import Slot, name_of
 from ledger.tables import projections
-from readmodel.views.view import View, in_slots, metadata
+from readmodel.views.view import ORDERED, View, in_slots, metadata
 from runtime.times import rfc3339
 
 NAME = "items"
-
-# Code-point order on every engine: PostgreSQL's "C" collation, SQLite's own default.
-_ordered = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 def _table(slot: Slot) -> Table:
     return Table(
         name_of(NAME, slot),
         metadata,
-        Column("item_id", _ordered, primary_key=True),
+        Column("item_id", ORDERED, primary_key=True),
         Column("partition", Integer, nullable=False),
         Column("version", BigInteger, nullable=False),
         # Names sort case-folded in code-point order, equal on every engine.
-        Column("name_key", _ordered, nullable=False),
+        Column("name_key", ORDERED, nullable=False),
         Column("price", BigInteger, nullable=False),
         Column("currency", Text, nullable=False),
         Column("updated_at", BigInteger, nullable=False),
@@ -187,32 +184,41 @@ def page(
     one is met exactly once, whatever is inserted meanwhile.
     """
     items = TABLES[slot]
-    columns = _key_columns(items, sort)
-    directed = [each.desc() if sort.descending else each.asc() for each in columns]
-    statement = (
-        select(items.c.body, *columns)
-        .where(*_conditions(connection, items, chosen))
-        .order_by(*directed)
-        .limit(limit + 1)
-    )
-    if after is not None:
-        here = tuple_(*columns)
-        there = tuple_(
-            *(literal(value, column.type) for column, value in zip(columns, after, strict=True))
-        )
-        statement = statement.where(here < there if sort.descending else here > there)
-    rows = connection.execute(statement).all()
+    columns = key_columns(items, sort)
+    statement = select(items.c.body, *columns).where(*matching(connection, items, chosen))
+    rows = connection.execute(stretch(statement, columns, sort, limit, after)).all()
     full = rows[:limit]
     return Page([each[0] for each in full], list(full[-1][1:]) if len(rows) > limit else None)
 
 
-def _key_columns(items: Table, sort: Sort) -> list[Column[Any]]:
+def stretch(
+    statement: Select[Any],
+    columns: Sequence[Column[Any]],
+    sort: Sort,
+    limit: int,
+    after: Key | None,
+) -> Select[Any]:
+    """Order a list by its key, and cut out what follows `after`: one row more than the limit."""
+    directed = [each.desc() if sort.descending else each.asc() for each in columns]
+    statement = statement.order_by(*directed).limit(limit + 1)
+    if after is None:
+        return statement
+    here = tuple_(*columns)
+    there = tuple_(
+        *(literal(value, column.type) for column, value in zip(columns, after, strict=True))
+    )
+    return statement.where(here < there if sort.descending else here > there)
+
+
+def key_columns(items: Table, sort: Sort) -> list[Column[Any]]:
+    """Find what a list is ordered by: the last of them is the id."""
     if sort.field == "id":
         return [items.c.item_id]
     return [items.c["name_key" if sort.field == "name" else sort.field], items.c.item_id]
 
 
-def _conditions(connection: Connection, items: Table, chosen: Filter) -> list[ColumnElement[bool]]:
+def matching(connection: Connection, items: Table, chosen: Filter) -> list[ColumnElement[bool]]:
+    """Say which rows a list has."""
     conditions: list[ColumnElement[bool]] = []
     if chosen.price_min is not None:
         conditions.append(items.c.price >= chosen.price_min)

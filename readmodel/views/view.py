@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, MetaData, Table, delete, text
+from sqlalchemy import Connection, MetaData, Table, Text, delete, text
 
 from domain.events import Event
 from domain.item import Item
 from ledger.changes import Changes
 from ledger.projections import SLOTS, Slot
+from readmodel.views.query import Query
 
 # Of its own: what a migration makes is in the ledger's.
 metadata = MetaData(
@@ -21,6 +22,9 @@ metadata = MetaData(
 )
 
 _SOME = "DELETE FROM {0} WHERE rowid IN (SELECT rowid FROM {0} LIMIT :most)"
+
+# Code-point order on every engine: PostgreSQL's "C" collation, SQLite's own default.
+ORDERED = Text().with_variant(Text(collation="C"), "postgresql")
 
 MakeRow = Callable[[Item, int], Mapping[str, Any]]
 
@@ -37,7 +41,8 @@ class View:
     into a slot in one transaction, and never the same twice; it may raise, and is then left behind
     alone. `tables` are the slots' tables, which begin with the column of their key. `make` and
     `empty` make and empty what a slot has beside tables. Where a table has exactly one row per
-    item, `row` makes it of an item and its partition, and `itemledger verify` compares it.
+    item, `row` makes it of an item and its partition, and `itemledger verify` compares it. `query`
+    answers `GET /views/{name}`.
     """
 
     name: str
@@ -47,6 +52,7 @@ class View:
     make: Callable[[Connection, Slot], None] = nothing_more
     empty: Callable[[Connection, Slot], None] = nothing_more
     row: MakeRow | None = None
+    query: Query | None = None
 
     def into(self, slot: Slot) -> Callable[[Connection, Changes], None]:
         """Make the projection into one slot."""

@@ -18,17 +18,19 @@ from eventlog import keys
 from eventlog.inspect import LogInspector, inspect_log
 from ledger import tables
 from ledger.bulk import insert_rows, upsert_rows
+from ledger.changes import Changes
 from ledger.codec import encode
 from ledger.engines import reading_engine, writing_engine
+from ledger.recorded import Recorded
 from readmodel.app import create_app
-from readmodel.views import items as items_view
+from readmodel.views.listing import all_views
 from runtime.settings import Settings
 from tests.readmodel.operated import AT, EPOCH, Monotonic, Operated
 
 
 @dataclass(slots=True)
 class Ledger:
-    """Takes events and writes what belongs to them: events, heads, items, the partition's row."""
+    """Takes events and writes what belongs to them: events, heads, views, the partition's row."""
 
     engine: Engine
     items: dict[str, Item] = field(default_factory=dict)
@@ -39,10 +41,14 @@ class Ledger:
     def add(self, *events: Event, reason: str | None = None) -> None:
         rows: list[dict[str, Any]] = []
         touched: dict[str, Item] = {}
+        before = dict(self.items)
+        recorded: list[Recorded] = []
         for event in events:
             item = evolve(self.items.get(event.item_id), event)
             self.items[item.id] = touched[item.id] = self.states[item.id, item.version] = item
             self.offset += 1
+            command = f"command-{self.offset}"
+            recorded.append(Recorded(0, self.offset, item.version, event, command, "rosa", reason))
             type_name, data = encode(event)
             rows.append(
                 {
@@ -52,7 +58,7 @@ class Ledger:
                     "version": item.version,
                     "type": type_name,
                     "data": data,
-                    "command_id": f"command-{self.offset}",
+                    "command_id": command,
                     "actor": "rosa",
                     "reason": reason,
                     "recorded_at": event.recorded_at,
@@ -63,11 +69,9 @@ class Ledger:
         with self.engine.begin() as connection:
             insert_rows(connection, tables.events, rows)
             upsert_rows(connection, tables.heads, [_head(each) for each in touched.values()])
-            upsert_rows(
-                connection,
-                items_view.TABLES[1],
-                [items_view.row(each, 0, items_view.render(each)) for each in touched.values()],
-            )
+            there = {each: before[each] for each in touched if each in before}
+            for view in all_views():
+                view.into(1)(connection, Changes(recorded, there, touched))
             upsert_rows(
                 connection,
                 tables.partitions,
@@ -88,13 +92,13 @@ class Ledger:
                 tables.checkpoints,
                 [
                     {
-                        "projection": name,
+                        "projection": view.name,
                         "partition": 0,
                         "offset": self.offset,
                         "epoch": EPOCH,
                         "n": self.n,
                     }
-                    for name in ("items",)
+                    for view in all_views()
                 ],
             )
 

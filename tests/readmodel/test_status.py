@@ -8,6 +8,7 @@ from domain.events import ItemCreated
 from eventlog import keys
 from ledger import projections, tables
 from ledger.bulk import insert_rows, upsert_rows
+from readmodel.views.listing import all_views
 from runtime.times import rfc3339
 from tests.readmodel.operated import AT, EPOCH, Operated
 
@@ -30,7 +31,7 @@ def test_status_compares_the_log_with_the_ledger(
         "pump": "ok",
         "projections": [
             {
-                "projection": "items",
+                "projection": view.name,
                 "partition": 0,
                 "offset": 1,
                 "lag": 0,
@@ -38,6 +39,7 @@ def test_status_compares_the_log_with_the_ledger(
                 "state": "in step",
                 "error": None,
             }
+            for view in all_views()
         ],
         "builds": [],
         "dead": 0,

@@ -78,7 +78,7 @@ def test_what_was_left_behind_is_caught_up_and_in_step_again(world: World, picky
 
     (checkpoint,) = world.rows(tables.checkpoints, "projection")
     assert (checkpoint["offset"], checkpoint["error"]) == (2103 + 1, None)
-    assert world.rows(tables.partitions, "partition")[0]["in_step"] == "items"
+    assert items.NAME in world.rows(tables.partitions, "partition")[0]["in_step"].split(",")
     assert [row["version"] for row in world.rows(items.TABLES[1], "item_id")] == [2104]
 
 
@@ -102,4 +102,4 @@ def test_an_outage_does_not_detach_a_view(world: World) -> None:
         world.drain({items.NAME: unlucky}).partition(0)
 
     assert world.rows(tables.checkpoints, "projection") == []
-    assert world.rows(tables.partitions, "partition")[0]["in_step"] == "items"
+    assert items.NAME in world.rows(tables.partitions, "partition")[0]["in_step"].split(",")

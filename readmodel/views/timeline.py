@@ -1,0 +1,141 @@
+"""The timeline view: every item as it was from each moment on at which something took effect.
+
+Reads every event, as each moves the version. Lists as of a moment are read from it: of the rows of
+an item, the last one that is not later is in force.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, get_args
+
+from sqlalchemy import BigInteger, Column, Connection, Index, Integer, Table, Text, select
+
+from domain.events import Event
+from domain.evolve import evolve
+from domain.item import Item
+from ledger.bulk import upsert_rows
+from ledger.changes import Changes
+from ledger.earlier import at_versions
+from ledger.projections import Slot, name_of
+from readmodel.views.items import (
+    Filter,
+    Key,
+    Page,
+    Sort,
+    key_columns,
+    matching,
+    render,
+    stretch,
+)
+from readmodel.views.view import ORDERED, View, in_slots, metadata
+
+NAME = "timeline"
+
+
+def _table(slot: Slot) -> Table:
+    return Table(
+        name_of(NAME, slot),
+        metadata,
+        Column("item_id", ORDERED, primary_key=True),
+        Column("effective_at", BigInteger, primary_key=True, autoincrement=False),
+        Column("partition", Integer, nullable=False),
+        Column("version", BigInteger, nullable=False),
+        Column("name_key", ORDERED, nullable=False),
+        Column("price", BigInteger, nullable=False),
+        Column("currency", Text, nullable=False),
+        Column("updated_at", BigInteger, nullable=False),
+        Column("deleted_at", BigInteger),
+        # With the moment in it, what is later than asked for is passed over within the index.
+        Index(None, "name_key", "item_id", "effective_at"),
+        Index(None, "price", "item_id", "effective_at"),
+        Index(None, "updated_at", "item_id", "effective_at"),
+    )
+
+
+TABLES = in_slots(_table)
+
+
+def project(connection: Connection, slot: Slot, changes: Changes) -> None:
+    """Write each touched item as it is from now on, and as it was from earlier moments on."""
+    partition_of = {each.event.item_id: each.partition for each in changes.events}
+    states = [*_passed(changes), *changes.after.values()]
+    upsert_rows(connection, TABLES[slot], [_row(item, partition_of[item.id]) for item in states])
+
+
+def _passed(changes: Changes) -> Iterable[Item]:
+    """Find the states that items had at moments before their last one: live, there are none, as
+    what happens in one batch happens at one moment, unless somebody says otherwise.
+    """
+    after = changes.after
+    moved = {
+        each.event.item_id
+        for each in changes.events
+        if each.event.effective_at != after[each.event.item_id].effective_at
+    }
+    if not moved:
+        return ()
+    items = {item_id: changes.before.get(item_id) for item_id in moved}
+    states: dict[tuple[str, int], Item] = {}
+    for each in changes.events:
+        item_id = each.event.item_id
+        if item_id in moved:
+            item = items[item_id] = evolve(items[item_id], each.event)
+            states[item_id, item.effective_at] = item
+    return [item for (item_id, at), item in states.items() if at != after[item_id].effective_at]
+
+
+def _row(item: Item, partition: int) -> Mapping[str, Any]:
+    return {
+        "item_id": item.id,
+        "effective_at": item.effective_at,
+        "partition": partition,
+        "version": item.version,
+        "name_key": item.name.casefold(),
+        "price": item.price,
+        "currency": item.currency,
+        "updated_at": item.updated_at,
+        "deleted_at": item.deleted_at,
+    }
+
+
+VIEW = View(
+    NAME,
+    frozenset(get_args(Event)),
+    {slot: [table] for slot, table in TABLES.items()},
+    project,
+)
+
+
+def page(
+    connection: Connection,
+    slot: Slot,
+    at: int,
+    chosen: Filter,
+    sort: Sort,
+    limit: int,
+    after: Key | None,
+) -> Page:
+    """Read up to `limit` items as they were at a moment that follow the key `after`."""
+    timeline = TABLES[slot]
+    later = timeline.alias("later")
+    superseded = (
+        select(later.c.version)
+        .where(
+            later.c.item_id == timeline.c.item_id,
+            later.c.effective_at > timeline.c.effective_at,
+            later.c.effective_at <= at,
+        )
+        # Keeps PostgreSQL from joining all rows of the table, also for a page far behind.
+        .offset(0)
+        .exists()
+    )
+    columns = key_columns(timeline, sort)
+    statement = select(timeline.c.item_id, timeline.c.version, *columns).where(
+        timeline.c.effective_at <= at, *matching(connection, timeline, chosen), ~superseded
+    )
+    found = connection.execute(stretch(statement, columns, sort, limit, after))
+    rows: Sequence[Any] = found.all()
+    full = rows[:limit]
+    items = at_versions(connection, {each[0]: each[1] for each in full})
+    return Page(
+        [render(items[each[0]]) for each in full], list(full[-1][2:]) if len(rows) > limit else None
+    )

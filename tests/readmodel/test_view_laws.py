@@ -1,0 +1,106 @@
+"""Whatever happened, and however it came in batches: views tell what a naive reader would."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, Engine
+
+from domain.item import Item
+from ledger import tables
+from ledger.bulk import insert_rows
+from ledger.engines import writing_engine
+from ledger.recorded import Recorded
+from readmodel.views import stats, timeline
+from readmodel.views.compare import compare
+from readmodel.views.items import Filter, Sort, render
+from readmodel.views.listing import all_views
+from readmodel.views.view import View
+from tests.readmodel.histories import BEGIN, HISTORIES, batches, counted, in_force, recorded, rows
+
+History = Sequence[tuple[Any, bool, bool]]
+
+FIELDS = ("id", "name", "price", "updated_at")
+SORTS = st.builds(Sort, st.sampled_from(FIELDS), st.booleans())
+
+thoroughly = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = writing_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@contextmanager
+def built(
+    engine: Engine, view: View, given: History
+) -> Iterator[tuple[Connection, list[Recorded]]]:
+    """Build both slots of a view of one history, in different batches; nothing of it stays."""
+    history = recorded([step for step, _, _ in given])
+    with engine.connect() as connection, connection.begin() as transaction:
+        insert_rows(connection, tables.events, rows(history))
+        for changes in batches(history, [end for _, end, _ in given]):
+            view.into(1)(connection, changes)
+        for changes in batches(history, [end for _, _, end in given]):
+            view.into(2)(connection, changes)
+        yield connection, history
+        transaction.rollback()
+
+
+@thoroughly
+@given(history=HISTORIES)
+def test_stats_are_what_one_counts_one_by_one(engine: Engine, history: History) -> None:
+    with built(engine, stats.VIEW, history) as (connection, happened):
+        told = stats.VIEW.query.answer(connection, 1, {"from": "2025-11-01"})
+    expected = counted(happened)
+    assert {name: told[name] for name in expected} == expected
+
+
+@thoroughly
+@given(history=HISTORIES, at=st.integers(-1_001, 1_100), sort=SORTS, limit=st.integers(1, 3))
+def test_a_list_as_of_a_moment_has_each_item_as_it_was_then(
+    engine: Engine, history: History, at: int, sort: Sort, limit: int
+) -> None:
+    with built(engine, timeline.VIEW, history) as (connection, happened):
+        found = walk(connection, BEGIN + at, sort, limit)
+    there = [item for item in in_force(happened, BEGIN + at) if not item.is_deleted]
+    there.sort(key=lambda item: key(item, sort.field), reverse=sort.descending)
+    assert found == [render(item) for item in there]
+
+
+def walk(connection: Connection, at: int, sort: Sort, limit: int) -> list[str]:
+    bodies: list[str] = []
+    after = None
+    while True:
+        page = timeline.page(connection, 1, at, Filter(), sort, limit, after)
+        bodies += page.bodies
+        after = page.last
+        if after is None:
+            return bodies
+
+
+def key(item: Item, field: str) -> tuple[Any, ...]:
+    own: Mapping[str, Any] = {
+        "id": (),
+        "name": (item.name.casefold(),),
+        "price": (item.price,),
+        "updated_at": (item.updated_at,),
+    }
+    return (*own[field], item.id)
+
+
+@pytest.mark.parametrize("view", all_views(), ids=lambda view: view.name)
+@thoroughly
+@given(history=HISTORIES)
+def test_what_a_view_comes_to_does_not_depend_on_how_events_come_in_batches(
+    engine: Engine, view: View, history: History
+) -> None:
+    with built(engine, view, history) as (connection, _):
+        assert compare(connection, view, 1, 2).difference is None
