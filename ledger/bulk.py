@@ -54,6 +54,14 @@ def upsert_rows(
         _write(connection, _upserting(table, tuple(rows[0]), overwrite), rows)
 
 
+def update_rows(connection: Connection, table: Table, by: str, rows: Sequence[Row]) -> None:
+    """Overwrite what rows have, in those with the same value in the column `by`; such values differ
+    among the rows, and one that no row has changes nothing.
+    """
+    if rows:
+        _write(connection, _updating(table, by, tuple(rows[0])), rows)
+
+
 def among(
     connection: Connection, column: Column[str], values: Sequence[str]
 ) -> ColumnElement[bool]:
@@ -97,6 +105,21 @@ def _upserting(table: Table, names: tuple[str, ...], overwrite: Overwrite | None
             return valued.on_conflict_do_update(index_elements=key, set_=change(insert.excluded))
         from_rows = postgresql.insert(table).from_select(names, _from_json(table, names))
         return from_rows.on_conflict_do_update(index_elements=key, set_=change(from_rows.excluded))
+
+    return Prepared(build)
+
+
+@cache
+def _updating(table: Table, by: str, names: tuple[str, ...]) -> Prepared:
+    changed = [name for name in names if name != by]
+
+    def build(dialect_name: str) -> ClauseElement:
+        if dialect_name == "sqlite":
+            mine = table.update().where(table.c[by] == bindparam(by))
+            return mine.values({name: bindparam(name) for name in changed})
+        new = _from_json(table, names).subquery("new")
+        mine = table.update().where(table.c[by] == new.c[by])
+        return mine.values({name: new.c[name] for name in changed})
 
     return Prepared(build)
 

@@ -33,9 +33,12 @@ def answer(body: bytes | str, headers: Mapping[str, str] = REVALIDATE, status: i
     return Answer(body, status, headers)
 
 
+def has_tag(tag: str) -> bool:
+    """Say whether the client has what an entity tag stands for (RFC 9110, 13.1.2)."""
+    return request.if_none_match.contains_weak(tag)
+
+
 def tagged(body: bytes | str, tag: str, headers: Mapping[str, str] = REVALIDATE) -> Answer:
     """Answer with a strong entity tag, or with 304 where the client has what it stands for."""
     headers = {**headers, "ETag": f'"{tag}"'}
-    if request.if_none_match.contains_weak(tag):
-        return answer(b"", headers, 304)
-    return answer(body, headers)
+    return answer(b"", headers, 304) if has_tag(tag) else answer(body, headers)

@@ -25,6 +25,7 @@ from readmodel.import_routes import ImportRoutes
 from readmodel.item_routes import ItemRoutes
 from readmodel.item_time_routes import ItemTimeRoutes
 from readmodel.lag import WaitingSince
+from readmodel.list_tags import ListTags
 from readmodel.meter import ROUTE, Meter
 from readmodel.metrics import MetricRoutes
 from readmodel.pages import PageRoutes
@@ -76,7 +77,7 @@ def create_app(
     lookups = single_reads(engine)
     paging = Paging(Cursors(settings.cursor_secret), public_url)
     times = ItemTimeRoutes(reads, paging, public_url)
-    items = ItemRoutes(reads, paging, public_url, times)
+    items = ItemRoutes(reads, paging, ListTags(settings.cursor_secret), public_url, times)
     priced = PriceRoutes(reads, paging, clock)
     scheduled = ScheduleRoutes(reads, paging)
     views = ViewRoutes(reads)

@@ -6,15 +6,16 @@ import orjson
 from flask import Response, request
 
 from readmodel import item_time_routes, memento, params
-from readmodel.answers import answer, tagged
+from readmodel.answers import REVALIDATE, answer, has_tag, tagged
 from readmodel.item_problems import gone, known, never_seen
 from readmodel.item_time_routes import NEGOTIATED, ItemTimeRoutes
+from readmodel.list_tags import ListTags
 from readmodel.paging import PAGING, Paging
 from readmodel.reads import LEDGER, Reads
 from readmodel.views import history as history_view
 from readmodel.views import items as items_view
-from readmodel.views import timeline
-from readmodel.views.items import Filter, Sort, SortField
+from readmodel.views import pages, timeline
+from readmodel.views.chosen import Filter, Sort, SortField
 
 _FIELDS: tuple[SortField, ...] = ("id", "name", "price", "updated_at")
 SORTS: Mapping[str, Sort] = {each: Sort(each) for each in _FIELDS} | {
@@ -32,7 +33,9 @@ _FILTERS: Mapping[str, params.Reader] = {
 _LIST: Mapping[str, params.Reader] = {
     **_FILTERS,
     **PAGING,
+    "q": params.words,
     "sort": params.one_of(SORTS),
+    "total": params.one_of({"none": False, "exact": True}),
     "as_of": params.moment,
 }
 _HISTORY: Mapping[str, params.Reader] = {**PAGING, "fields": params.some_of(history_view.FIELDS)}
@@ -44,16 +47,23 @@ class ItemRoutes:
     """
 
     def __init__(
-        self, reads: Reads, paging: Paging, public_url: str, times: ItemTimeRoutes
+        self,
+        reads: Reads,
+        paging: Paging,
+        tags: ListTags,
+        public_url: str,
+        times: ItemTimeRoutes,
     ) -> None:
         self._reads = reads
+        self._tags = tags
         self._paging = paging
         self._times = times
         self._public_url = public_url
 
     def items(self) -> Response:
         given = params.read(request.args, _LIST)
-        chosen = Filter(**{name: given[name] for name in _FILTERS if name in given})
+        filters = {name: given[name] for name in _FILTERS if name in given}
+        chosen = Filter(words=given.get("q"), **filters)
         sort: Sort = given.get("sort", Sort())
         at: int | None = given.get("as_of")
         if at is not None and "q" in given:
@@ -62,18 +72,26 @@ class ItemRoutes:
         binding = ("items", sort, chosen, at)
         after = self._paging.place(given, *binding)
         limit: int = given.get("limit", params.DEFAULT_PAGE)
-        view = items_view.NAME if at is None else timeline.NAME
-        with self._reads.snapshot(view) as read:
-            slot = read.slots[view]
+        counts: bool = given.get("total", False)
+        views = chosen.views if at is None else (timeline.NAME,)
+        with self._reads.snapshot(*views) as read:
+            tag = self._tags.tag(read.connection, views, *binding, after, limit, counts)
+            headers = {"ETag": f'W/"{tag}"'}
+            if has_tag(tag):
+                return answer(b"", {**REVALIDATE, **headers}, 304)
             if at is None:
-                page = items_view.page(read.connection, slot, chosen, sort, limit, after)
+                page = pages.page(read.connection, read.slots, chosen, sort, limit, after)
+                total = pages.count(read.connection, read.slots, chosen) if counts else None
             else:
-                page = timeline.page(read.connection, slot, at, chosen, sort, limit, after)
+                past = timeline.Past(read.connection, read.slots[timeline.NAME], at, chosen)
+                page = past.page(sort, limit, after)
+                total = past.count() if counts else None
         following = self._paging.following(page.last, *binding)
+        end = "" if total is None else f',"total":{total}'
         joined = ",".join(page.bodies)
         return answer(
-            f'{{"items":[{joined}],"next":{orjson.dumps(following).decode()}}}',
-            self._paging.headers("/items", following),
+            f'{{"items":[{joined}],"next":{orjson.dumps(following).decode()}{end}}}',
+            {**self._paging.headers("/items", following), **headers},
         )
 
     def item(self, item_id: str) -> Response:

@@ -8,11 +8,14 @@ from werkzeug.datastructures import MultiDict
 
 from domain import rules
 from domain.refusals import RuleBroken
+from readmodel.views.words import words_asked
 from runtime.times import parse_rfc3339
 
 PAGE_LIMIT = 200
 DEFAULT_PAGE = 50
 IDS_LIMIT = 200
+QUERY_LIMIT = 200
+WORDS_LIMIT = 50
 # Ten years, in days of 24 hours.
 WINDOW_LIMIT = 3650
 
@@ -170,6 +173,22 @@ def ids(value: str) -> tuple[str, ...]:
         return tuple(rules.item_id(each) for each in given)
     except RuleBroken as error:
         raise BadValue(error.rule, f"{error}; several are separated by commas") from error
+
+
+def words(value: str) -> tuple[str, ...]:
+    """Read what is searched for as the words that it asks for."""
+    if len(value) > QUERY_LIMIT:
+        raise BadValue("query-too-long", f"at most {QUERY_LIMIT} characters, not {len(value)}")
+    asked = words_asked(value)
+    if not asked:
+        raise BadValue(
+            "no-words",
+            "at least one word, which has a letter, a digit or a symbol such as an emoji; leave q "
+            "out to list everything",
+        )
+    if len(asked) > WORDS_LIMIT:
+        raise BadValue("too-many-words", f"at most {WORDS_LIMIT} words, not {len(asked)}")
+    return asked
 
 
 def one_of(choices: Mapping[str, _Chosen]) -> Callable[[str], _Chosen]:

@@ -3,16 +3,14 @@
 Reads every event, as each moves the version. One row per item, in the partition of the item.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from collections.abc import Mapping
+from typing import Any, get_args
 
 import orjson
 from sqlalchemy import (
     BigInteger,
     BindParameter,
     Column,
-    ColumnElement,
     Connection,
     Index,
     Integer,
@@ -23,14 +21,12 @@ from sqlalchemy import (
     and_,
     bindparam,
     func,
-    literal,
     select,
-    tuple_,
 )
 
 from domain.events import Event
 from domain.item import Item
-from ledger.bulk import among, upsert_rows
+from ledger.bulk import upsert_rows
 from ledger.changes import Changes
 from ledger.projections import Slot, name_of
 from ledger.tables import projections
@@ -57,6 +53,7 @@ def _table(slot: Slot) -> Table:
         Index(None, "name_key", "item_id"),
         Index(None, "price", "item_id"),
         Index(None, "updated_at", "item_id"),
+        Index(None, "currency", "item_id"),
     )
 
 
@@ -118,41 +115,6 @@ VIEW = View(
 )
 
 
-SortField = Literal["id", "name", "price", "updated_at"]
-Key = Sequence[str | int]
-
-
-@dataclass(frozen=True, slots=True)
-class Sort:
-    """The order of a list.
-
-    Equal values follow the id in the same direction: one index, read forwards or backwards, has it.
-    """
-
-    field: SortField = "id"
-    descending: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which items a list has; `None` does not filter. Bounds are inclusive."""
-
-    price_min: int | None = None
-    price_max: int | None = None
-    currency: str | None = None
-    updated_since: int | None = None
-    ids: tuple[str, ...] | None = None
-    include_deleted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A stretch of a list: the rendered items, and the key of the last one where more follow."""
-
-    bodies: list[str]
-    last: list[str | int] | None
-
-
 def _by_id() -> Select[int, int | None, str]:
     """Read one item from the slot that is live: one statement, so one snapshot."""
     one, two = TABLES[1], TABLES[2]
@@ -173,63 +135,3 @@ def find(connection: Connection, item_id: str) -> Row[int, int | None, str] | No
     found: Row[int, int | None, str] | None
     found = connection.execute(_BY_ID, {"item_id": item_id}).one_or_none()
     return None if found is None or found.version is None else found
-
-
-def page(
-    connection: Connection, slot: Slot, chosen: Filter, sort: Sort, limit: int, after: Key | None
-) -> Page:
-    """Read up to `limit` items that follow the key `after`.
-
-    An item that changes its place between two pages may be met twice or not at all; every other
-    one is met exactly once, whatever is inserted meanwhile.
-    """
-    items = TABLES[slot]
-    columns = key_columns(items, sort)
-    statement = select(items.c.body, *columns).where(*matching(connection, items, chosen))
-    rows = connection.execute(stretch(statement, columns, sort, limit, after)).all()
-    full = rows[:limit]
-    return Page([each[0] for each in full], list(full[-1][1:]) if len(rows) > limit else None)
-
-
-def stretch(
-    statement: Select[Any],
-    columns: Sequence[Column[Any]],
-    sort: Sort,
-    limit: int,
-    after: Key | None,
-) -> Select[Any]:
-    """Order a list by its key, and cut out what follows `after`: one row more than the limit."""
-    directed = [each.desc() if sort.descending else each.asc() for each in columns]
-    statement = statement.order_by(*directed).limit(limit + 1)
-    if after is None:
-        return statement
-    here = tuple_(*columns)
-    there = tuple_(
-        *(literal(value, column.type) for column, value in zip(columns, after, strict=True))
-    )
-    return statement.where(here < there if sort.descending else here > there)
-
-
-def key_columns(items: Table, sort: Sort) -> list[Column[Any]]:
-    """Find what a list is ordered by: the last of them is the id."""
-    if sort.field == "id":
-        return [items.c.item_id]
-    return [items.c["name_key" if sort.field == "name" else sort.field], items.c.item_id]
-
-
-def matching(connection: Connection, items: Table, chosen: Filter) -> list[ColumnElement[bool]]:
-    """Say which rows a list has."""
-    conditions: list[ColumnElement[bool]] = []
-    if chosen.price_min is not None:
-        conditions.append(items.c.price >= chosen.price_min)
-    if chosen.price_max is not None:
-        conditions.append(items.c.price <= chosen.price_max)
-    if chosen.currency is not None:
-        conditions.append(items.c.currency == chosen.currency)
-    if chosen.updated_since is not None:
-        conditions.append(items.c.updated_at >= chosen.updated_since)
-    if chosen.ids is not None:
-        conditions.append(among(connection, items.c.item_id, chosen.ids))
-    if not chosen.include_deleted:
-        conditions.append(items.c.deleted_at.is_(None))
-    return conditions

@@ -38,8 +38,9 @@ def all_projections(views: Sequence[View] | None = None) -> Mapping[str, Project
 
 
 def install(connection: Connection) -> None:
-    """Make the tables of views that have none yet. Where there are events already, such a view is
-    built from them by the workers; it can be asked when it has taken them all.
+    """Make the tables of views that have none yet, and indexes that later releases brought. Where
+    there are events already, a new view is built from them by the workers; it can be asked when it
+    has taken them all.
     """
     now = now_ms()
     known = {each.view for each in projections.read_all(connection)}
@@ -48,6 +49,9 @@ def install(connection: Connection) -> None:
         for slot in SLOTS:
             for table in view.tables[slot]:
                 table.create(connection, checkfirst=True)
+                for index in table.indexes:
+                    # A later release may have one that this table was made without.
+                    index.create(connection, checkfirst=True)
             view.make(connection, slot)
         if view.name not in known:
             projections.add(connection, view.name, None if offsets else 1, now)

@@ -5,9 +5,21 @@ an item, the last one that is not later is in force.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, get_args
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Integer, Table, Text, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Index,
+    Integer,
+    Table,
+    Text,
+    func,
+    select,
+)
 
 from domain.events import Event
 from domain.evolve import evolve
@@ -16,16 +28,10 @@ from ledger.bulk import upsert_rows
 from ledger.changes import Changes
 from ledger.earlier import at_versions
 from ledger.projections import Slot, name_of
-from readmodel.views.items import (
-    Filter,
-    Key,
-    Page,
-    Sort,
-    key_columns,
-    matching,
-    render,
-    stretch,
-)
+from readmodel.views.chosen import Filter, Key, Sort
+from readmodel.views.items import render
+from readmodel.views.pages import Page
+from readmodel.views.stretches import key_columns, matching, stretch
 from readmodel.views.view import ORDERED, View, in_slots, metadata
 
 NAME = "timeline"
@@ -105,37 +111,50 @@ VIEW = View(
 )
 
 
-def page(
-    connection: Connection,
-    slot: Slot,
-    at: int,
-    chosen: Filter,
-    sort: Sort,
-    limit: int,
-    after: Key | None,
-) -> Page:
-    """Read up to `limit` items as they were at a moment that follow the key `after`."""
-    timeline = TABLES[slot]
-    later = timeline.alias("later")
-    superseded = (
-        select(later.c.version)
-        .where(
-            later.c.item_id == timeline.c.item_id,
-            later.c.effective_at > timeline.c.effective_at,
-            later.c.effective_at <= at,
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The items of a list as they were at a moment (`at`, milliseconds since 1970)."""
+
+    connection: Connection
+    slot: Slot
+    at: int
+    chosen: Filter
+
+    def page(self, sort: Sort, limit: int, after: Key | None) -> Page:
+        """Read up to `limit` of them that follow the key `after`."""
+        timeline = TABLES[self.slot]
+        columns = key_columns(timeline, sort)
+        statement = select(timeline.c.item_id, timeline.c.version, *columns).where(*self._there())
+        found = self.connection.execute(stretch(statement, columns, sort, limit, after))
+        rows: Sequence[Any] = found.all()
+        full = rows[:limit]
+        items = at_versions(self.connection, {each[0]: each[1] for each in full})
+        return Page(
+            [render(items[each[0]]) for each in full],
+            list(full[-1][2:]) if len(rows) > limit else None,
         )
-        # Keeps PostgreSQL from joining all rows of the table, also for a page far behind.
-        .offset(0)
-        .exists()
-    )
-    columns = key_columns(timeline, sort)
-    statement = select(timeline.c.item_id, timeline.c.version, *columns).where(
-        timeline.c.effective_at <= at, *matching(connection, timeline, chosen), ~superseded
-    )
-    found = connection.execute(stretch(statement, columns, sort, limit, after))
-    rows: Sequence[Any] = found.all()
-    full = rows[:limit]
-    items = at_versions(connection, {each[0]: each[1] for each in full})
-    return Page(
-        [render(items[each[0]]) for each in full], list(full[-1][2:]) if len(rows) > limit else None
-    )
+
+    def count(self) -> int:
+        """Count them all."""
+        counted = select(func.count()).select_from(TABLES[self.slot]).where(*self._there())
+        return self.connection.execute(counted).scalar_one()
+
+    def _there(self) -> list[ColumnElement[bool]]:
+        timeline = TABLES[self.slot]
+        later = timeline.alias("later")
+        superseded = (
+            select(later.c.version)
+            .where(
+                later.c.item_id == timeline.c.item_id,
+                later.c.effective_at > timeline.c.effective_at,
+                later.c.effective_at <= self.at,
+            )
+            # Keeps PostgreSQL from joining all rows of the table, also for a page far behind.
+            .offset(0)
+            .exists()
+        )
+        return [
+            timeline.c.effective_at <= self.at,
+            *matching(self.connection, timeline, self.chosen),
+            ~superseded,
+        ]

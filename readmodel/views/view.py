@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, MetaData, Table, Text, delete, text
+from sqlalchemy import Connection, MetaData, Table, Text, delete, select, tuple_
 
 from domain.events import Event
 from domain.item import Item
@@ -20,8 +20,6 @@ metadata = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     }
 )
-
-_SOME = "DELETE FROM {0} WHERE rowid IN (SELECT rowid FROM {0} LIMIT :most)"
 
 # Code-point order on every engine: PostgreSQL's "C" collation, SQLite's own default.
 ORDERED = Text().with_variant(Text(collation="C"), "postgresql")
@@ -74,7 +72,10 @@ class View:
         for table in self.tables[slot]:
             if connection.dialect.name != "sqlite":
                 connection.execute(delete(table))
-            elif connection.execute(text(_SOME.format(table.name)), {"most": most}).rowcount:
+                continue
+            key = list(table.primary_key)
+            some = delete(table).where(tuple_(*key).in_(select(*key).limit(most)))
+            if connection.execute(some).rowcount:
                 return False
         self.empty(connection, slot)
         return True

@@ -9,7 +9,8 @@ from sqlalchemy import Engine, event, text
 
 from domain.events import ItemCreated, ItemDeleted, ItemRepriced
 from readmodel.views import items as items_view
-from readmodel.views.items import Filter, Sort
+from readmodel.views import pages
+from readmodel.views.chosen import Filter, Sort
 
 AT = 1_763_798_400_000
 NAMES = [
@@ -230,8 +231,9 @@ def test_a_deep_page_is_found_by_an_index_and_sorted_by_it(
         executed.append(given[2:4])
 
     with engine.connect() as connection:
-        items_view.page(connection, 1, Filter(), Sort(field, descending), 10, places[field])
-        (statement, parameters) = executed[-1]
+        slots = {items_view.NAME: 1}
+        pages.page(connection, slots, Filter(), Sort(field, descending), 10, places[field])
+        (statement, parameters) = next(each for each in executed if "SELECT" in each[0])
         if engine.dialect.name == "sqlite":
             explain, by_index, sorting = "EXPLAIN QUERY PLAN", "SEARCH items USING", "TEMP B-TREE"
         else:
