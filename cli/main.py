@@ -325,7 +325,10 @@ def rebuild(
     with refusing():
         settings = read_settings()
         from cli.rebuild import run_rebuild, wish_of
+        from runtime.telemetry import configure_logging
 
+        # Standard output is for what the command says; of what a builder says, only troubles.
+        configure_logging(settings.model_copy(update={"log_level": "warning"}), "rebuild")
         wanted = wish_of(restart=restart, cancel=cancel, rollback=rollback, accept=accept)
         raise typer.Exit(run_rebuild(settings, view, wanted, throttle, watch=watch))
 

@@ -89,7 +89,7 @@ def _watch(ledger: Opened, view: str, *, helps: bool) -> Progress:
                 threading.Event().wait(_LOOK)
         except KeyboardInterrupt:
             bar.stop()
-            goes_on = "stops here; a worker goes on with it, or" if helps else "goes on; "
+            goes_on = "stops here; a worker goes on with it, or" if helps else "goes on;"
             typer.echo(
                 f"\n{view}: {goes_on} `itemledger rebuild {view}` watches it again, "
                 f"`itemledger rebuild {view} --cancel` ends it.",

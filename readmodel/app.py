@@ -73,7 +73,7 @@ def create_app(
     public_url = settings.public_query_url
     turns = turns or Turns(WORKING, WAITING)
     pulse = Pulse(engine)
-    reads = Reads(engine, WaitingSince(inspector, clock), pulse, turns)
+    reads = Reads(engine, WaitingSince(inspector, clock), pulse, turns, clock)
     lookups = single_reads(engine)
     paging = Paging(Cursors(settings.cursor_secret), public_url)
     times = ItemTimeRoutes(reads, paging, public_url)

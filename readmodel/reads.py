@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from flask import g, request
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, func, select
 
 from ledger.engines import single_reads
 from ledger.projections import Slot, name_of
@@ -53,17 +53,23 @@ class _Taken:
 
 class Reads:
     """`turns` says how many requests may wait for their commands at once; beyond that nobody waits,
-    and is answered as things stand.
+    and is answered as things stand. `clock` gives milliseconds since 1970.
     """
 
     def __init__(
-        self, engine: Engine, waiting_since: WaitingSince, pulse: Pulse, turns: Turns
+        self,
+        engine: Engine,
+        waiting_since: WaitingSince,
+        pulse: Pulse,
+        turns: Turns,
+        clock: Callable[[], int],
     ) -> None:
         self._engine = engine
         self._single = single_reads(engine)
         self._waiting_since = waiting_since
         self._pulse = pulse
         self._turns = turns
+        self._clock = clock
 
     @contextmanager
     def single(self, *views: str) -> Generator[Connection]:
@@ -96,41 +102,45 @@ class Reads:
     def _fresh(self, token: Position, views: tuple[str, ...], asked: Preferences) -> Connection:
         """Open a snapshot that has the token's command, if that is to be had in time."""
         until = time.monotonic() + asked.wait
-        rest = 0.0
+        rest, has_place = 0.0, True
         while True:
             connection = self._engine.connect()
             try:
                 behind = _behind(connection, token, views)
                 left = until - time.monotonic()
-                if behind is None or left <= 0:
-                    self._tell(connection, behind, asked)
+                if behind is None or left <= 0 or not has_place:
+                    self._tell(connection, behind, asked, waited=has_place or behind is None)
                     return connection
             except BaseException:
                 connection.close()
                 raise
             connection.close()
-            with self._turns.waiting() as may_wait:
-                waited = may_wait and self._pulse.wait_for(
-                    lambda ledger: ledger.has_taken(token), left, min(rest, left)
-                )
-            if not waited:
-                until = 0.0
+            with self._turns.waiting() as has_place:
+                if has_place:
+                    self._pulse.wait_for(
+                        lambda ledger: ledger.has_taken(token), left, min(rest, left)
+                    )
             # The ledger has it, and a view is behind the ledger: that is looked at now and then.
             rest = _REST
 
-    def _tell(self, connection: Connection, behind: _Taken | None, asked: Preferences) -> None:
+    def _tell(
+        self, connection: Connection, behind: _Taken | None, asked: Preferences, *, waited: bool
+    ) -> None:
         """Say how fresh the answer is. Raises Trouble where it is not to be had stale."""
-        applied: list[str] = [f"wait={asked.wait}"] if asked.wait else []
+        applied: list[str] = [f"wait={asked.wait}"] if asked.wait and waited else []
         if asked.strict:
             applied.append("handling=strict")
         g.fresh = {"Preference-Applied": ", ".join(applied)} if applied else {}
         if behind is None:
             return
-        seconds = _since(connection, behind)
-        if seconds is None:
+        recorded_at = _first_not_taken(connection, behind)
+        if recorded_at is None:
             seconds = self._waiting_since(behind.position)
+        else:
+            seconds = (self._clock() - recorded_at) / 1000
         lag = "unknown" if seconds is None else f"{max(seconds, 0.0):.3f}"
-        g.fresh |= {"Projection-Lag": lag}
+        # A cache would answer others with it, who have not asked how old it is.
+        g.fresh |= {**FRESH_ONLY, "Projection-Lag": lag}
         if asked.strict:
             detail = (
                 "what is read has not come to the command of this token yet, and "
@@ -171,7 +181,10 @@ def _behind(connection: Connection, token: Position, views: tuple[str, ...]) -> 
         )
     ).one_or_none()
     if ledger is None:
-        raise malformed("it names a partition that this deployment does not have")
+        if connection.scalar(select(func.count()).select_from(partitions)):
+            raise malformed("it names a partition that this deployment does not have")
+        # No worker has been here yet, while commands are accepted already.
+        return _Taken(Position(token.partition, 0, 0), 0)
     taken = [_Taken(Position(token.partition, ledger.epoch, ledger.n), ledger.offset)]
     slots = live_slots(connection, views)
     for view, slot in slots.items():
@@ -187,12 +200,11 @@ def _behind(connection: Connection, token: Position, views: tuple[str, ...]) -> 
     return None if last.position >= token else last
 
 
-def _since(connection: Connection, taken: _Taken) -> float | None:
-    """Tell how many seconds ago the ledger recorded the first event that was not taken."""
-    recorded_at = connection.scalar(
+def _first_not_taken(connection: Connection, taken: _Taken) -> int | None:
+    """Tell when the ledger recorded the first event that was not taken."""
+    return connection.scalar(
         select(events.c.recorded_at)
         .where(events.c.partition == taken.position.partition, events.c.offset > taken.offset)
         .order_by(events.c.offset)
         .limit(1)
     )
-    return None if recorded_at is None else time.time() - recorded_at / 1000

@@ -2,14 +2,17 @@
 
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 
 from sqlalchemy import Connection, func, select
 
 import readmodel.views
-from ledger import projections, tables
+from ledger import checkpoints, partitions, projections, tables
 from ledger.changes import Changes
+from ledger.checkpoints import Taken
+from ledger.partitions import Checkpoint
 from ledger.projections import SLOTS, name_of
 from readmodel.views.view import View
 from runtime.times import now_ms
@@ -44,7 +47,10 @@ def install(connection: Connection) -> None:
     """
     now = now_ms()
     known = {each.view for each in projections.read_all(connection)}
-    offsets = connection.scalar(select(func.sum(tables.partitions.c.offset)))
+    count = int(connection.scalar(select(func.count()).select_from(tables.partitions)) or 0)
+    # Workers of before may be at work: nothing shall come in between.
+    held = partitions.lock_all(connection, range(count)) if missing(connection) else {}
+    has_events = any(each.offset for each in held.values())
     for view in all_views():
         for slot in SLOTS:
             for table in view.tables[slot]:
@@ -54,9 +60,9 @@ def install(connection: Connection) -> None:
                     index.create(connection, checkfirst=True)
             view.make(connection, slot)
         if view.name not in known:
-            projections.add(connection, view.name, None if offsets else 1, now)
-            if not offsets:
-                _be_in_step(connection, view.name)
+            projections.add(connection, view.name, None if has_events else 1, now)
+            if not has_events:
+                held = _in_step(connection, view.name, held)
 
 
 def missing(connection: Connection) -> list[str]:
@@ -65,13 +71,15 @@ def missing(connection: Connection) -> list[str]:
     return [view.name for view in all_views() if view.name not in known]
 
 
-def _be_in_step(connection: Connection, name: str) -> None:
-    """Let a new view take part from the beginning of a ledger that is laid out and has no event."""
-    for row in connection.execute(select(tables.partitions)).mappings().all():
-        before: str = row["in_step"]
-        in_step = sorted({*filter(None, before.split(",")), name})
-        connection.execute(
-            tables.partitions.update()
-            .where(tables.partitions.c.partition == row["partition"])
-            .values(in_step=",".join(in_step))
-        )
+def _in_step(
+    connection: Connection, name: str, held: Mapping[int, Checkpoint]
+) -> dict[int, Checkpoint]:
+    """Let a new view take part from the beginning of a ledger that has no event: it has taken all
+    there is of the log.
+    """
+    checkpoints.move(connection, [Taken(name, each.position, 0) for each in held.values()])
+    joined = {
+        partition: replace(each, in_step=each.in_step | {name}) for partition, each in held.items()
+    }
+    partitions.move(connection, joined.values())
+    return joined
