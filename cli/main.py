@@ -11,6 +11,7 @@ import typer
 
 from cli import options
 from cli.dead_words import dead_app
+from cli.export_words import export
 from cli.refusals import INTERRUPTED, read_settings, refusing
 from cli.token_words import token_app
 
@@ -230,6 +231,9 @@ def import_(
         )
         wishes = Wishes(file, key, rejects, patience, columns, on_error, reason, dry_run, charset)
         raise typer.Exit(run_import(plan_import(wishes, command, query)))
+
+
+app.command()(export)
 
 
 @app.command()

@@ -50,8 +50,8 @@ def configuration() -> str:
         "give each process only its own, by the last column; a URL that `up` works out by itself "
         "(its embedded engines) is then yours to name.\n\n"
         f"{_table(head, rows)}\n"
-        f"`itemledger import` and `itemledger status` find a running service by "
-        f"`{PREFIX}COMMAND_URL` and `{PREFIX}QUERY_URL`.\n\n"
+        "`itemledger import`, `itemledger export` and `itemledger status` find a running service "
+        f"by `{PREFIX}COMMAND_URL` and `{PREFIX}QUERY_URL`.\n\n"
         f"`{ENV_FILE_VARIABLE}` names another file than `.env`; empty, no file is read.\n"
     )
 

@@ -61,10 +61,11 @@ def create_app(
     guard: Guard | None = None,
     monotonic: Callable[[], float] = time.monotonic,
     turns: Turns | None = None,
+    pulse: Pulse | None = None,
 ) -> Flask:
     """Build the application over a reading engine and a look at the log; `clock` gives
     milliseconds, `monotonic` seconds. Without a guard of its own it has that of its settings.
-    `turns` says how many requests work and wait at once.
+    `turns` says how many requests work and wait at once, and by `pulse` they wait.
     """
     app = Flask("readmodel", static_folder=None, template_folder=None)
     app.response_class = Answer
@@ -72,7 +73,7 @@ def create_app(
     app.url_map.merge_slashes = False
     public_url = settings.public_query_url
     turns = turns or Turns(WORKING, WAITING)
-    pulse = Pulse(engine)
+    pulse = pulse or Pulse(engine)
     reads = Reads(engine, WaitingSince(inspector, clock), pulse, turns, clock)
     lookups = single_reads(engine)
     paging = Paging(Cursors(settings.cursor_secret), public_url)

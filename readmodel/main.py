@@ -26,6 +26,8 @@ from ledger.migrate import SchemaOutOfDate, check_schema, unusable
 from ledger.register import source_of
 from readmodel.app import WAITING, create_app
 from readmodel.exports.routes import AT_ONCE as EXPORTS
+from readmodel.pulse import Pulse
+from readmodel.stopping import when_told_to_stop
 from readmodel.turns import Turns
 from runtime.auth.guard import Unguarded, guard_of
 from runtime.auth.revoked import Revoked
@@ -121,7 +123,11 @@ def load_worker(settings: Settings, parent: int) -> Flask:
     guard = guard_of(settings, revoked)
     if guard.wants_tokens:
         _hear(revoked, reading_engine(settings.sql_url, connections=1))
-    return create_app(settings, engine, inspector, guard=guard, turns=Turns(working, WAITING))
+    pulse = Pulse(engine)
+    # Those who wait are answered then, so that the server has not to wait for them.
+    when_told_to_stop(pulse.close)
+    turns = Turns(working, WAITING)
+    return create_app(settings, engine, inspector, guard=guard, turns=turns, pulse=pulse)
 
 
 def _hear(revoked: Revoked, engine: Engine) -> None:

@@ -85,6 +85,11 @@ class Pulse:
         self._closing = threading.Event()
         self._away = False
 
+    @property
+    def closed(self) -> bool:
+        """Whether nobody waits any more."""
+        return self._closing.is_set()
+
     def wait_beyond(self, offsets: Sequence[int], seconds: float, rest: float = 0.0) -> bool:
         """Wait until any partition has more than these offsets, by partition from 0."""
         return self.wait_for(lambda ledger: ledger.is_beyond(offsets), seconds, rest)

@@ -11,7 +11,7 @@ from readmodel.exports.snapshot import GivenUp, Snapshot
 from readmodel.views import catalogue
 
 # Items of a piece: what is held of them at once, however many there are.
-_AT_ONCE = 1000
+_AT_ONCE = 250
 
 log = structlog.get_logger("readmodel")
 

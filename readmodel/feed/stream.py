@@ -41,7 +41,7 @@ class Streams:
         self._heartbeat = heartbeat
         self._count = 0
         self._lock = threading.Lock()
-        self._ending = threading.Event()
+        self._away = threading.Event()
 
     @property
     def count(self) -> int:
@@ -78,18 +78,13 @@ class Streams:
                 portion = yield from self._next(portion.end, wanted, None)
                 continue
             upto = self._wait(portion.end)
-            if self._ending.is_set() or not may_stay():
+            if self._pulse.closed or not may_stay():
                 return
             if upto is None:
                 # An id without data moves a client's place, and it gets to see nothing.
                 yield portion.heartbeat
             else:
                 portion = yield from self._next(portion.end, wanted, upto)
-
-    def close(self) -> None:
-        """Let all followers go."""
-        self._ending.set()
-        self._pulse.close()
 
     def _wait(self, place: Place) -> Place | None:
         """Wait until there is more, and tell how far the ledger was then; `None` after a while."""
@@ -116,4 +111,4 @@ class Streams:
             except SQLAlchemyError as error:
                 log.warning("followers wait for the database", error=str(error))
             yield b":\n\n"
-            self._ending.wait(_AWAY)
+            self._away.wait(_AWAY)

@@ -160,7 +160,7 @@ class Harness:
 def harness(engine: Engine) -> Iterator[Harness]:
     made = Harness(engine)
     yield made
-    made.streams.close()
+    made.pulse.close()
 
 
 def test_many_followers_cost_one_reading(ledger: Any, harness: Harness) -> None:
@@ -265,7 +265,7 @@ def test_closing_lets_everybody_go(ledger: Any, harness: Harness) -> None:
     ledger.add(created(1))
     follower = harness.streams.follow(harness.first(), ALL, lambda: True)
     next(follower)
-    threading.Timer(0.1, harness.streams.close).start()
+    threading.Timer(0.1, harness.pulse.close).start()
     assert all(each.change is None or each.change["offset"] == 1 for each in _all(follower))
 
 

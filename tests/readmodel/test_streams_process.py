@@ -3,10 +3,13 @@
 import csv
 import io
 import json
+import os
+import signal
 import socket
 import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -23,6 +26,8 @@ from tests.readmodel.test_process import serving
 from tests.waiting import until
 
 COUNT = 3000
+# Requests beyond those that may wait.
+MORE = 3
 MEMBERS = ("name", "description", "price", "currency", "version", "created_at", "updated_at")
 BODY = json.dumps({"id": "x" * 20_000, **dict.fromkeys((*MEMBERS, "deleted_at"))})
 
@@ -55,25 +60,26 @@ def begun(client: httpx.Client, query: str = "") -> socket.socket:
     made = socket.create_connection(("127.0.0.1", port))
     made.sendall(f"GET /exports/items{query} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
     assert made.recv(12) == b"HTTP/1.1 200"
+    # It is closed with a reset, as by a client that was killed.
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     return made
 
 
 def test_clients_that_vanish_make_room_for_others(served: httpx.Client) -> None:
-    for _ in range(2):
-        running = [begun(served) for _ in range(AT_ONCE)]
+    with ExitStack() as running:
+        for _ in range(AT_ONCE):
+            running.enter_context(begun(served))
         assert served.get("/exports/items").json()["code"] == "too-many-exports"
         # Items are read all the same.
         assert served.get("/items?limit=1").status_code == 200
-        for each in running:
-            # Closed with a reset, as by a client that was killed.
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            each.close()
+    answers: list[httpx.Response] = []
 
-        def is_free() -> bool:
-            return served.head("/exports/items").status_code == 200
+    def is_free() -> bool:
+        answers.append(served.get("/exports/items"))
+        return answers[-1].status_code == 200
 
-        until(is_free, 30, "there is room again")
-    whole = served.get("/exports/items")
+    until(is_free, 30, "there is room again")
+    whole = answers[-1]
     assert len(whole.content.splitlines()) == COUNT == int(whole.headers["Export-Items"])
 
 
@@ -89,11 +95,14 @@ def test_an_export_whose_database_connection_dies_can_not_be_taken_for_whole(
         next(rest_of_lines)
         beginning = next(rest_of_records)
         with psycopg.connect(postgresql_server.get_uri(), autocommit=True) as connection:
-            killed = connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE state = 'idle in transaction'"
-            ).fetchall()
-        assert len(killed) == 2
+            # They are so when nobody takes what they have read.
+            idle = "FROM pg_stat_activity WHERE state = 'idle in transaction'"
+            until(
+                lambda: connection.execute(f"SELECT count(*) {idle}").fetchone() == (2,),
+                30,
+                "both exports wait for their clients",
+            )
+            connection.execute(f"SELECT pg_terminate_backend(pid) {idle}")
         with pytest.raises(httpx.RemoteProtocolError):
             for _ in rest_of_lines:
                 pass
@@ -108,23 +117,45 @@ def test_as_many_wait_as_may_and_reads_go_on_beside_them(database_url: str) -> N
     with (
         Partitioned.of(database_url, 1) as shop,
         serving(database_url) as (_, client),
-        ThreadPoolExecutor(WAITING) as pool,
+        ThreadPoolExecutor(WAITING + MORE) as pool,
     ):
         url = f"{client.base_url}/changes"
 
         def wait() -> httpx.Response:
             return httpx.get(url, headers={"Prefer": "wait=30"}, timeout=60, trust_env=False)
 
-        waiting = [pool.submit(wait) for _ in range(WAITING)]
-        asks = {"Prefer": "wait=1"}
-
-        def are_all_waiting() -> bool:
-            return "Preference-Applied" not in client.get("/changes", headers=asks).headers
-
-        until(are_all_waiting, 60, "all places are taken")
+        sent = [pool.submit(wait) for _ in range(WAITING + MORE)]
+        until(lambda: sum(each.done() for each in sent) == MORE, 60, "all places are taken")
         assert client.get("/items").status_code == 200
         assert client.get("/health/live").status_code == 200
+        at_once = [each.result() for each in sent if each.done()]
         shop.add(0, ItemCreated("lamp", AT, AT, "Lamp", None, 100, "EUR"))
-        answers = [each.result() for each in waiting]
-    assert {each.headers.get("Preference-Applied") for each in answers} == {"wait=30"}
-    assert [len(each.json()["changes"]) for each in answers] == [1] * WAITING
+        answers = [each.result() for each in sent]
+    assert [each.headers.get("Preference-Applied") for each in at_once] == [None] * MORE
+    waited = [each for each in answers if each not in at_once]
+    assert {each.headers.get("Preference-Applied") for each in waited} == {"wait=30"}
+    assert [len(each.json()["changes"]) for each in waited] == [1] * WAITING
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_those_who_wait_are_answered_when_the_server_is_to_stop(
+    database_url: str, number: signal.Signals
+) -> None:
+    with (
+        Partitioned.of(database_url, 1),
+        serving(database_url) as (process, client),
+        ThreadPoolExecutor(WAITING + MORE) as pool,
+    ):
+        url, asks = f"{client.base_url}/changes", {"Prefer": "wait=30"}
+        sent = [
+            pool.submit(httpx.get, url, headers=asks, timeout=60, trust_env=False)
+            for _ in range(WAITING + MORE)
+        ]
+        until(lambda: sum(each.done() for each in sent) == MORE, 60, "all places are taken")
+        # As Ctrl-C does, to all of them.
+        os.killpg(process.pid, number)
+        assert [each.result().json()["changes"] for each in sent] == [[]] * len(sent)
+        assert process.wait(30) == 0
+        assert process.stderr is not None
+        assert "Killing" not in process.stderr.read()
