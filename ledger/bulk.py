@@ -63,9 +63,11 @@ def update_rows(connection: Connection, table: Table, by: str, rows: Sequence[Ro
 
 
 def among(
-    connection: Connection, column: Column[str], values: Sequence[str]
+    connection: Connection, column: Column[Any], values: Sequence[str] | Sequence[int]
 ) -> ColumnElement[bool]:
-    """Say `column IN values` with one parameter, however many values there are."""
+    """Say `column IN values` with one parameter, however many values there are; on PostgreSQL they
+    are texts.
+    """
     if connection.dialect.name == "sqlite":
         each = func.json_each(orjson.dumps(list(values)).decode()).table_valued("value")
         return column.in_(select(each.c.value))

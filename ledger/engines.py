@@ -16,6 +16,9 @@ _SQLITE_BUSY_TIMEOUT = 5_000
 # all the time are written to the database only once; readers look through it by its index.
 _SQLITE_WRITER_CACHE = 32 * 1024
 _SQLITE_WAL_PAGES = 4_000
+# Bytes of the file that readers look at in the memory of the system, without a call for each page:
+# most of what a list costs. It is the most that SQLite takes; larger files are read both ways.
+_SQLITE_MAPPED = 2_147_418_112
 
 
 def writing_engine(url: str) -> Engine:
@@ -49,7 +52,12 @@ def reading_engine(url: str, connections: int = 4) -> Engine:
         @event.listens_for(engine, "connect")
         def _only_read(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
             connection.isolation_level = None
-            _pragmas(connection, f"busy_timeout={_SQLITE_BUSY_TIMEOUT}", "query_only=ON")
+            _pragmas(
+                connection,
+                f"busy_timeout={_SQLITE_BUSY_TIMEOUT}",
+                "query_only=ON",
+                "mmap_size=2147418112",
+            )
 
         @event.listens_for(engine, "begin")
         def _one_snapshot(connection: Connection) -> None:

@@ -110,5 +110,7 @@ class Streams:
                 return self._portions.after(place, wanted, upto)
             except SQLAlchemyError as error:
                 log.warning("followers wait for the database", error=str(error))
+            if self._pulse.closed:
+                return Portion(b"", place, behind=False, heartbeat=b"")
             yield b":\n\n"
             self._away.wait(_AWAY)

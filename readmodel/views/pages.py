@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from readmodel.views.chosen import Filter, Key, Sort
-from readmodel.views.ways import Slots, Source, Ways
+from readmodel.views.ways import Slots, Ways
 
 # By turns: how many items to walk past at most, and how many to sort. The first walk is short, as
 # it is in vain where a word is rare; most lists end with it.
-_TURNS = ((512, 5_000), (16_384, 50_000))
+_TURNS = ((512, 8_000), (16_384, 50_000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +49,14 @@ def count(connection: Connection, slots: Slots, chosen: Filter) -> int:
 
 def _first(connection: Connection, ways: Ways, limit: int) -> Sequence[Any]:
     """Read the first rows that are left of a list: the body, and the key."""
-    if ways.chosen.ids is not None:
-        return connection.execute(ways.by_ids(ways.chosen.ids).limit(limit)).all()
-    sources: Sequence[Source] = ()
-    for stretch, few in _TURNS:
+    ids = ways.chosen.ids
+    if ids is not None:
+        return connection.execute(ways.among(ways.by_ids(ids)).limit(limit)).all()
+    for stretch, most in _TURNS:
         found = connection.execute(ways.along(stretch).limit(limit)).all()
         if len(found) == limit or ways.ends_within(stretch):
             return found
-        sources = sources or ways.sources()
-        narrowest = _narrowest(connection, sources, few)
-        if narrowest is not None:
-            return connection.execute(ways.among(narrowest, few).limit(limit)).all()
+        few = ways.few(most)
+        if few is not None:
+            return connection.execute(ways.among(few).limit(limit)).all()
     return connection.execute(ways.everything().limit(limit)).all()
-
-
-def _narrowest(connection: Connection, sources: Sequence[Source], few: int) -> Source | None:
-    """Find which filter leaves the fewest, if that is no more than these."""
-    counts: list[tuple[int, Source]] = []
-    for source in sources:
-        some = source.counted.limit(few + 1).subquery()
-        found = connection.execute(select(func.count()).select_from(some)).scalar_one()
-        if found <= few:
-            counts.append((found, source))
-    return min(counts, key=lambda each: each[0])[1] if counts else None

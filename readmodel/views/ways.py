@@ -2,16 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, any_, func, literal, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    any_,
+    case,
+    false,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
 from ledger.bulk import among
 from ledger.projections import Slot
-from readmodel.views import items, matches, search
+from readmodel.views import items, search
 from readmodel.views.chosen import Filter, Key, Sort
+from readmodel.views.matches import Matches
 
 Slots = Mapping[str, Slot]
 _Columns = Mapping[str, ColumnElement[Any]]
@@ -25,14 +39,11 @@ _LOOKED_UP = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """What one filter leaves, from an index of its own: the ids, and the same as it is counted
-    fastest.
-    """
+class Few:
+    """Says that an item is one of a few; `have_words` where these are known to have the words."""
 
-    ids: Select[Any]
-    counted: Select[Any]
-    of_words: bool = False
+    these: ColumnElement[bool]
+    have_words: bool
 
 
 class Ways:
@@ -47,11 +58,13 @@ class Ways:
         self._connection = connection
         self._sqlite = connection.dialect.name == "sqlite"
         self._items = items.TABLES[slots[items.NAME]]
-        words = chosen.words
-        self._asked = None if words is None else (slots[search.NAME], words)
         self._here: _Columns = dict(self._items.c)
-        # Of SQLite's own making: a column that no index is used for.
-        self._hidden = {name: _plus(each) for name, each in self._here.items()}
+        # SQLite uses no index for these, and may walk along another one.
+        self._hidden = {
+            name: _plus(each) if self._sqlite else each for name, each in self._here.items()
+        }
+        self._words = chosen.words or ()
+        self._matches = Matches(connection, slots[search.NAME]) if self._words else None
         self._sort = sort
         self._after = after
         field = "name_key" if sort.field == "name" else sort.field
@@ -64,53 +77,65 @@ class Ways:
             near = self._ordered(select(self._items).where(*self._place(self._here)), self._here)
             there: _Columns = dict(near.limit(stretch).subquery("near").c)
             return self._rows(there).where(*self._filters(there), *self._tested(there))
-        # It walks where it can use no other index, and ends as soon as the page is full.
+        # It ends where the page is full; of items without the words the row is not read.
         end = None if self.chosen.leaves_all else self._end_of(stretch)
         until = [] if end is None else [self._until(end)]
-        where = [*self._place(self._here), *until, *self._filters(self._hidden)]
-        return self._rows(self._here).where(*where, *self._tested(self._here))
+        filters, tested = self._filters(self._hidden), self._tested(self._here)
+        if filters and tested:
+            filters = [case((and_(*tested), and_(*filters)), else_=false())]
+        return self._rows(self._here).where(*self._place(self._here), *until, *filters or tested)
 
     def ends_within(self, stretch: int) -> bool:
         """Say whether there are no more items along the order than these."""
         return self._end_of(stretch) is None
 
-    def sources(self) -> Sequence[Source]:
-        """Find the filters that have an index of their own."""
-        found = [] if self._asked is None else [self._by_words(*self._asked)]
+    def few(self, most: int) -> Few | None:
+        """Find the filter that leaves the fewest, by an index of its own, if these are no more than
+        so many.
+        """
+        item_id = self._items.c.item_id
+        if self._matches is not None:
+            these = self._matches.few(item_id, *self._parted, most)
+            if these is not None:
+                return Few(these, have_words=True)
+        found: list[tuple[int, Select[str]]] = []
         for name, bounds in self._bounds(self._here).items():
-            # In the order of this column the walk does not leave its bounds.
+            # In the order of this column, the walk does not leave its bounds.
             if name not in self._key:
-                ids = select(self._here["item_id"]).where(*bounds)
-                found.append(Source(ids, ids))
-        return found
-
-    def among(self, source: Source, most: int) -> Select[Any]:
-        """Take what a source has, which is no more than `most`, and sort it."""
-        ids = source.ids.limit(most)
-        there = self._hidden if self._sqlite else self._here
+                ids = select(item_id).where(*bounds)
+                some = ids.limit(most + 1).subquery()
+                count = select(func.count()).select_from(some)
+                found.append((self._connection.execute(count).scalar_one(), ids))
+        if not found:
+            return None
+        count, ids = min(found, key=lambda each: each[0])
+        if count > most:
+            return None
         if self._sqlite:
-            mine = self._here["item_id"].in_(ids)
-        else:
-            mine = self._here["item_id"] == any_(func.array(ids.scalar_subquery()))
-        where = [mine, *self._place(there), *self._filters(there)]
-        tested = [] if source.of_words else self._tested(self._here)
-        return self._rows(self._here).where(*where, *tested)
+            return Few(item_id.in_(ids), have_words=False)
+        return Few(item_id == any_(func.array(ids.scalar_subquery())), have_words=False)
 
-    def by_ids(self, ids: Sequence[str]) -> Select[Any]:
-        """Take the items of these ids, and sort them."""
-        there = self._hidden if self._sqlite else self._here
-        where = [self._named(ids), *self._place(there), *self._filters(there)]
-        return self._rows(self._here).where(*where, *self._tested(self._here))
+    def among(self, few: Few) -> Select[Any]:
+        """Take a few items, and sort them."""
+        there = self._hidden
+        tested = [] if few.have_words else self._tested(self._here)
+        where = [few.these, *self._place(there), *self._filters(there), *tested]
+        return self._rows(self._here).where(*where)
+
+    def by_ids(self, ids: Sequence[str]) -> Few:
+        """Say of items that they have these ids."""
+        return Few(among(self._connection, self._items.c.item_id, ids), have_words=False)
 
     def everything(self) -> Select[Any]:
         """Take what the filter leaves as the engine sees fit."""
-        where = [*self._place(self._here), *self._filters(self._here), *self._matched()]
+        where = [*self._place(self._here), *self._filters(self._here), *self._indexed()]
         return self._rows(self._here).where(*where)
 
-    def counted(self) -> Select[Any]:
+    def counted(self) -> Select[int]:
         """Count what the filter leaves."""
-        named = [] if self.chosen.ids is None else [self._named(self.chosen.ids)]
-        where = [*named, *self._filters(self._here), *self._matched()]
+        ids = self.chosen.ids
+        named = [] if ids is None else [self.by_ids(ids).these]
+        where = [*named, *self._filters(self._here), *self._indexed()]
         return select(func.count()).select_from(self._items).where(*where)
 
     def _rows(self, there: _Columns) -> Select[Any]:
@@ -138,7 +163,7 @@ class Ways:
         return tuple_(*columns), tuple_(*values)
 
     def _end_of(self, stretch: int) -> Key | None:
-        """Find the last key of a stretch, where it has so many items."""
+        """Find the last key of a stretch, where there are so many items."""
         key = select(*(self._here[name] for name in self._key)).where(*self._place(self._here))
         last = self._ordered(key, self._here).limit(1).offset(stretch - 1)
         found = self._connection.execute(last).one_or_none()
@@ -152,48 +177,37 @@ class Ways:
     def _bounds(self, there: _Columns) -> Mapping[str, list[ColumnElement[bool]]]:
         """Say, of the columns that have an index, what the filter says of them."""
         chosen = self.chosen
-        found: dict[str, list[ColumnElement[bool]]] = {
-            "currency": [],
-            "price": [],
-            "updated_at": [],
-        }
+        found: dict[str, list[ColumnElement[bool]]] = {}
         if chosen.currency is not None:
-            found["currency"].append(there["currency"] == chosen.currency)
-        if chosen.price_min is not None:
-            found["price"].append(there["price"] >= chosen.price_min)
+            found["currency"] = [there["currency"] == chosen.currency]
+        prices = [] if chosen.price_min is None else [there["price"] >= chosen.price_min]
         if chosen.price_max is not None:
-            found["price"].append(there["price"] <= chosen.price_max)
+            prices.append(there["price"] <= chosen.price_max)
+        if prices:
+            found["price"] = prices
         if chosen.updated_since is not None:
-            found["updated_at"].append(there["updated_at"] >= chosen.updated_since)
-        return {name: bounds for name, bounds in found.items() if bounds}
-
-    def _named(self, ids: Sequence[str]) -> ColumnElement[bool]:
-        return among(self._connection, self._items.c.item_id, ids)
+            found["updated_at"] = [there["updated_at"] >= chosen.updated_since]
+        return found
 
     def _tested(self, there: _Columns) -> list[ColumnElement[bool]]:
-        """Say that an item has the words, one item at a time."""
-        if self._asked is None:
+        if self._matches is None:
             return []
-        return [matches.tested(self._connection, self._asked[0], there["item_id"], self._asked[1])]
+        return [self._matches.tested(there["item_id"], self._words)]
 
-    def _matched(self) -> list[ColumnElement[bool]]:
-        """Say that an item has the words, by their index."""
-        if self._asked is None:
+    def _indexed(self) -> list[ColumnElement[bool]]:
+        if self._matches is None:
             return []
-        return [self._here["item_id"].in_(self._by_words(*self._asked).ids)]
+        return [self._matches.indexed(self._items.c.item_id, *self._parted)]
 
-    def _by_words(self, slot: Slot, words: Sequence[str]) -> Source:
-        """Look up rare words, and test what has them for the others."""
-        rare, also = self._parted(slot, words)
-        ids = matches.matching(self._connection, slot, rare, also)
-        return Source(ids, matches.counted(self._connection, slot, rare, also), of_words=True)
-
-    def _parted(self, slot: Slot, words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-        if len(words) == 1:
+    @cached_property
+    def _parted(self) -> tuple[Sequence[str], Sequence[str]]:
+        """Part the words that are looked up from those that are only tested."""
+        words = self._words
+        if self._matches is None or len(words) == 1:
             return words, ()
-        id_only = select(self._here["item_id"]).where(*self._place(self._here))
-        near = self._ordered(id_only, self._here).limit(_SAMPLE)
-        counts = matches.frequencies(self._connection, slot, near, words)
+        ids = self._items.c.item_id
+        near = self._ordered(select(ids).where(*self._place(self._here)), self._here)
+        counts = self._matches.frequencies(near.limit(_SAMPLE), words)
         ranked = sorted(zip(counts, words, strict=True))
         frequent = _FREQUENT * max(1, ranked[0][0])
         rare = [word for count, word in ranked[:_LOOKED_UP] if count < frequent]
