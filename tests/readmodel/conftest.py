@@ -88,7 +88,7 @@ class Ledger:
                         "offset": self.offset,
                         "recorded_at": events[-1].recorded_at,
                         "hash": f"hash-{self.offset}",
-                        "in_step": "items",
+                        "in_step": ",".join(view.name for view in all_views()),
                     }
                 ],
             )

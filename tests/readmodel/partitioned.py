@@ -17,6 +17,7 @@ from ledger.checkpoints import Taken
 from ledger.engines import writing_engine
 from ledger.recorded import Recorded
 from readmodel.views import items as items_view
+from runtime.positions import Position
 
 AT = 1_763_798_400_000
 
@@ -65,7 +66,8 @@ class Partitioned:
                 items_view.TABLES[1],
                 [items_view.row(each, partition, items_view.render(each)) for each in touched],
             )
-            checkpoints.move(connection, [Taken("items", partition, self.ends[partition])])
+            taken = Position(partition, 0, 0)
+            checkpoints.move(connection, [Taken("items", taken, self.ends[partition])])
             self._move(connection, partition, offset=self.ends[partition])
 
     def add_row(self, partition: int, **values: Any) -> None:

@@ -231,10 +231,10 @@ def broken(app: Flask, monkeypatch: pytest.MonkeyPatch, form: str) -> tuple[byte
     monkeypatch.setattr(stream, "_AT_ONCE", 1)
     bodies = catalogue.bodies
 
-    def once(connection: Any, after: str | None, most: int, **named: Any) -> Any:
+    def once(connection: Any, slot: Any, after: str | None, most: int, **named: Any) -> Any:
         if after is not None:
             raise OperationalError("select", {}, Exception("gone"))
-        return bodies(connection, after, most, **named)
+        return bodies(connection, slot, after, most, **named)
 
     monkeypatch.setattr(catalogue, "bodies", once)
     answer = app.test_client().get("/exports/items", query_string={"format": form})
@@ -268,10 +268,10 @@ def test_a_client_that_takes_nothing_does_not_hold_the_snapshot(
     snapshot = Snapshot(engine, stalled=0.05)
     closed: list[bool] = []
     with snapshot.used() as connection:
-        assert catalogue.place(connection) == (2, 2)
+        assert catalogue.place(connection, 1) == (2, 2)
     pool: Any = engine.pool
     until(lambda: pool.checkedout() == 0, 30, "the connection is given back")
-    body = Stream(snapshot, CSV, include_deleted=False, closed=lambda: closed.append(True))
+    body = Stream(snapshot, 1, CSV, include_deleted=False, closed=lambda: closed.append(True))
     assert list(body) == [CSV.head, CSV.broken]
     assert closed == [True]
     with pytest.raises(GivenUp), snapshot.used():
@@ -296,7 +296,7 @@ def test_who_is_just_reading_is_not_given_up(shop: Partitioned, engine: Engine) 
             given_up = pool.submit(snapshot._give_up)
         given_up.result()
     with snapshot.used() as connection:
-        assert catalogue.place(connection) == (2, 2)
+        assert catalogue.place(connection, 1) == (2, 2)
     snapshot.close()
 
 
@@ -316,7 +316,7 @@ def test_what_is_held_of_an_export_does_not_grow_with_it(
     }
     with shop.engine.begin() as connection:
         insert_rows(connection, TABLES[1], [{"item_id": f"n{n:05}", **large} for n in range(3000)])
-    body = Stream(Snapshot(engine), NDJSON, include_deleted=False, closed=lambda: None)
+    body = Stream(Snapshot(engine), 1, NDJSON, include_deleted=False, closed=lambda: None)
     next(body)
     tracemalloc.start()
     size = sum(map(len, body))

@@ -150,7 +150,7 @@ def test_a_projection_that_is_behind_says_by_how_many_events_and_how_old_they_ar
         upsert_rows(
             connection, tables.checkpoints, [{"projection": "items", "partition": 0, "offset": 1}]
         )
-    (behind,) = operated.client.get("/status").json["projections"]
+    behind = operated.client.get("/status").json["projections"][0]
 
     assert (behind["lag"], behind["lag_seconds"]) == (2, 4.5)
     assert (behind["state"], behind["error"]) == ("behind", None)
@@ -166,7 +166,7 @@ def test_a_view_keeps_its_name_whichever_of_its_slots_is_live(
         upsert_rows(
             connection, tables.checkpoints, [{"projection": "items_2", "partition": 0, "offset": 1}]
         )
-    (shown,) = operated.client.get("/status").json["projections"]
+    shown = operated.client.get("/status").json["projections"][0]
 
     assert (shown["projection"], shown["state"], shown["lag"]) == ("items", "in step", 0)
 
@@ -180,10 +180,10 @@ def test_a_projection_that_is_detached_tells_the_last_line_of_its_error(
     behind = {"projection": "items", "partition": 0, "offset": 0}
     with ledger.engine.begin() as connection:
         upsert_rows(connection, tables.checkpoints, [behind | {"error": trace}])
-    (detached,) = operated.client.get("/status").json["projections"]
+    detached = operated.client.get("/status").json["projections"][0]
     with ledger.engine.begin() as connection:
         upsert_rows(connection, tables.checkpoints, [behind | {"error": None}])
-    (catching_up,) = operated.client.get("/status").json["projections"]
+    catching_up = operated.client.get("/status").json["projections"][0]
 
     assert (detached["state"], detached["error"]) == ("detached", "KeyError: 'colour'")
     assert (detached["lag"], detached["lag_seconds"]) == (1, 0.0)
