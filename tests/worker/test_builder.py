@@ -14,7 +14,7 @@ from domain.commands import ReplaceItem
 from ledger import rebuilding, tables
 from ledger.changes import Changes
 from ledger.projections import Slot
-from ledger.rebuilding import Wish
+from ledger.rebuilding import NotPossible, Wish
 from readmodel.views import items
 from readmodel.views.listing import all_projections
 from readmodel.views.view import View
@@ -218,6 +218,24 @@ def test_cancelling_what_was_not_begun_leaves_what_can_be_gone_back_to(ledger: W
     with ledger.engine.begin() as connection:
         # What a rebuild must not be made of: the rows of the last time.
         connection.execute(text("UPDATE tally SET events = events + 1"))
+    build(ledger)
+    assert tally.told(ledger, 1) == tally.right(ledger)
+
+
+def test_nobody_goes_back_to_a_slot_that_was_begun_to_be_emptied(ledger: World) -> None:
+    tally.install(ledger, live=1)
+    History(ledger).add(50)
+    wish(ledger, "rebuild")
+    build(ledger)
+    wish(ledger, "rebuild")
+    with dying_after(ledger.engine, 9), suppress(Killed):
+        build(ledger)
+    assert book(ledger).state == "wanted"
+    wish(ledger, "cancel")
+
+    with pytest.raises(NotPossible, match="is not kept"):
+        wish(ledger, "roll back")
+    wish(ledger, "rebuild")
     build(ledger)
     assert tally.told(ledger, 1) == tally.right(ledger)
 
