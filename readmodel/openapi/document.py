@@ -8,7 +8,7 @@ import orjson
 
 from readmodel.openapi import commands, feed, items, service, time_travel, views
 from readmodel.openapi.shapes import ITEM_ID
-from readmodel.openapi.table import ITEM, Parameter, Route
+from readmodel.openapi.table import ITEM, OWN_WRITES, Parameter, Route
 from readmodel.scopes import NEEDED
 from runtime.problems import PROBLEM_JSON
 
@@ -31,6 +31,8 @@ _HEADERS: Mapping[str, str] = {
     "Memento-Datetime": "When the state took effect that was asked for by version or moment",
     "Content-Location": "The URL of that state itself, where it was asked for by a moment",
     "Retry-After": "Seconds to wait before asking again, while the command is accepted",
+    "Projection-Lag": "Where the token's command is not in the answer yet: seconds that what was "
+    "read is behind, or `unknown`",
 }
 _PROBLEMS: Mapping[int, str] = {
     400: "A parameter is not right",
@@ -38,13 +40,16 @@ _PROBLEMS: Mapping[int, str] = {
     403: "The token lacks the scope, which `detail` names",
     404: "Not known here",
     406: "To be had in none of the forms that Accept names",
-    409: "The cursor is ahead: the database was set back",
+    409: "The command of the token was lost with the log's Redis: send it again; or a cursor is "
+    "ahead, since the database was set back",
     410: "Deleted, or deleted then; `links.history` leads to its history",
     429: "Too many requests of this caller; Retry-After says when to try again",
     500: "The service failed",
     503: "Something the answer needs is not to be had; Retry-After says when to ask again",
 }
+_LOST = 409
 _ALWAYS = (500, 503)
+_FRESHNESS = ("Projection-Lag", "Preference-Applied")
 _GUARDED = (401, 403, 429)
 _BEARER: Mapping[str, Any] = {
     "type": "http",
@@ -81,20 +86,23 @@ def openapi(public_url: str) -> bytes:
 
 def _operation(route: Route) -> dict[str, Any]:
     schema = {"type": "string"} if route.schema is None else _reference(route.schema)
+    scopes = NEEDED[route.path.replace("{", "<").replace("}", ">")]
+    # Who needs just this reads items and events, and may want to see a write of their own.
+    of_views = scopes == ("items:read",)
     responses: dict[str, Any] = {
         "200": {
             "description": route.summary,
             "headers": {
                 name: {"description": _HEADERS[name], "schema": {"type": "string"}}
-                for name in route.headers
+                for name in (*route.headers, *(_FRESHNESS if of_views else ()))
             },
             "content": {route.media_type: {"schema": schema}, **{each: {} for each in route.also}},
         }
     }
     if route.not_modified:
         responses["304"] = {"description": "The client has this version"}
-    scopes = NEEDED[route.path.replace("{", "<").replace("}", ">")]
-    for status in (*route.problems, *(_GUARDED if scopes else ()), *_ALWAYS):
+    problems = {*route.problems, *((400, _LOST) if of_views else ())}
+    for status in (*sorted(problems), *(_GUARDED if scopes else ()), *_ALWAYS):
         responses[str(status)] = {
             "description": _PROBLEMS[status],
             "content": {PROBLEM_JSON: {"schema": _reference("Problem")}},
@@ -104,9 +112,18 @@ def _operation(route: Route) -> dict[str, Any]:
         "summary": route.summary,
         "description": f"Scope: {' or '.join(scopes)}." if scopes else "Open to all.",
         "security": [{"bearer": [scope]} for scope in scopes],
-        "parameters": [_parameter(each) for each in route.parameters],
+        "parameters": [
+            _parameter(each)
+            for each in (*route.parameters, *(_own_writes(route) if of_views else ()))
+        ],
         "responses": responses,
     }
+
+
+def _own_writes(route: Route) -> list[Parameter]:
+    """Tell what reads take besides; a route may say more of one of them itself."""
+    said = {each.name for each in route.parameters}
+    return [each for each in OWN_WRITES if each.name not in said]
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:

@@ -39,6 +39,21 @@ LIMIT = Parameter(
     {"type": "integer", "minimum": 1, "maximum": params.PAGE_LIMIT, "default": params.DEFAULT_PAGE},
     "Longest page",
 )
+OWN_WRITES = (
+    Parameter(
+        "Consistency-Token",
+        {"type": "string", "pattern": r"^[0-9]{1,4}\.[0-9]{1,15}\.[0-9]{1,15}$"},
+        "From the answer to a write, which is to be in this one",
+        "header",
+    ),
+    Parameter(
+        "Prefer",
+        {"type": "string", "examples": ["wait=5, handling=strict"]},
+        "With a token: `wait` so many seconds for it, at most 30; where it is not there then, with "
+        "`handling=strict` answer 503, else with what there is, and Projection-Lag",
+        "header",
+    ),
+)
 IF_NONE_MATCH = Parameter("If-None-Match", {"type": "string"}, "ETags the client has", "header")
 
 PAGE_OR_JSON = Parameter(

@@ -351,6 +351,11 @@ def test_every_read_honours_a_token(shop: Shop, rule: str) -> None:
     assert fresh.status_code in {200, 404}
     assert lag(fresh) is None
     assert shop.get(path, "nonsense").status_code == 400
+    described = shop.client.get("/openapi.json").json["paths"]
+    told = described[rule.replace("<", "{").replace(">", "}")]["get"]
+    names = [each["name"] for each in told["parameters"]]
+    assert names.count("Consistency-Token") == names.count("Prefer") == 1
+    assert {"400", "409", "503"} <= set(told["responses"])
 
 
 def test_a_client_without_a_token_is_told_nothing_of_lag(shop: Shop) -> None:

@@ -489,6 +489,8 @@ def test_a_view_that_fails_in_one_partition_loses_nothing_of_another(two_partiti
     world = two_partitions
     History(world).add(100)
     tally.install(world, live=None)
+    with world.engine.begin() as connection:
+        connection.execute(text("UPDATE projections SET state = 'building' WHERE view = 'tally'"))
     stores = Stores(world.engine, world.reads, 1)
     terms = catchup.Terms(lambda: True, lambda _: True, Pace())
     assert catchup.bring(stores, tally.VIEW, 1, terms)
@@ -530,24 +532,31 @@ def test_a_worker_of_another_release_leaves_behind_what_it_does_not_know(ledger:
         assert tally.told(ledger, 1) == tally.right(ledger)
 
 
+@pytest.mark.parametrize("moment", range(1, 9))
 def test_of_two_builders_that_do_not_know_of_each_other_none_doubles_an_event(
-    ledger: World, monkeypatch: pytest.MonkeyPatch
+    ledger: World, monkeypatch: pytest.MonkeyPatch, moment: int
 ) -> None:
     """A lock of the database is gone with its connection, and nobody notices."""
     tally.install(ledger, live=1)
     History(ledger).add(150)
     wish(ledger, "rebuild")
     build_other = builder(ledger, tally.VIEW)
+    steps = 0
 
     def other() -> None:
-        # Where a lock is kept it would not be let in.
-        with monkeypatch.context() as patch:
-            patch.setattr(live, "alone", lambda *_: nullcontext(enter_result=True))
-            build_other.look()
+        nonlocal steps
+        steps += book(ledger).state == "building"
+        if steps == moment:
+            steps += 1
+            # Where a lock is kept it would not be let in.
+            with monkeypatch.context() as patch:
+                patch.setattr(live, "alone", lambda *_: nullcontext(enter_result=True))
+                build_other.look()
 
-    with meanwhile(ledger.reads, other, times=1):
+    with meanwhile(ledger.reads, other, times=40):
         build(ledger)
 
+    assert steps > moment
     assert book(ledger).live == 2
     assert tally.told(ledger, 2) == tally.right(ledger)
 
