@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select
 
 from readmodel.views.chosen import Filter, Key, Sort
 from readmodel.views.ways import Slots, Ways
 
-# By turns: how many items to walk past at most, and how many to sort. The first walk is short, as
-# it is in vain where a word is rare; most lists end with it.
-_TURNS = ((512, 8_000), (16_384, 50_000))
+# How many items to walk past, and how many to sort at most: at first, and where that was in vain.
+_NEAR, _FEW = 512, 8_000
+_FAR, _MANY = 16_384, 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,27 @@ def count(connection: Connection, slots: Slots, chosen: Filter) -> int:
 
 def _first(connection: Connection, ways: Ways, limit: int) -> Sequence[Any]:
     """Read the first rows that are left of a list: the body, and the key."""
+
+    def read(statement: Select[Any]) -> Sequence[Any]:
+        return connection.execute(statement.limit(limit)).all()
+
     ids = ways.chosen.ids
     if ids is not None:
-        return connection.execute(ways.among(ways.by_ids(ids)).limit(limit)).all()
-    for stretch, most in _TURNS:
-        found = connection.execute(ways.along(stretch).limit(limit)).all()
-        if len(found) == limit or ways.ends_within(stretch):
-            return found
-        few = ways.few(most)
-        if few is not None:
-            return connection.execute(ways.among(few).limit(limit)).all()
-    return connection.execute(ways.everything().limit(limit)).all()
+        return read(ways.among(ways.by_ids(ids)))
+    found = read(ways.along(_NEAR))
+    if len(found) == limit or ways.ends_within(_NEAR):
+        return found
+    if not _is_dense(len(found), limit) and (few := ways.few(_FEW)) is not None:
+        return read(ways.among(few))
+    found = read(ways.along(_FAR))
+    if len(found) == limit or ways.ends_within(_FAR):
+        return found
+    many = ways.few(_MANY)
+    return read(ways.everything() if many is None else ways.among(many))
+
+
+def _is_dense(found: int, limit: int) -> bool:
+    """Tell by the first walk whether to walk on. What is left to walk goes down with what was found,
+    and what there is to sort goes up: in a catalogue of a million they are even here.
+    """
+    return 5 * found * found >= limit
