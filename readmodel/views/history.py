@@ -12,6 +12,7 @@ from domain.evolve import evolve
 from domain.item import Item
 from ledger import heads
 from ledger.codec import decode
+from ledger.shapes import stored_types
 from ledger.tables import events
 from ledger.upcasting import stored_type
 from runtime.times import rfc3339
@@ -89,7 +90,8 @@ def history(
     else:
         chosen = [_FIELDS[each] for each in fields]
         members = [name for each in chosen for name in each.members]
-        given["types"] = sorted({kind.__name__ for each in chosen for kind in each.events})
+        kinds = {kind.__name__ for each in chosen for kind in each.events}
+        given["types"] = sorted(stored for kind in kinds for stored in stored_types(kind))
         found = connection.execute(_OLDER_OF, given).all()
     if not found:
         return None

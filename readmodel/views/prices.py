@@ -19,6 +19,7 @@ from domain.item import Item
 from domain.schedules import Price
 from ledger import heads
 from ledger.codec import decode
+from ledger.shapes import stored_types
 from ledger.tables import events
 from readmodel.views import versions
 from readmodel.views.versions import Stamp
@@ -75,7 +76,11 @@ _CHANGES = select(
 ).where(
     events.c.item_id == bindparam("item_id"),
     events.c.type.in_(
-        [each.__name__ for each in (ItemCreated, ItemRepriced, ItemDeleted, ItemRestored)]
+        [
+            stored
+            for each in (ItemCreated, ItemRepriced, ItemDeleted, ItemRestored)
+            for stored in stored_types(each.__name__)
+        ]
     ),
 )
 _ONWARDS = (
