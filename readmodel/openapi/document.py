@@ -21,8 +21,8 @@ _SCHEMAS: Mapping[str, Any] = {
 }
 
 _HEADERS: Mapping[str, str] = {
-    "ETag": "Of an item its version, quoted, and of a diff both; of pages of the feed, and of what "
-    "a view answers by itself, a weak one",
+    "ETag": "Of an item its version, quoted, and of a diff both; of lists, of pages of the feed, "
+    "and of what a view answers by itself, a weak one",
     "Export-Items": "How many items the export has: with fewer it broke off",
     "Link": 'Of a list the next page, rel="next", absent on the last one; the feed always has it. '
     "Of a state asked for by version or moment those around it, and the list of all (RFC 7089). "

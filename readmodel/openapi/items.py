@@ -72,6 +72,17 @@ ROUTES: Sequence[Route] = (
             LIMIT,
             CURSOR,
             Parameter(
+                "q",
+                {"type": "string", "examples": ["white heart"]},
+                "Words that all begin a word of the name or the description, in any case; not "
+                "together with `as_of`",
+            ),
+            Parameter(
+                "total",
+                {"enum": ["none", "exact"], "default": "none"},
+                "With `exact` all items of the list are counted, too",
+            ),
+            Parameter(
                 "sort",
                 {
                     "enum": [sign + name for sign in ("", "-") for name in _SORT_NAMES],
@@ -98,8 +109,10 @@ ROUTES: Sequence[Route] = (
                 "Items as they were at this moment, by effective_at; filters, sort and what is "
                 "deleted go by what was then",
             ),
+            IF_NONE_MATCH,
         ),
-        headers=("Link",),
+        headers=("ETag", "Link"),
+        not_modified=True,
     ),
     Route(
         "/items/{item_id}",
@@ -188,8 +201,13 @@ SCHEMAS: Mapping[str, Any] = {
         _ITEM,
     ),
     "ItemPage": shape(
-        {"items": list_of({"$ref": "#/components/schemas/Item"}), "next": NULLABLE},
+        {
+            "items": list_of({"$ref": "#/components/schemas/Item"}),
+            "next": NULLABLE,
+            "total": {"type": "integer", "description": "With total=exact"},
+        },
         {"items": [_ITEM], "next": None},
+        "total",
     ),
     "ScheduledPrice": shape(
         {
