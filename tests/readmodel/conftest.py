@@ -40,16 +40,11 @@ class Ledger:
 
     def add(self, *events: Event, reason: str | None = None) -> None:
         rows: list[dict[str, Any]] = []
-        recorded: list[Recorded] = []
-        before: dict[str, Item] = {}
         touched: dict[str, Item] = {}
         before = dict(self.items)
         recorded: list[Recorded] = []
         for event in events:
-            had = self.items.get(event.item_id)
-            if had is not None and event.item_id not in touched:
-                before[event.item_id] = had
-            item = evolve(had, event)
+            item = evolve(self.items.get(event.item_id), event)
             self.items[item.id] = touched[item.id] = self.states[item.id, item.version] = item
             self.offset += 1
             command = f"command-{self.offset}"

@@ -175,6 +175,9 @@ def test_every_list_equals_each_item_looked_up_by_itself(ledger: Any, client: Fl
         assert [(each["id"], each["version"], each["price"], each["name"]) for each in found] == [
             (item.id, item.version, item.price, item.name) for item in there
         ]
+        for each in found:
+            alone = client.get(f"/items/{each['id']}?as_of={rfc3339(at)}")
+            assert alone.json == each
 
 
 def state(ledger: Any, item_id: str, at: int) -> Any:
@@ -197,6 +200,7 @@ def test_a_cursor_is_bound_to_the_moment(ledger: Any, client: FlaskClient) -> No
     ledger.add(created("a"), created("b"), created("c"))
     moments = [f"as_of={rfc3339(AT)}&", f"as_of={rfc3339(AT + 1)}&", ""]
     cursors = [client.get(f"/items?{each}limit=1").json["next"] for each in moments]
+    assert len({*cursors}) == len(moments)
     for moment, own in zip(moments, cursors, strict=True):
         for cursor in cursors:
             answer = client.get(f"/items?{moment}limit=1&cursor={cursor}")

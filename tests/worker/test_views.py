@@ -112,6 +112,8 @@ def test_a_view_in_step_tells_what_one_counts_event_by_event(
 ) -> None:
     Work(two_partitions, [items.VIEW, view]).do(400)
     assert is_right(two_partitions, view, 1)
+    # Else partitions would wait for each other's rows.
+    assert {row["partition"] for row in two_partitions.rows(view.tables[1][0])} == {0, 1}
 
 
 @each_view
