@@ -12,7 +12,7 @@ from ledger import chain, partitions
 from ledger.verify.difference import Report
 from ledger.verify.run import verify
 from readmodel.verify import live_views
-from readmodel.views import items
+from readmodel.views.listing import all_projections
 from runtime.positions import Position
 from tests.worker.world import no_ends
 from worker.apply import Circumstances, Decoded, apply_one
@@ -32,7 +32,7 @@ def fill(engine: Engine, count: int = 2, commands: int = 100, seed: int = 7) -> 
         for begin in range(0, len(log), 10):
             batch = log[begin : begin + 10]
             given = Circumstances(no_ends, NOW + begin)
-            apply_one(engine, {items.NAME: items.VIEW.into(1)}, batch, given)
+            apply_one(engine, all_projections(), batch, given)
 
 
 def _commands(chance: random.Random, partition: int, count: int) -> Iterator[Envelope]:

@@ -175,6 +175,8 @@ def test_every_list_equals_each_item_looked_up_by_itself(ledger: Any, client: Fl
         assert [(each["id"], each["version"], each["price"], each["name"]) for each in found] == [
             (item.id, item.version, item.price, item.name) for item in there
         ]
+        first = client.get(f"/items?as_of={rfc3339(at)}&price_min={low}&limit=1&total=exact")
+        assert first.json["total"] == len(there)
         for each in found:
             alone = client.get(f"/items/{each['id']}?as_of={rfc3339(at)}")
             assert alone.json == each
