@@ -206,8 +206,8 @@ PLANTS: tuple[Plant, ...] = (
         (
             (
                 "readmodel/views/items.py",
-                "            if item_id in partition_of\n",
-                "            if item_id in partition_of and item.version != 7\n",
+                "for item_id, item in changes.after.items()],\n",
+                "for item_id, item in changes.after.items() if item.version != 7],\n",
             ),
         ),
     ),
@@ -216,7 +216,7 @@ PLANTS: tuple[Plant, ...] = (
         (
             (
                 "worker/apply.py",
-                "        _project(connection, name, project, [job.work for job in in_step])\n",
+                "            _project(connection, name, project, [job.work for job, _ in along])\n",
                 "",
             ),
             (
@@ -226,7 +226,7 @@ PLANTS: tuple[Plant, ...] = (
                     '    given.reach("tx.after_commit")\n'
                     "    def late():\n"
                     "        with engine.begin() as connection:\n"
-                    "            for name, project in projections.items():\n"
+                    "            for name, project in [('items', projections['items'])]:\n"
                     "                works = [job.work for job in jobs]\n"
                     "                _project(connection, name, project, works)\n"
                     "    import threading\n"
