@@ -121,8 +121,13 @@ def _head(service: Service, answer: httpx.Response) -> tuple[int, str]:
     count, link = answer.headers.get(_COUNT, ""), _CHANGES.search(answer.headers.get("Link", ""))
     if answer.is_success and count.isdecimal() and link is not None:
         return int(count), link[1]
-    why = _detail(answer) if not answer.is_success else f"not as a query API; {service.mend}"
-    raise Refusal(f"{service.url} answers {answer.status_code}, {why}", UNREACHABLE)
+    if answer.is_success or answer.status_code == HTTPStatus.NOT_FOUND:
+        why = f"not as itemledger's query API: {service.mend}"
+    else:
+        why = _detail(answer)
+    raise Refusal(
+        f"{service.url} answers {answer.status_code} to /exports/items: {why}", UNREACHABLE
+    )
 
 
 def _copy(

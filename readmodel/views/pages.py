@@ -69,7 +69,7 @@ def _first(connection: Connection, ways: Ways, limit: int) -> Sequence[Any]:
 
 
 def _is_dense(found: int, limit: int) -> bool:
-    """Tell by the first walk whether to walk on. What is left to walk goes down with what was
-    found, and what there is to sort goes up: in a catalogue of a million they are even here.
+    """Tell by the first walk whether to walk on. The more it found, the less is left to walk, and
+    the more there is to sort; in a catalogue of a million the two are even here.
     """
     return 5 * found * found >= limit

@@ -42,6 +42,8 @@ from readmodel.views.words import words_of, written
 
 NAME = "search"
 
+MODULE = "fts5"
+
 # No deployment has more partitions.
 _PARTITIONS = 1024
 
@@ -114,7 +116,7 @@ def project(connection: Connection, slot: Slot, changes: Changes) -> None:
     changed = [{"item_id": item.id, "words": words(item)} for item in reworded]
     insert_rows(connection, TABLES[slot], new)
     update_rows(connection, TABLES[slot], "item_id", changed)
-    if indexed:
+    if indexed and (new or changed):
         ids = listed(connection, [*created, *(item.id for item in reworded)])
         _REMEMBER[slot].run(connection, {"ids": ids})
 
@@ -161,7 +163,7 @@ def make(connection: Connection, slot: Slot) -> None:
     try:
         connection.execute(
             text(
-                f"CREATE VIRTUAL TABLE IF NOT EXISTS {index.name} USING fts5(words,"
+                f"CREATE VIRTUAL TABLE IF NOT EXISTS {index.name} USING {MODULE}(words,"
                 f" content='{kept.name}', content_rowid='number',"
                 # Its tokens are exactly our words: only what is of ASCII and no letter or digit
                 # parts them. Which items have a word is all that it is asked.

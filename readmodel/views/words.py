@@ -41,9 +41,10 @@ def fold(text: str) -> str:
     """Make equal what differs only in case, in how a character is composed or how wide it is."""
     if text.isascii():
         return text.lower()
-    # What is not seen goes first: it can stand between a letter and its mark.
-    seen = unicodedata.normalize("NFKC", _UNSEEN.sub("", text))
-    return unicodedata.normalize("NFKC", _DOTTED.sub("i", seen.casefold()))
+    # What is not seen goes first: it can stand between a letter and its mark. Case is folded where
+    # marks stand by themselves, in their order: some become letters.
+    parts = unicodedata.normalize("NFKD", _UNSEEN.sub("", text))
+    return unicodedata.normalize("NFKC", _DOTTED.sub("i", parts.casefold()))
 
 
 def words_of(text: str) -> set[str]:
