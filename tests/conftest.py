@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import structlog
 from redis import Redis
 
 from ledger.migrate import migrate
@@ -27,6 +28,8 @@ _STARTED_BY = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # What the worker says of every batch is of no use here, and takes its time.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("info"))
     if "PYTEST_XDIST_WORKER" not in os.environ:
         os.environ[_RUN_FOLDER] = tempfile.mkdtemp(prefix="itemledger-tests-")
         config.stash[_STARTED_BY] = os.environ[_RUN_FOLDER]

@@ -11,7 +11,7 @@ import orjson
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine
 
-from domain.events import ItemCreated
+from domain.events import Event, ItemCreated
 from domain.evolve import evolve
 from domain.item import Item
 from ledger.changes import Changes
@@ -137,17 +137,41 @@ def catalogues(draw: st.DrawFn, most: int = 14) -> list[Item]:
     return items
 
 
+class Taking:
+    """Takes events into one slot, some at a time."""
+
+    def __init__(self, connection: Connection, slot: Slot) -> None:
+        self._connection = connection
+        self._slot = slot
+        self.items: dict[str, Item] = {}
+        self._offset = 0
+
+    def take(self, happened: Sequence[Event]) -> None:
+        before, after = {}, {}
+        recorded = []
+        for each in happened:
+            self._offset += 1
+            had = self.items.get(each.item_id)
+            if had is not None and each.item_id not in after:
+                before[each.item_id] = had
+            self.items[each.item_id] = after[each.item_id] = evolve(had, each)
+            version = after[each.item_id].version
+            recorded.append(Recorded(0, self._offset, version, each, "c", "rosa", None))
+        for view in all_views():
+            view.into(self._slot)(self._connection, Changes(recorded, before, after))
+
+
 def put(connection: Connection, items: Sequence[Item], slot: Slot = 1) -> None:
     """Put items into every view, as if they had been created as they are."""
     recorded = [
-        Recorded(0, offset, 1, _creation(item), "c", "rosa", None)
+        Recorded(0, offset, 1, creation(item), "c", "rosa", None)
         for offset, item in enumerate(items, 1)
     ]
     for view in all_views():
         view.into(slot)(connection, Changes(recorded, {}, {item.id: item for item in items}))
 
 
-def _creation(item: Item) -> ItemCreated:
+def creation(item: Item) -> ItemCreated:
     return ItemCreated(
         item.id, item.created_at, AT, item.name, item.description, item.price, item.currency
     )

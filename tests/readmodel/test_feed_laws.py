@@ -212,4 +212,4 @@ def _write(engine: Engine, partition: int, count: int) -> None:
         replaced = ReplaceItem(f"i{partition}-{n % 5}", AT, "name", None, n, None, "EUR")
         entry = Envelope(f"c-{partition}-{n}", replaced, "anna", "f")
         batch = [Decoded(Position(partition, 1, n), entry)]
-        apply_one(engine, {items.NAME: items.project}, batch, Circumstances(no_ends, AT + n))
+        apply_one(engine, {items.NAME: items.VIEW.into(1)}, batch, Circumstances(no_ends, AT + n))

@@ -22,19 +22,17 @@ from domain.events import (
 )
 from domain.evolve import evolve
 from domain.item import Item
-from ledger.changes import Changes
 from ledger.engines import writing_engine
 from ledger.migrate import DatabaseUnusable, migrate
 from ledger.projections import SLOTS as BOTH
-from ledger.projections import Slot
-from ledger.recorded import Recorded
 from readmodel.views import search
 from readmodel.views.chosen import Filter, Sort
 from readmodel.views.compare import compare
-from readmodel.views.listing import all_views, install
+from readmodel.views.listing import install
 from readmodel.views.words import words_asked
 from tests.readmodel.catalogues import (
     AT,
+    Taking,
     catalogues,
     has_words,
     listed,
@@ -176,7 +174,7 @@ def test_bytes_that_are_no_utf_8_are_found_nowhere(ledger: Any, client: FlaskCli
         assert answer.json["items"] == []
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), items=catalogues())
 def test_both_engines_find_what_python_finds(
     writer: Engine, data: st.DataObject, items: list[Item]
@@ -212,30 +210,6 @@ def histories(draw: st.DrawFn) -> list[Event]:
     return happened
 
 
-class Taking:
-    """Takes events into one slot, some at a time."""
-
-    def __init__(self, connection: Connection, slot: Slot) -> None:
-        self._connection = connection
-        self._slot = slot
-        self.items: dict[str, Item] = {}
-        self._offset = 0
-
-    def take(self, happened: Sequence[Event]) -> None:
-        before, after = {}, {}
-        recorded = []
-        for each in happened:
-            self._offset += 1
-            had = self.items.get(each.item_id)
-            if had is not None and each.item_id not in after:
-                before[each.item_id] = had
-            self.items[each.item_id] = after[each.item_id] = evolve(had, each)
-            version = after[each.item_id].version
-            recorded.append(Recorded(0, self._offset, version, each, "c", "rosa", None))
-        for view in all_views():
-            view.into(self._slot)(self._connection, Changes(recorded, before, after))
-
-
 def check_index(connection: Connection) -> None:
     """Let SQLite look whether its index is that of the words that are kept."""
     if connection.dialect.name == "sqlite":
@@ -246,7 +220,7 @@ def check_index(connection: Connection) -> None:
             )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), happened=histories())
 def test_what_is_renamed_is_found_by_what_it_says_now_and_a_rebuilt_slot_is_equal(
     writer: Engine, data: st.DataObject, happened: list[Event]

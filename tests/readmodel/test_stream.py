@@ -179,8 +179,9 @@ def test_many_followers_cost_one_reading(ledger: Any, harness: Harness) -> None:
     def follow(mine: list[Frame]) -> None:
         follower = harness.streams.follow(first, ALL, lambda: True)
         for piece in follower:
+            begun = bool(mine)
             mine += [each for each in frames(piece) if each.change is not None]
-            if len(mine) == 1 and not getattr(follow, "told", False):
+            if mine and not begun:
                 ready.wait(30)
             if len(mine) == 3:
                 follower.close()

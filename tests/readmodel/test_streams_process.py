@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from sqlalchemy import make_url
 
 from domain.events import ItemCreated
 from ledger.bulk import insert_rows
@@ -85,7 +86,7 @@ def test_clients_that_vanish_make_room_for_others(served: httpx.Client) -> None:
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_an_export_whose_database_connection_dies_can_not_be_taken_for_whole(
-    served: httpx.Client, postgresql_server: Any
+    served: httpx.Client, postgresql_server: Any, database_url: str
 ) -> None:
     with (
         served.stream("GET", "/exports/items") as lines,
@@ -95,8 +96,9 @@ def test_an_export_whose_database_connection_dies_can_not_be_taken_for_whole(
         next(rest_of_lines)
         beginning = next(rest_of_records)
         with psycopg.connect(postgresql_server.get_uri(), autocommit=True) as connection:
-            # They are so when nobody takes what they have read.
-            idle = "FROM pg_stat_activity WHERE state = 'idle in transaction'"
+            # They are so when nobody takes what they have read. Other tests have databases there.
+            own = make_url(database_url).database
+            idle = f"FROM pg_stat_activity WHERE state LIKE 'idle in%' AND datname = '{own}'"
             until(
                 lambda: connection.execute(f"SELECT count(*) {idle}").fetchone() == (2,),
                 30,

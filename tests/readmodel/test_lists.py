@@ -1,0 +1,220 @@
+"""Lists: every filter in every order, page by page, is what Python makes of the same items."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, get_args
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from orjson import loads
+from sqlalchemy import Engine, event
+
+from domain.events import Event, ItemCreated, ItemDeleted, ItemRenamed, ItemRepriced
+from domain.evolve import evolve
+from domain.item import Item
+from ledger.engines import writing_engine
+from readmodel.views import pages, ways
+from readmodel.views.chosen import Filter, Key, Sort, SortField
+from readmodel.views.words import words_asked
+from tests.readmodel.catalogues import (
+    AT,
+    SLOTS,
+    Taking,
+    catalogues,
+    creation,
+    has,
+    key,
+    listed,
+    passing,
+    put,
+    queries,
+)
+
+EUR = st.just("EUR")
+LAMP = ItemCreated("lamp", AT, AT, "Reading lamp", None, 100, "EUR")
+
+
+@pytest.fixture
+def writer(database_url: str) -> Iterator[Engine]:
+    engine = writing_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(params=["as they are", "few"])
+def bounds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How far either way is followed: so short that a dozen items need every way there is."""
+    if request.param == "few":
+        monkeypatch.setattr(pages, "_NEAR", 2)
+        monkeypatch.setattr(pages, "_FEW", 1)
+        monkeypatch.setattr(pages, "_FAR", 4)
+        monkeypatch.setattr(pages, "_MANY", 3)
+        monkeypatch.setattr(ways, "_SAMPLE", 3)
+        monkeypatch.setattr(ways, "_FREQUENT", 2)
+        monkeypatch.setattr(ways, "_LOOKED_UP", 1)
+
+
+def filters(items: list[Item]) -> st.SearchStrategy[Filter]:
+    ids = [item.id for item in items]
+    some_ids = st.lists(st.sampled_from([*ids, "never"]), unique=True).map(tuple)
+    words = queries(items).map(words_asked).map(lambda asked: asked or None)
+    return st.builds(
+        Filter,
+        price_min=st.none() | st.integers(0, 4),
+        price_max=st.none() | st.integers(0, 4),
+        currency=st.none() | st.sampled_from(["EUR", "CHF", "USD"]),
+        updated_since=st.none() | st.integers(AT, AT + 4),
+        ids=st.one_of(st.none(), st.none(), some_ids),
+        include_deleted=st.booleans(),
+        words=st.none() | words,
+    )
+
+
+SORTS = st.builds(Sort, st.sampled_from(get_args(SortField)), st.booleans())
+
+
+@pytest.mark.usefixtures("bounds")
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data(), items=catalogues())
+def test_every_list_is_what_python_makes_of_the_same_items(
+    writer: Engine, data: st.DataObject, items: list[Item]
+) -> None:
+    asked = [(data.draw(filters(items)), data.draw(SORTS)) for _ in range(4)]
+    limit = data.draw(st.integers(1, 5))
+    with passing(writer) as connection:
+        put(connection, items)
+        for chosen, sort in asked:
+            right = sorted(
+                (item for item in items if has(item, chosen)),
+                key=lambda item: key(item, sort),
+                reverse=sort.descending,
+            )
+            found = listed(connection, chosen, sort, limit)
+            assert [each for page in found for each in page] == [item.id for item in right]
+            assert all(len(page) == limit for page in found[:-1])
+            assert pages.count(connection, SLOTS, chosen) == len(right)
+
+
+@pytest.mark.usefixtures("bounds")
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data(), items=catalogues(), sort=SORTS, price_min=st.sampled_from([None, 1]))
+def test_what_does_not_change_is_met_exactly_once_whatever_changes_meanwhile(
+    writer: Engine, data: st.DataObject, items: list[Item], sort: Sort, price_min: int | None
+) -> None:
+    chosen = Filter(price_min=price_min)
+    touched: set[str] = set()
+    found: list[str] = []
+    after: Key | None = None
+    with passing(writer) as connection:
+        taking = Taking(connection, 1)
+        taking.take([creation(item) for item in items])
+        before = [item for item in taking.items.values() if has(item, chosen)]
+        more = True
+        while more:
+            page = pages.page(connection, SLOTS, chosen, sort, 2, after)
+            found += [loads(body)["id"] for body in page.bodies]
+            after, more = page.last, page.last is not None
+            happened = data.draw(happenings(list(taking.items.values()), len(found)))
+            touched.add(happened.item_id)
+            taking.take([happened])
+    unchanged = [item for item in before if item.id not in touched]
+    in_order = sorted(unchanged, key=lambda item: key(item, sort), reverse=sort.descending)
+    assert [each for each in found if each not in touched] == [item.id for item in in_order]
+
+
+def happenings(items: Sequence[Item], number: int) -> st.SearchStrategy[Event]:
+    """Draw what happens to an item between two pages."""
+    created = st.builds(
+        ItemCreated,
+        st.sampled_from("abc").map(lambda letter: f"{letter}-new-{number}"),
+        st.integers(AT, AT + 4),
+        st.just(AT),
+        st.sampled_from(["a", "lamp", "zebra"]),
+        st.none(),
+        st.integers(0, 4),
+        st.just("EUR"),
+    )
+    live = [item.id for item in items if item.deleted_at is None]
+    if not live:
+        return created
+    item_id = st.sampled_from(live)
+    return st.one_of(
+        created,
+        item_id.map(lambda each: ItemDeleted(each, AT + 9, AT + 9)),
+        st.builds(ItemRepriced, item_id, st.just(AT + 9), st.just(AT), st.integers(5, 9), EUR),
+        st.builds(ItemRenamed, item_id, st.just(AT + 9), st.just(AT), st.just("moved")),
+    )
+
+
+def test_all_items_of_a_list_are_counted_when_asked(ledger: Any, client: FlaskClient) -> None:
+    ledger.add(
+        *(replace(LAMP, item_id=f"lamp-{n}", price=n) for n in range(7)),
+        replace(LAMP, item_id="vase", name="Vase"),
+        ItemDeleted("lamp-6", AT + 1, AT + 1),
+    )
+
+    def total(query: str) -> int | None:
+        return client.get(f"/items?limit=2&{query}").json.get("total")
+
+    assert total("total=exact") == 7
+    assert total("total=exact&include_deleted=true") == 8
+    assert total("total=exact&q=lamp&price_min=2") == 4
+    assert total("total=exact&ids=vase,lamp-6,never") == 1
+    assert total("total=exact&price_min=101") == 0
+    assert total("total=none") is None
+    assert total("") is None
+
+    cursor = client.get("/items?limit=2&total=exact").json["next"]
+    assert total(f"total=exact&cursor={cursor}") == 7
+
+
+def test_a_list_that_nothing_was_changed_in_is_304_until_something_is(
+    ledger: Any, client: FlaskClient
+) -> None:
+    ledger.add(*(replace(LAMP, item_id=f"lamp-{n}") for n in range(5)))
+    paths = ["/items", "/items?limit=2", "/items?q=lamp", "/items?sort=-price&total=exact"]
+    tags = {path: client.get(path).headers["ETag"] for path in paths}
+    assert all(tag.startswith('W/"') for tag in tags.values())
+    assert len(set(tags.values())) == len(paths)
+
+    for path, tag in tags.items():
+        again = client.get(path, headers={"If-None-Match": tag})
+        assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", tag)
+        assert client.get(path, headers={"If-None-Match": 'W/"other"'}).status_code == 200
+
+    ledger.add(ItemRepriced("lamp-3", AT + 1, AT + 1, 7, "EUR"))
+    for path in paths:
+        after = client.get(path, headers={"If-None-Match": tags[path]})
+        assert after.status_code == 200
+        assert after.headers["ETag"] != tags[path]
+
+
+def test_a_tag_of_one_page_is_none_of_another(ledger: Any, client: FlaskClient) -> None:
+    ledger.add(*(replace(LAMP, item_id=f"lamp-{n}") for n in range(5)))
+    first = client.get("/items?limit=2")
+    second = f"/items?limit=2&cursor={first.json['next']}"
+    answer = client.get(second, headers={"If-None-Match": first.headers["ETag"]})
+    assert answer.status_code == 200
+    assert [each["id"] for each in answer.json["items"]] == ["lamp-2", "lamp-3"]
+
+
+@pytest.mark.parametrize("field", get_args(SortField))
+@pytest.mark.parametrize("descending", [False, True])
+def test_a_deep_page_takes_no_more_statements_than_the_first(
+    writer: Engine, field: SortField, descending: bool
+) -> None:
+    """And none that sorts, or looks at anything but the page: the index has the order."""
+    sort = Sort(field, descending)
+    items = [evolve(None, replace(LAMP, item_id=f"lamp-{n:03}", price=n)) for n in range(400)]
+    with passing(writer) as connection:
+        put(connection, items)
+        after = pages.page(connection, SLOTS, Filter(), sort, 350, None).last
+        statements: list[str] = []
+        event.listen(writer, "before_cursor_execute", lambda *given: statements.append(given[2]))
+        pages.page(connection, SLOTS, Filter(), sort, 5, None)
+        first = len(statements)
+        pages.page(connection, SLOTS, Filter(), sort, 5, after)
+        assert first == 1
+        assert len(statements) == 2
