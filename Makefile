@@ -1,7 +1,8 @@
 # Works on a machine with Python >= 3.11 (with pip and venv), make and a package index.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test fuzz lint chaos chaos-planted torn contention overload bench-imports
+.PHONY: help setup up test fuzz lint chaos chaos-planted torn contention overload followers own-writes \
+  bench bench-imports bench-lists bench-rebuild bench-streams
 
 # uv may choose among the Pythons that are there; it never fetches one.
 export UV_PYTHON_DOWNLOADS := never
@@ -38,6 +39,23 @@ contention: $(STAMP) ## 64 writers at 8 items, 10,000 lost answers: ARGS="--seed
 
 overload: $(STAMP) ## twice the sustainable load for 60 s: answers, and the lag after it
 	@exec .venv/bin/python bench/overload.py $(ARGS)
+
+followers: $(STAMP) ## followers of the feed, cut off at random beside writers and killed workers: SECONDS=60 SEED=7
+	@exec .venv/bin/python -m tests.followers --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+own-writes: $(STAMP) ## 10,000 writes, each read with its token: none may be stale; and how soon others see them
+	@exec .venv/bin/python -m tests.own_writes $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+bench: bench-lists bench-streams bench-rebuild bench-imports ## every bench, one after the other; about an hour
+
+bench-lists: $(STAMP) ## pages, filters and searches in a million items, on both databases
+	@exec .venv/bin/python bench/lists.py $(ARGS)
+
+bench-streams: $(STAMP) ## what 500 followers of the stream cost those who read items
+	@exec .venv/bin/python bench/streams.py $(ARGS)
+
+bench-rebuild: $(STAMP) ## every view built anew from a million events, beside 500 commands a second
+	@exec .venv/bin/python bench/rebuild.py $(ARGS)
 
 bench-imports: $(STAMP) ## a million rows beside interactive commands; the history file as backfill
 	@exec .venv/bin/python bench/imports.py $(ARGS)

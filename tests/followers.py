@@ -85,13 +85,14 @@ def fold(items: dict[str, dict[str, Any]], change: Mapping[str, Any]) -> None:
 
 
 async def follow(
-    query_url: str, kind: str, seen: Seen, chance: random.Random, enough: asyncio.Event
+    query_url: str, seen: Seen, chance: random.Random, cut_after: int, enough: asyncio.Event
 ) -> None:
     """Follow from the last change that was taken, again and again; every time until it is cut off
-    at some change, or in the middle of one.
+    after some changes, so many on average.
     """
+    kind = seen.name.split()[0]
     while not enough.is_set():
-        left = int(chance.expovariate(1 / 2_000)) + 1
+        left = int(chance.expovariate(1 / cut_after)) + 1
         changes = _stream(query_url, seen) if kind == "stream" else _pages(query_url, kind, seen)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             async with contextlib.aclosing(changes):
@@ -299,6 +300,7 @@ async def run(
     followers: int,
     seed: int,
     kill_every: float = 5.0,
+    cut_after: int = 2_000,
 ) -> Told:
     """Write for a while, and follow until everything is seen."""
     enough = asyncio.Event()
@@ -306,9 +308,9 @@ async def run(
     seen = [Seen(f"{KINDS[n % len(KINDS)]} {n}") for n in range(followers)]
     tasks = [
         asyncio.create_task(
-            follow(query, each.name.split()[0], each, random.Random(f"{seed} {n}"), enough)  # noqa: S311
+            follow(query, each, random.Random(f"{seed} {each.name}"), cut_after, enough)  # noqa: S311
         )
-        for n, each in enumerate(seen)
+        for each in seen
     ]
     killing = asyncio.create_task(kill_workers(pid, kill_every, enough))
     writing = asyncio.create_task(write(deployment.command_url, seconds, per_second, seed))
@@ -319,7 +321,7 @@ async def run(
         await _adopt(query, each)
         tasks.append(
             asyncio.create_task(
-                follow(query, "pages", each, random.Random(f"{seed} {each.name}"), enough)  # noqa: S311
+                follow(query, each, random.Random(f"{seed} {each.name}"), cut_after, enough)  # noqa: S311
             )
         )
     accepted = await writing
