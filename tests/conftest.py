@@ -3,7 +3,6 @@
 import fcntl
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from ledger.migrate import migrate
 from readmodel.views.listing import install
 from runtime.settings import Settings
 from runtime.valkey import running_valkey
+from tests.scratch import make_run_folder, scratch_root
 
 # Named by the process that runs the tests and inherited by its xdist workers, so that they share
 # one PostgreSQL.
@@ -31,8 +31,10 @@ def pytest_configure(config: pytest.Config) -> None:
     # What the worker says of every batch is of no use here, and takes its time.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("info"))
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        os.environ[_RUN_FOLDER] = tempfile.mkdtemp(prefix="itemledger-tests-")
-        config.stash[_STARTED_BY] = os.environ[_RUN_FOLDER]
+        root = scratch_root()
+        os.environ[_RUN_FOLDER] = config.stash[_STARTED_BY] = str(make_run_folder(root))
+        # What tests are given as `tmp_path` is made below it.
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(root))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -90,7 +92,7 @@ def postgresql_url(postgresql_server: Any) -> Iterator[str]:
     """A fresh, empty, migrated PostgreSQL database, dropped after the test."""
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(postgresql_server.get_uri(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} STRATEGY FILE_COPY")
     yield postgresql_server.get_uri(name, "psycopg")
     with psycopg.connect(postgresql_server.get_uri(), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
