@@ -303,7 +303,7 @@ async def run(
     cut_after: int = 2_000,
 ) -> Told:
     """Write for a while, and follow until everything is seen."""
-    enough = asyncio.Event()
+    enough, written = asyncio.Event(), asyncio.Event()
     query = deployment.query_url
     seen = [Seen(f"{KINDS[n % len(KINDS)]} {n}") for n in range(followers)]
     tasks = [
@@ -312,7 +312,7 @@ async def run(
         )
         for each in seen
     ]
-    killing = asyncio.create_task(kill_workers(pid, kill_every, enough))
+    killing = asyncio.create_task(kill_workers(pid, kill_every, written))
     writing = asyncio.create_task(write(deployment.command_url, seconds, per_second, seed))
     await asyncio.sleep(seconds / 2)
     exported = [await export(query, f"pages {followers + n}") for n in range(2)]
@@ -325,6 +325,8 @@ async def run(
             )
         )
     accepted = await writing
+    written.set()
+    killed = await killing
     await _settled(deployment)
     async with httpx.AsyncClient(base_url=query, timeout=_PATIENCE, trust_env=False) as http:
         events = (await http.get("/status")).json()["totals"]["events"]
@@ -332,7 +334,6 @@ async def run(
         await _caught_up([*seen, *exported], events, until)
         truth = await _items(http)
     enough.set()
-    killed = await killing
     await asyncio.gather(*tasks)
     everybody = [*seen, *exported]
     wrong = [each for one in everybody for each in one.wrong]
@@ -365,11 +366,14 @@ async def _adopt(query: str, seen: Seen) -> None:
     offsets are gapless from 1.
     """
     async with httpx.AsyncClient(base_url=query, timeout=_PATIENCE, trust_env=False) as http:
-        page = (
-            await http.get("/changes", params={"after": str(seen.cursor), "limit": "1000"})
-        ).json()
-        before = {each["partition"]: each["offset"] - 1 for each in reversed(page["changes"])}
-        seen.offsets |= before
+        answer = await http.get(
+            "/changes",
+            params={"after": str(seen.cursor), "limit": "1000"},
+            # A worker may just have been killed.
+            headers={"Prefer": "wait=30"},
+        )
+        changes = answer.json()["changes"]
+        seen.offsets |= {each["partition"]: each["offset"] - 1 for each in reversed(changes)}
 
 
 async def _settled(deployment: Deployment) -> None:

@@ -40,11 +40,11 @@ def test_what_was_written_is_read_and_followers_that_are_cut_off_see_every_event
             per_second=300,
             followers=8,
             seed=SEED,
-            kill_every=1.5,
+            kill_every=1.9,
             cut_after=200,
         )
     )
-    assert followed.wrong == []
+    assert not followed.wrong, followed
     assert followed.killed > 0
     assert followed.cuts > 0
     assert followed.read >= 8 * followed.events

@@ -74,17 +74,15 @@ class Streams:
         while True:
             if portion.frames:
                 yield portion.frames
-            if portion.behind:
-                portion = yield from self._next(portion.end, wanted, None)
-                continue
-            upto = self._wait(portion.end)
-            if self._pulse.closed or not may_stay():
-                return
-            if upto is None:
-                # An id without data moves a client's place, and it gets to see nothing.
-                yield portion.heartbeat
-            else:
-                portion = yield from self._next(portion.end, wanted, upto)
+            upto: Place | None = None
+            while not portion.behind and upto is None:
+                upto = self._wait(portion.end)
+                if self._pulse.closed or not may_stay():
+                    return
+                if upto is None:
+                    # An id without data moves a client's place, and it gets to see nothing.
+                    yield portion.heartbeat
+            portion = yield from self._next(portion.end, wanted, upto)
 
     def _wait(self, place: Place) -> Place | None:
         """Wait until there is more, and tell how far the ledger was then; `None` after a while."""

@@ -220,6 +220,21 @@ def test_a_heartbeat_moves_the_place_past_what_is_not_wanted(ledger: Any, harnes
     assert (cursors.read(beat.id), beat.change) == ((1,), None)
 
 
+def test_a_heartbeat_repeats_nothing(ledger: Any, harness: Harness) -> None:
+    ledger.add(created(1))
+    follower = harness.streams.follow(harness.first(), ALL, lambda: True)
+    assert offsets(list(frames(next(follower) + next(follower)))) == [1]
+    beats = [each for _ in range(3) for each in frames(next(follower))]
+    ledger.add(created(2))
+    after: list[Frame] = []
+    while not offsets(after):
+        after += frames(next(follower))
+    follower.close()
+
+    assert offsets(beats) == []
+    assert offsets(after) == [2]
+
+
 def test_who_may_not_stay_is_let_go(ledger: Any, harness: Harness) -> None:
     ledger.add(created(1))
     assert len(list(harness.streams.follow(harness.first(), ALL, lambda: False))) == 2

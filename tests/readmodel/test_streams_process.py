@@ -96,9 +96,12 @@ def test_an_export_whose_database_connection_dies_can_not_be_taken_for_whole(
         next(rest_of_lines)
         beginning = next(rest_of_records)
         with psycopg.connect(postgresql_server.get_uri(), autocommit=True) as connection:
-            # They are so when nobody takes what they have read. Other tests have databases there.
+            # They stay so when nobody takes what they have read. Other tests have databases there.
             own = make_url(database_url).database
-            idle = f"FROM pg_stat_activity WHERE state LIKE 'idle in%' AND datname = '{own}'"
+            idle = (
+                f"FROM pg_stat_activity WHERE state LIKE 'idle in%' AND datname = '{own}'"
+                " AND state_change < clock_timestamp() - interval '0.5 seconds'"
+            )
             until(
                 lambda: connection.execute(f"SELECT count(*) {idle}").fetchone() == (2,),
                 30,
