@@ -1,7 +1,7 @@
 # Works on a machine with Python >= 3.11 (with pip and venv), make and a package index.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test fuzz lint chaos chaos-planted torn contention overload followers own-writes \
+.PHONY: help setup up test fuzz lint chaos chaos-planted torn journey contention overload followers own-writes \
   bench bench-imports bench-lists bench-rebuild bench-streams
 
 # uv may choose among the Pythons that are there; it never fetches one.
@@ -31,8 +31,12 @@ chaos: $(STAMP) ## faults under load, checked, with a report: SECONDS=600 SEED=7
 chaos-planted: $(STAMP) ## plant known bugs one by one; the checker has to find every one
 	@exec .venv/bin/python -m tests.chaos.planted $(ARGS)
 
-torn: $(STAMP) ## the log torn off at 2,200 places, the whole service at 22
-	@TORN_CUTS=2200 TORN_SERVICES=22 exec .venv/bin/python -m pytest -n 2 tests/test_torn_log.py tests/test_torn_service.py
+torn: $(STAMP) ## the log torn off at 2,200 places, the whole service at 22, a character changed 1,000 times
+	@TORN_CUTS=2200 TORN_SERVICES=22 RANDOM_EDITS=1000 exec .venv/bin/python -m pytest -n 2 \
+	  tests/test_torn_log.py tests/test_torn_service.py tests/ledger/test_random_edits.py
+
+journey: $(STAMP) ## the whole real input, imported twice, on both databases, and what a plain loop makes of it
+	@JOURNEY_ROWS=1000000 exec .venv/bin/python -m pytest -n 1 tests/test_journey.py
 
 contention: $(STAMP) ## 64 writers at 8 items, 10,000 lost answers: ARGS="--seed 7 --clients 64"
 	@exec .venv/bin/python -m tests.contention $(ARGS)

@@ -242,18 +242,25 @@ def _row(chance: random.Random) -> dict[str, Any]:
     return row
 
 
-async def kill_workers(deployment_pid: int, every: float, enough: asyncio.Event) -> int:
-    """Kill a worker now and then; return how often."""
-    killed = 0
-    while not enough.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(enough.wait(), every)
-            break
-        for child in psutil.Process(deployment_pid).children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                if child.cmdline()[-1:] == ["worker"]:
-                    child.send_signal(signal.SIGKILL)
-                    killed += 1
+async def kill_workers(
+    query_url: str, deployment_pid: int, every: float, enough: asyncio.Event
+) -> int:
+    """Kill a worker now and then, when it has got on since the last time; return how often."""
+    killed, last = 0, 0
+    async with httpx.AsyncClient(base_url=query_url, timeout=_PATIENCE, trust_env=False) as http:
+        while not enough.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(enough.wait(), every)
+                break
+            events = (await http.get("/status")).json()["totals"]["events"]
+            if events == last:
+                continue
+            last = events
+            for child in psutil.Process(deployment_pid).children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    if child.cmdline()[-1:] == ["worker"]:
+                        child.send_signal(signal.SIGKILL)
+                        killed += 1
     return killed
 
 
@@ -312,7 +319,7 @@ async def run(
         )
         for each in seen
     ]
-    killing = asyncio.create_task(kill_workers(pid, kill_every, written))
+    killing = asyncio.create_task(kill_workers(query, pid, kill_every, written))
     writing = asyncio.create_task(write(deployment.command_url, seconds, per_second, seed))
     await asyncio.sleep(seconds / 2)
     exported = [await export(query, f"pages {followers + n}") for n in range(2)]

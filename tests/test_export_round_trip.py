@@ -66,12 +66,19 @@ def test_an_export_that_is_imported_elsewhere_gives_the_same_items(
         files[1].write_bytes(lines)
         url = said.split()[-1]
         assert httpx.get(url, trust_env=False).json()["changes"] == []
-    for number, file in enumerate(files):
-        database = tmp_path / f"other-{number}.db"
-        database.write_bytes(migrated_sqlite_file.read_bytes())
-        folder = tmp_path / f"other-{number}"
-        folder.mkdir()
-        other = Deployment(folder, f"sqlite:///{database}")
-        with other.up():
+    database = tmp_path / "other.db"
+    database.write_bytes(migrated_sqlite_file.read_bytes())
+    other = Deployment(tmp_path / "other", f"sqlite:///{database}")
+    with other.up():
+        for file in files:
+            # Every item gets another price between the two, which the second brings back.
+            for item_id in told(other):
+                answer = httpx.patch(
+                    f"{other.command_url}/items/{item_id}",
+                    json={"price": 77},
+                    headers={"Prefer": "wait=20"},
+                    trust_env=False,
+                )
+                assert answer.status_code == httpx.codes.OK
             imported(other, file, "--map", MAP)
             assert told(other) == before

@@ -1,27 +1,22 @@
 """The main job from end to end: real input in, the right items and histories out."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from tests.journey import (
-    RETAIL,
-    Account,
-    Deployment,
-    beginning_of_the_real_input,
-    retail_rows,
-)
+from tests.journey import Account, Deployment, beginning_of_the_real_input
+
+# `make journey` takes all of them.
+ROWS = 12_000
 
 
 @pytest.mark.timeout(280)
 def test_the_real_input_comes_out_as_a_plain_loop_says_and_again_when_it_is_imported_twice(
     tmp_path: Path, database_url: str
 ) -> None:
-    # The whole of it once; where the other database differs, it does so in its beginning.
-    if database_url.startswith("sqlite"):
-        file, rows = RETAIL, retail_rows()
-    else:
-        file, rows = beginning_of_the_real_input(tmp_path, 12_000)
+    count = int(os.environ.get("JOURNEY_ROWS", ROWS))
+    file, rows = beginning_of_the_real_input(tmp_path, count)
     account = Account()
     refused = account.take(rows)
     assert refused == {

@@ -14,7 +14,7 @@ import pytest
 from tests.journey import Account, Deployment, beginning_of_the_real_input
 from tests.waiting import until
 
-_ROWS = 16_000
+_ROWS = 10_000
 _KEY = "the-import-that-was-hit"
 _MARKS = 3
 _PARTS = ("cli worker", "valkey", "cli api")
@@ -34,7 +34,7 @@ def test_an_import_survives_kills_of_every_part_and_of_the_whole(
     victims = [*_PARTS, "up"]
     dice.shuffle(victims)
     stretch = _ROWS * 3 // 4 // len(victims)
-    moments = [n * stretch + dice.randrange(500, stretch) for n in range(len(victims))]
+    moments = [n * stretch + dice.randrange(300, stretch) for n in range(len(victims))]
     # pytest shows this where the test fails.
     sys.stdout.write(f"seed {seed}: {list(zip(moments, victims, strict=True))}\n")
 

@@ -40,7 +40,7 @@ def test_what_was_written_is_read_and_followers_that_are_cut_off_see_every_event
             per_second=300,
             followers=8,
             seed=SEED,
-            kill_every=1.9,
+            kill_every=1.0,
             cut_after=200,
         )
     )

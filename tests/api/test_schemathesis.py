@@ -7,7 +7,7 @@ import pytest
 from tests.fuzz.run import fuzz, guarded_deployment
 
 # Of each operation, for each kind of data.
-EACH = 8
+EACH = 5
 # Always the same cases here: others are drawn by `make fuzz`.
 SEED = 20261122
 

@@ -27,12 +27,12 @@ def test_nothing_acknowledged_is_lost_doubled_or_out_of_order_whatever_happens(
     folder = ROOT / "chaos-report" / f"test-{database}-{seed}"
     options = Options(
         folder=folder,
-        seconds=45,
+        seconds=30,
         seed=seed,
         database=database,
         root=Path(os.environ.get("CHAOS_ROOT", ROOT)),
         faults=("default", "setback"),
-        storm=10,
+        storm=8,
         calm=4,
         # Deadlines, not figures: the machine has other tests to run.
         limit=60,
