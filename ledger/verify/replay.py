@@ -8,12 +8,15 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
+from domain.events import Event
 from domain.evolve import evolve
 from domain.item import Item
 from ledger import chain, outcomes
 from ledger.chain import GENESIS
+from ledger.changes import Changes, unscheduled
 from ledger.codec import decode
 from ledger.outcomes import KeptOutcome
+from ledger.recorded import Recorded
 from ledger.tables import events
 from ledger.upcasting import stored_type
 from ledger.verify.difference import Difference
@@ -75,7 +78,14 @@ class Replay:
     holds hashes by offset; outcomes of events recorded before `forgotten_before` may be gone.
     """
 
-    def __init__(self, partition: int, noted: Mapping[int, str], forgotten_before: int) -> None:
+    def __init__(
+        self,
+        partition: int,
+        noted: Mapping[int, str],
+        forgotten_before: int,
+        onward: Callable[[Changes], None],
+    ) -> None:
+        """Hand what was taken to `onward`, some at a time."""
         self.partition = partition
         self.items: dict[str, Item] = {}
         self.offset = 0
@@ -87,6 +97,9 @@ class Replay:
         self._noted = noted
         self._forgotten_before = forgotten_before
         self._commands: list[_Command] = []
+        self._onward = onward
+        self._recorded: list[Recorded] = []
+        self._before: dict[str, Item | None] = {}
 
     def run(self, connection: Connection, advance: Callable[[int], None]) -> None:
         """Take all events; `advance` hears how many were taken since it last heard."""
@@ -104,6 +117,7 @@ class Replay:
                         self.partition, what, wrong.expected, wrong.found, *place
                     )
                     return
+            self._hand_on()
             advance(len(rows))
             ended = len(rows) < _AT_ONCE
             self._compare_outcomes(connection, ended=ended)
@@ -116,10 +130,29 @@ class Replay:
         # From here on the event is the one that was chained, but the chain may have been made anew.
         item = self.items.get(row["item_id"])
         self._check_order(row, item)
-        after = _happened(row, item)
+        event, after = _happened(row, item)
         self.items[after.id] = after
+        self._before.setdefault(after.id, item)
+        self._recorded.append(
+            Recorded(
+                self.partition,
+                row["offset"],
+                row["version"],
+                event,
+                row["command_id"],
+                row["actor"],
+                row["reason"],
+            )
+        )
         self.offset, self.hash, self.recorded_at = row["offset"], linked, row["recorded_at"]
         self._of_command(row)
+
+    def _hand_on(self) -> None:
+        before, recorded = self._before, self._recorded
+        self._before, self._recorded = {}, []
+        had = {item_id: item for item_id, item in before.items() if item is not None}
+        has = {item_id: self.items[item_id] for item_id in before}
+        self._onward(Changes(recorded, unscheduled(had), unscheduled(has)))
 
     def _link(self, row: Mapping[str, Any]) -> str:
         offset, found = row["offset"], row["hash"]
@@ -200,7 +233,7 @@ class Replay:
         return None
 
 
-def _happened(row: Mapping[str, Any], item: Item | None) -> Item:
+def _happened(row: Mapping[str, Any], item: Item | None) -> tuple[Event, Item]:
     """Let the event happen to the item."""
     try:
         event = decode(
@@ -211,7 +244,7 @@ def _happened(row: Mapping[str, Any], item: Item | None) -> Item:
         why = f"{type(error).__name__}: {error}"
     else:
         if after.version == row["version"] and _is_whole(after):
-            return after
+            return event, after
         why = "not after what happened before, or with values of other types"
     raise _Wrong("data", "an event that can happen", f"{row['type']} {row['data']}: {why}")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, RowMapping, and_, case, func, or_, select, text
+from sqlalchemy import Connection, Engine, RowMapping, Table, and_, case, func, or_, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.engines import reading_engine
@@ -15,6 +15,7 @@ from ledger.heads import make_row
 from ledger.migrate import check_schema, unusable
 from ledger.tables import checkpoints, events, facts, heads, outcomes, partitions, quarantine
 from ledger.verify import guards
+from ledger.verify.anew import MadeAnew, Projected, made_anew
 from ledger.verify.difference import Behind, Difference, Noted, Report, Verified
 from ledger.verify.replay import Replay
 from ledger.verify.rows import View, first_difference
@@ -23,7 +24,7 @@ from ledger.verify.rows import View, first_difference
 OUTCOMES_KEPT_MS = 30 * 24 * 60 * 60 * 1000
 
 # Finds the views to compare, by the names of their projections.
-Views = Callable[[Connection], Mapping[str, View]]
+Views = Callable[[Connection], Mapping[str, View | Projected]]
 
 # Hears how many events are taken, and of how many.
 Advance = Callable[[int, int], None]
@@ -58,33 +59,52 @@ def verify(
 ) -> Report:
     """Make heads, views, chain and outcomes again from the events, and compare."""
     with _one_moment(engine) as connection:
-        stored = _Stored.read(connection)
-        tables = {"heads": View(heads, make_row), **views(connection)}
-        elsewhere = [*stored.differences(), *_strays(connection, stored, tables)]
-        elsewhere += [
-            Difference(each.partition, "noted hash", each.hash, None, each.offset)
-            for each in noted
-            if each.partition not in stored.names
-        ]
-        taken = 0
+        found = views(connection)
+        projected = {name: each for name, each in found.items() if isinstance(each, Projected)}
+        tables = {"heads": View(heads, make_row)}
+        tables |= {name: each for name, each in found.items() if isinstance(each, View)}
+        with made_anew(projected) as anew:
+            return _verify(connection, tables, anew, noted, now, advance)
 
-        def further(count: int) -> None:
-            nonlocal taken
-            taken += count
-            advance(taken, stored.events)
 
-        verified: list[Verified] = []
-        answered: Counter[int] = Counter()
-        whole = True
-        for partition in stored.names:
-            notes = {each.offset: each.hash for each in noted if each.partition == partition}
-            replay = Replay(partition, notes, now - OUTCOMES_KEPT_MS)
-            replay.run(connection, further)
-            verified.append(_verified(connection, replay, notes, stored, tables))
-            answered.update(replay.answered)
-            whole = whole and replay.broken is None
-        if whole:
-            elsewhere += _unanswered(stored, answered)
+def _verify(
+    connection: Connection,
+    tables: Mapping[str, View],
+    anew: MadeAnew,
+    noted: Collection[Noted],
+    now: int,
+    advance: Advance,
+) -> Report:
+    stored = _Stored.read(connection)
+    strays = [*(each.table for each in tables.values()), *anew.partitioned]
+    elsewhere = [*stored.differences(), *_strays(connection, stored, strays)]
+    elsewhere += [
+        Difference(each.partition, "noted hash", each.hash, None, each.offset)
+        for each in noted
+        if each.partition not in stored.names
+    ]
+    taken = 0
+
+    def further(count: int) -> None:
+        nonlocal taken
+        taken += count
+        advance(taken, stored.events)
+
+    verified: list[Verified] = []
+    answered: Counter[int] = Counter()
+    whole = True
+    for partition in stored.names:
+        notes = {each.offset: each.hash for each in noted if each.partition == partition}
+        replay = Replay(partition, notes, now - OUTCOMES_KEPT_MS, anew.take)
+        replay.run(connection, further)
+        behind = _behind([*tables, *anew.names], replay, stored)
+        verified.append(_verified(connection, replay, notes, stored, tables, behind))
+        answered.update(replay.answered)
+        whole = whole and replay.broken is None
+    if whole:
+        elsewhere += _unanswered(stored, answered)
+        left_out = frozenset(each.view for one in verified for each in one.behind)
+        elsewhere += anew.differences(connection, left_out)
     return Report(tuple(verified), tuple(elsewhere))
 
 
@@ -148,14 +168,10 @@ def _verified(
     notes: Mapping[int, str],
     stored: _Stored,
     tables: Mapping[str, View],
+    behind: tuple[Behind, ...],
 ) -> Verified:
     """Compare what is stored of a partition with what its events came to."""
     partition = replay.partition
-    behind = tuple(
-        Behind(name, why)
-        for name in tables
-        if name != "heads" and (why := _why_behind(name, replay, stored)) is not None
-    )
     left_out = {each.view for each in behind}
     found = [replay.broken, replay.outcome]
     if replay.broken is None:
@@ -178,6 +194,15 @@ def _verified(
         ]
     different = tuple(each for each in found if each is not None)
     return Verified(partition, replay.offset, replay.hash, behind, different)
+
+
+def _behind(names: Collection[str], replay: Replay, stored: _Stored) -> tuple[Behind, ...]:
+    """Find the views that have not taken all events of a partition."""
+    return tuple(
+        Behind(name, why)
+        for name in names
+        if name != "heads" and (why := _why_behind(name, replay, stored)) is not None
+    )
 
 
 def _unanswered(stored: _Stored, answered: Mapping[int, int]) -> list[Difference]:
@@ -234,12 +259,10 @@ def _of_partition(replay: Replay, stored: _Stored) -> Difference | None:
     return None
 
 
-def _strays(
-    connection: Connection, stored: _Stored, tables: Mapping[str, View]
-) -> list[Difference]:
+def _strays(connection: Connection, stored: _Stored, tables: Collection[Table]) -> list[Difference]:
     """Find rows of partitions that there are not."""
     found: list[Difference] = []
-    for table in (events, outcomes, *(view.table for view in tables.values())):
+    for table in (events, outcomes, *tables):
         column = table.c.partition
         stray = connection.scalar(
             select(column).where(or_(column < 0, column >= len(stored.names))).limit(1)

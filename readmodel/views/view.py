@@ -39,8 +39,9 @@ class View:
     into a slot in one transaction, and never the same twice; it may raise, and is then left behind
     alone. `tables` are the slots' tables, which begin with the column of their key. `make` and
     `empty` make and empty what a slot has beside tables. Where a table has exactly one row per
-    item, `row` makes it of an item and its partition, and `itemledger verify` compares it. `query`
-    answers `GET /views/{name}`.
+    item, `row` may make it of an item and its partition, by which `itemledger verify` compares it;
+    without, it takes all events into a database of its own, which is SQLite. `query` answers
+    `GET /views/{name}`.
     """
 
     name: str

@@ -8,10 +8,11 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from ledger.tables import events, heads, outcomes, partitions
-from readmodel.views.items import TABLES
+from readmodel.views import items, stats, timeline
 from tests.ledger.ledgers import edit, look
 
-CHANGED = (events, heads, TABLES[1], partitions, outcomes)
+VIEWS = (items.TABLES[1], stats.TABLES[1], timeline.TABLES[1])
+CHANGED = (events, heads, *VIEWS, partitions, outcomes)
 
 # What can not be made again from events, and why. Of an outcome only those of commands that made
 # events can be looked for at all.

@@ -258,6 +258,41 @@ def test_a_view_that_is_behind_is_said_and_not_compared(writer: Engine, reader: 
 
 
 @pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ("UPDATE stats SET value = value + 1", "stats.value"),
+        ("UPDATE timeline SET price = price + 1", "timeline.price"),
+        ("UPDATE timeline SET currency = 'ZZZ'", "timeline.currency"),
+        ("DELETE FROM stats", "stats"),
+        ("DELETE FROM timeline", "timeline"),
+        ("UPDATE stats SET name = name || 'A'", "stats"),
+        ("UPDATE timeline SET effective_at = effective_at + 1", "timeline"),
+        ("UPDATE timeline SET effective_at = effective_at - 1", "timeline"),
+    ],
+)
+def test_views_without_a_row_per_item_are_made_anew_and_compared(
+    writer: Engine, reader: Engine, change: str, what: str
+) -> None:
+    edit(writer, f'{change} WHERE "partition" = 1')
+    difference = only(reader)
+    assert (difference.partition, difference.what) == (1, what)
+
+
+def test_a_view_without_a_row_per_item_that_is_behind_is_not_compared(
+    writer: Engine, reader: Engine
+) -> None:
+    edit(
+        writer,
+        'UPDATE checkpoints SET "offset" = "offset" - 1 WHERE projection = \'stats\'',
+        "UPDATE stats SET value = value + 1",
+    )
+    report = look(reader)
+
+    assert report.differences == ()
+    assert report.not_compared == ("stats",)
+
+
+@pytest.mark.parametrize(
     ("changes", "why"),
     [
         (
