@@ -6,9 +6,6 @@ import time
 from collections.abc import Awaitable, Callable
 
 import structlog
-from limits import parse
-from limits.aio.storage import RedisStorage
-from limits.aio.strategies import FixedWindowRateLimiter
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
@@ -35,6 +32,11 @@ def limit_in(
 
     Where that can not be counted, nobody is refused.
     """
+    # Here, as it takes a tenth of the time to start, and most have no limit.
+    from limits import parse  # noqa: PLC0415
+    from limits.aio.storage import RedisStorage  # noqa: PLC0415
+    from limits.aio.strategies import FixedWindowRateLimiter  # noqa: PLC0415
+
     item = parse(rate)
     storage = RedisStorage(
         "async+redis://",

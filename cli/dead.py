@@ -25,8 +25,8 @@ from cli.status import Field, show_rows
 from cli.whoami import operator
 from eventlog.envelope import Order
 from eventlog.orders import OrderRefused
-from ledger.migrate import DatabaseUnusable, SchemaOutOfDate
 from ledger.quarantine import Quarantined
+from ledger.schema import DatabaseUnusable, SchemaOutOfDate
 from runtime.settings import Settings
 from runtime.times import rfc3339
 from worker.orders import DeadCommands, Obeyed, Oldest, dead_commands

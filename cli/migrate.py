@@ -1,7 +1,8 @@
 """`itemledger migrate`: bring the database's schema up to this release."""
 
 from cli.refusals import FAILED, Refusal, database_refusal, without_password
-from ledger.migrate import DatabaseUnusable, UnknownSchema, migrate
+from ledger.migrate import UnknownSchema, migrate
+from ledger.schema import DatabaseUnusable
 from readmodel.views.listing import install
 from runtime.errors import first_line
 

@@ -10,9 +10,9 @@ import typer
 from cli.progress import progress as bar_beside
 from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal, reading_refusal
 from ledger import partitions, projections, rebuilding
-from ledger.migrate import DatabaseUnusable, SchemaOutOfDate
 from ledger.opening import Opened, opened
 from ledger.rebuilding import NotPossible, Progress, Wish
+from ledger.schema import DatabaseUnusable, SchemaOutOfDate
 from ledger.writer import NoFolder, SecondWriter, sole_writer
 from readmodel.views.listing import all_views
 from runtime.settings import Settings

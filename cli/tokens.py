@@ -16,9 +16,9 @@ from cli.status import Field, show_rows
 from cli.whoami import operator
 from eventlog.clients import working_client
 from eventlog.revocations import Mirror
-from ledger.migrate import DatabaseUnusable, SchemaOutOfDate
 from ledger.register import opened_register
 from ledger.revocations import Revocation
+from ledger.schema import DatabaseUnusable, SchemaOutOfDate
 from runtime.auth.caller import SUBJECT_LIMIT, Scope, is_subject
 from runtime.auth.issue import LONGEST_LIFE, is_own_id, issue
 from runtime.auth.revoked import Source

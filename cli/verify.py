@@ -8,7 +8,7 @@ import typer
 
 from cli.progress import progress
 from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal, reading_refusal
-from ledger.migrate import DatabaseUnusable, SchemaOutOfDate
+from ledger.schema import DatabaseUnusable, SchemaOutOfDate
 from ledger.verify.difference import Difference, Noted, Verified
 from ledger.verify.run import verify_database
 from readmodel.verify import live_views

@@ -5,34 +5,19 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, make_url, text
+from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.engines import writing_engine
-from runtime.errors import first_line
+from ledger.schema import current_revision, unusable
 
 # Any fixed number: PostgreSQL's advisory lock that keeps two migrations apart.
 _MIGRATION_LOCK = 4_871_203
 
 
-class SchemaOutOfDate(Exception):
-    """The database's schema is not the one of this release; `str()` says how to mend it."""
-
-
 class UnknownSchema(Exception):
     """The database has a schema of another release than this one knows."""
-
-
-class DatabaseUnusable(Exception):
-    """The database is not to be had; `str()` is the driver's reason, in one line."""
-
-
-def unusable(error: BaseException) -> DatabaseUnusable:
-    """Make an error of SQLAlchemy's, or of the machine, one that says what the driver said."""
-    return DatabaseUnusable(first_line(getattr(error, "orig", None) or error))
 
 
 def migrate(url: str, also: Callable[[Connection], None]) -> str:
@@ -64,30 +49,14 @@ def _migrate(url: str, also: Callable[[Connection], None]) -> str:
                 )
             command.upgrade(_config(connection), "head")
             also(connection)
-            return _current(connection) or ""
+            return current_revision(connection) or ""
     finally:
         engine.dispose()
 
 
-def check_schema(engine: Engine) -> None:
-    """Raise SchemaOutOfDate where the schema is older or newer than this release."""
-    newest = ScriptDirectory.from_config(_config(None)).get_current_head()
-    with engine.connect() as connection:
-        current = _current(connection)
-    if current != newest:
-        raise SchemaOutOfDate(
-            f"the database has schema {current or 'none'} and this release wants {newest}: "
-            "run `itemledger migrate`"
-        )
-
-
-def _config(connection: Connection | None) -> Config:
+def _config(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config
-
-
-def _current(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.engines import reading_engine, writing_engine
-from ledger.migrate import check_schema, unusable
+from ledger.schema import check_schema, unusable
 
 
 @dataclass(frozen=True, slots=True)

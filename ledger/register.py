@@ -13,8 +13,8 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from ledger import revocations
 from ledger.engines import reading_engine, writing_engine
-from ledger.migrate import check_schema, unusable
 from ledger.revocations import Revocation
+from ledger.schema import check_schema, unusable
 from runtime.auth.revoked import Revocations, Source
 
 # Each waits as long as the engine does for a lock.

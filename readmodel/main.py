@@ -22,8 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from eventlog.inspect import inspect_log
 from ledger import partitions
 from ledger.engines import reading_engine
-from ledger.migrate import SchemaOutOfDate, check_schema, unusable
 from ledger.register import source_of
+from ledger.schema import SchemaOutOfDate, check_schema, unusable
 from readmodel.app import WAITING, create_app
 from readmodel.exports.routes import AT_ONCE as EXPORTS
 from readmodel.pulse import Pulse

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from eventlog.inspect import Checkup, LogInspector, LogUnavailable, Report
-from ledger.migrate import SchemaOutOfDate, check_schema
+from ledger.schema import SchemaOutOfDate, check_schema
 from readmodel import figures, params, standings
 from readmodel.answers import FRESH_ONLY, answer
 from readmodel.problem_codes import NOT_READY

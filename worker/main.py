@@ -24,7 +24,7 @@ from eventlog.reader import LogReader
 from eventlog.ring import Ring
 from ledger import partitions
 from ledger.engines import reading_engine, writing_engine
-from ledger.migrate import SchemaOutOfDate, check_schema, unusable
+from ledger.schema import SchemaOutOfDate, check_schema, unusable
 from ledger.writer import NoFolder, SecondWriter, sole_writer
 from readmodel.views.listing import all_projections, all_views
 from runtime.errors import first_line

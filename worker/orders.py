@@ -17,8 +17,8 @@ from eventlog.envelope import Order
 from eventlog.orders import place
 from ledger import import_results, outcomes, quarantine
 from ledger.engines import reading_engine
-from ledger.migrate import check_schema, unusable
 from ledger.quarantine import Quarantined
+from ledger.schema import check_schema, unusable
 from runtime.settings import Settings
 from worker.outcome import BATCH_REJECTED
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.engines import reading_engine
 from ledger.heads import make_row
-from ledger.migrate import check_schema, unusable
+from ledger.schema import check_schema, unusable
 from ledger.tables import checkpoints, events, facts, heads, outcomes, partitions, quarantine
 from ledger.verify import guards
 from ledger.verify.anew import MadeAnew, Projected, made_anew

@@ -34,9 +34,9 @@ from domain.events import ItemCreated, ItemDescribed, ItemRenamed
 from domain.item import Item
 from ledger.bulk import insert_rows, update_rows
 from ledger.changes import Changes
-from ledger.migrate import DatabaseUnusable
 from ledger.prepared import Prepared, among, listed
 from ledger.projections import SLOTS, Slot, name_of
+from ledger.schema import DatabaseUnusable
 from readmodel.views.view import ORDERED, View, in_slots, metadata
 from readmodel.views.words import words_of, written
 

@@ -7,9 +7,9 @@ from sqlalchemy import update
 
 from ledger import revocations
 from ledger.engines import writing_engine
-from ledger.migrate import DatabaseUnusable, SchemaOutOfDate
 from ledger.register import opened_register
 from ledger.revocations import Revocation
+from ledger.schema import DatabaseUnusable, SchemaOutOfDate
 from ledger.tables import facts
 from runtime.auth.revoked import Revocations
 

@@ -16,8 +16,9 @@ import readmodel.views.items  # noqa: F401  its table is one that the roles have
 from cli.verify import run_verify
 from domain.commands import CreateItem, PatchItem
 from ledger.engines import reading_engine, writing_engine
-from ledger.migrate import check_schema, migrate
+from ledger.migrate import migrate
 from ledger.projections import SLOTS
+from ledger.schema import check_schema
 from ledger.tables import metadata
 from readmodel.views import items
 from readmodel.views.listing import all_views, install

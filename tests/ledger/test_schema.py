@@ -10,13 +10,8 @@ from sqlalchemy import select, text
 from ledger import tables
 from ledger.bulk import insert_rows
 from ledger.engines import reading_engine, writing_engine
-from ledger.migrate import (
-    DatabaseUnusable,
-    SchemaOutOfDate,
-    UnknownSchema,
-    check_schema,
-    migrate,
-)
+from ledger.migrate import UnknownSchema, migrate
+from ledger.schema import DatabaseUnusable, SchemaOutOfDate, check_schema
 from ledger.tables import outcomes, partitions
 from readmodel.views import view
 from readmodel.views.listing import all_views, install

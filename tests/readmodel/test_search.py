@@ -23,8 +23,9 @@ from domain.events import (
 from domain.evolve import evolve
 from domain.item import Item
 from ledger.engines import writing_engine
-from ledger.migrate import DatabaseUnusable, migrate
+from ledger.migrate import migrate
 from ledger.projections import SLOTS as BOTH
+from ledger.schema import DatabaseUnusable
 from readmodel.views import search
 from readmodel.views.chosen import Filter, Sort
 from readmodel.views.compare import compare
