@@ -253,7 +253,11 @@ def status(
         bool, typer.Option("--watch", help="Show it anew every second, until Ctrl-C.")
     ] = False,
 ) -> None:
-    """Show how far a running service has taken its log: per partition, and in total."""
+    """Show how far a running service has taken its log: per partition, and in total.
+
+    Exit code 0: all is well. 1: something is shown in red. 2: wrong usage.
+    3: the query API could not be reached.
+    """
     with refusing():
         settings = read_settings(query_url=query_url)
         from cli.reach import Service
@@ -261,7 +265,9 @@ def status(
         from cli.status_watch import watch_status
 
         service = Service("query", settings.public_query_url, token=settings.token)
-        (watch_status if watch else show_status)(service, as_json=as_json)
+        if watch:
+            watch_status(service, as_json=as_json)
+        raise typer.Exit(show_status(service, as_json=as_json))
 
 
 @app.command()

@@ -9,6 +9,7 @@ import typer
 
 from cli.progress import progress as bar_beside
 from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal, reading_refusal
+from eventlog.inspect import LogUnavailable, inspect_log
 from ledger import partitions, projections, rebuilding
 from ledger.opening import Opened, opened
 from ledger.rebuilding import NotPossible, Progress, Wish
@@ -25,6 +26,11 @@ from worker.stores import Stores
 _LOOK, _LINE = 0.25, 5.0
 # Nobody else writes here, or writers have a process of their own: larger transactions cost less.
 _PACE = Pace(transaction=0.1)
+# Seconds in which a worker that was killed is there again, however often that happened.
+_RESTART = 10.0
+_ALONE = (
+    "no worker is there, so it is built here; one that is started meanwhile has to wait for the end"
+)
 _OVER = frozenset({"idle", "different", "cancelled", "failed"})
 
 
@@ -133,14 +139,42 @@ def _look(ledger: Opened, view: str) -> Progress:
         return rebuilding.progress(connection, book, now_ms())
 
 
+def _await_worker(settings: Settings) -> None:
+    """Where a worker was heard of a moment ago, wait for it to have the database: it is being
+    started again, and must not find this process in its place.
+    """
+    until = time.monotonic() + _RESTART
+    while settings.is_sqlite and time.monotonic() < until and _is_heard_of(settings):
+        try:
+            with sole_writer(settings.sql_url):
+                pass
+        except SecondWriter:
+            return
+        threading.Event().wait(_LOOK)
+
+
+def _is_heard_of(settings: Settings) -> bool:
+    inspector = inspect_log(settings.log_url, 1)
+    try:
+        return bool(inspector.checkup(now_ms()).workers)
+    except LogUnavailable:
+        # Where there is no log there are no workers, or none that could do anything.
+        return False
+    finally:
+        inspector.close()
+
+
 @contextmanager
 def _helping(settings: Settings, ledger: Opened) -> Generator[bool]:
     """Build in this process meanwhile, unless a worker has the database for itself."""
     count = partitions.stored_count(ledger.reads)
     if count is None:
         raise Refusal("the ledger is not laid out yet: start a worker once")
+    _await_worker(settings)
     try:
         with sole_writer(settings.sql_url):
+            if settings.is_sqlite:
+                typer.echo(_ALONE, err=True)
             stopping = threading.Event()
             builder = Builder(
                 Stores(ledger.writes, ledger.reads, count), all_views(), now_ms, stopping, _PACE

@@ -10,10 +10,11 @@ import orjson
 import typer
 from rich.cells import cell_len
 from rich.console import Console
+from rich.style import Style
 from rich.table import Table
 
 from cli.reach import Service
-from cli.refusals import UNREACHABLE, WRONG_USAGE, Refusal
+from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal
 from runtime.errors import first_line
 
 _TIMEOUT = 10.0
@@ -21,6 +22,7 @@ _TIMEOUT = 10.0
 _FOLDED = 20
 _FOLDING = frozenset({"why", "error"})
 _ALARM = "bold red"
+_DETACHED = "detached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +63,19 @@ def show_rows(
             table.add_row(*row, style=_ALARM if place in alarms else None)
         console.print(table)
         return
-    for line in ([title] if title else []), names, *rows:
-        if line:
-            # Not by `print`, which makes spaces of tabs.
-            console.file.write("\t".join(line) + "\n")
+    lines = [*([[title]] if title else []), names, *rows]
+    first = len(lines) - len(rows)
+    for place, line in enumerate(lines, -first):
+        # Not by `print`, which makes spaces of tabs.
+        text = "\t".join(line)
+        is_red = place in alarms and console.is_terminal and not console.no_color
+        console.file.write(f"{Style.parse(_ALARM).render(text) if is_red else text}\n")
 
 
 def show_status(
     service: Service, *, as_json: bool, transport: httpx.BaseTransport | None = None
-) -> None:
-    """Print the status document of the query API, as tables or as it is.
+) -> int:
+    """Print the status document of the query API, as tables or as it is, and return the exit code.
 
     Raises Refusal where it cannot be had.
     """
@@ -80,6 +85,18 @@ def show_status(
         typer.echo(status.content)
     else:
         print_status(Console(highlight=False, markup=False), status.document)
+    return FAILED if _has_problems(status.document) else 0
+
+
+def _has_problems(document: Mapping[str, Any]) -> bool:
+    """Say whether there is anything that is shown in red."""
+    durability = cast("Mapping[str, Any]", document.get("durability") or {})
+    return (
+        document.get("pump", "ok") != "ok"
+        or bool(document.get("dead"))
+        or bool(durability.get("lack") or durability.get("short_of_memory"))
+        or any(each["state"] == _DETACHED for each in document.get("projections", ()))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +231,7 @@ def _show_list(console: Console, name: str, rows: Sequence[Mapping[str, Any]]) -
         for member, value in rows[0].items()
     ]
     cells = [[_shown(row.get(member)) for member in rows[0]] for row in rows]
-    alarms = {place for place, row in enumerate(rows) if row.get("state") == "detached"}
+    alarms = {place for place, row in enumerate(rows) if row.get("state") == _DETACHED}
     show_rows(console, fields, cells, name, alarms)
 
 

@@ -40,8 +40,9 @@ def sole_writer(url: str) -> Generator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise SecondWriter(
-                f"another worker writes to {parsed.database}: SQLite takes one; "
-                "stop that one, or use PostgreSQL (ITEMLEDGER_DATABASE_URL) for more"
+                f"another process writes to {parsed.database}, a worker or `itemledger rebuild`: "
+                "SQLite takes one; stop that one, or use PostgreSQL for more "
+                "(ITEMLEDGER_DATABASE_URL)"
             ) from error
         yield
     finally:

@@ -30,6 +30,7 @@ from readmodel.meter import ROUTE, Meter
 from readmodel.metrics import MetricRoutes
 from readmodel.pages import PageRoutes
 from readmodel.paging import Paging
+from readmodel.params import refuse_other_bytes
 from readmodel.price_routes import PriceRoutes
 from readmodel.problems import register_problems
 from readmodel.pulse import Pulse
@@ -155,6 +156,7 @@ def _guard(app: Flask, door: Doorkeeper) -> None:
         # Where there is nothing, there is nothing to guard.
         if rule is not None and (needed := NEEDED[rule.rule]):
             door.caller(request.environ, needed)
+        refuse_other_bytes(request.query_string)
 
     def complete(response: Response) -> Response:
         for name, value in SECURITY_HEADERS.items():

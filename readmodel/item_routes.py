@@ -11,7 +11,7 @@ from readmodel.item_problems import gone, known, never_seen
 from readmodel.item_time_routes import NEGOTIATED, ItemTimeRoutes
 from readmodel.list_tags import ListTags
 from readmodel.paging import PAGING, Paging
-from readmodel.reads import LEDGER, Reads
+from readmodel.reads import LEDGER, Reads, live_slots
 from readmodel.views import history as history_view
 from readmodel.views import items as items_view
 from readmodel.views import pages, timeline
@@ -101,6 +101,9 @@ class ItemRoutes:
         checked = known(item_id, NEGOTIATED)
         with self._reads.single(items_view.NAME) as connection:
             found = items_view.find(connection, checked)
+            if found is None:
+                # There is no item, or no view yet.
+                live_slots(connection, [items_view.NAME])
         if found is None:
             raise never_seen(checked, NEGOTIATED)
         version, deleted_at, body = found

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
+from urllib.parse import unquote_to_bytes
 
 from werkzeug.datastructures import MultiDict
 
@@ -65,6 +66,20 @@ def read(args: MultiDict[str, str], readers: Mapping[str, Reader]) -> dict[str, 
     if errors:
         raise BadParameters(errors)
     return values
+
+
+def refuse_other_bytes(query: bytes) -> None:
+    """Raise BadParameters where a query string is not UTF-8, as one that was written in Latin-1:
+    what is read of it is not what was meant.
+    """
+    for pair in query.split(b"&"):
+        written = unquote_to_bytes(pair)
+        try:
+            written.decode()
+        except UnicodeDecodeError:
+            name = written.partition(b"=")[0].decode(errors="replace")
+            detail = "its percent-encoded bytes are no UTF-8"
+            raise bad(name, "not-utf-8", detail) from None
 
 
 def bad(parameter: str, code: str, detail: str) -> BadParameters:

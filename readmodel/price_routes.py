@@ -56,7 +56,12 @@ class PriceRoutes:
     def prior_price(self, item_id: str) -> Response:
         given = params.read(request.args, _PRIOR)
         checked = known(item_id)
-        at: int = given.get("at", self._clock())
+        now = self._clock()
+        at: int = given.get("at", now)
+        if at > now:
+            # Whoever shows it as proof must not be told another one later.
+            detail = "a moment that has passed: what is in force until then is not known yet"
+            raise params.bad("at", "in-the-future", detail)
         begins = at - given.get("window", DEFAULT_WINDOW) * _DAY
         if begins < FIRST_MOMENT:
             raise params.bad("at", "window-start-range", "the window would begin before year 1")

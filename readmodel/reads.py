@@ -108,6 +108,8 @@ class Reads:
             try:
                 behind = _behind(connection, token, views)
                 left = until - time.monotonic()
+                # A process that is to stop answers what there is.
+                has_place = has_place and not self._pulse.closed
                 if behind is None or left <= 0 or not has_place:
                     self._tell(connection, behind, asked, waited=has_place or behind is None)
                     return connection

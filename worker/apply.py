@@ -251,7 +251,8 @@ def _project(connection: Connection, name: str, project: Project, works: Sequenc
     )
     try:
         project(connection, changes)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        # Libraries call `sys.exit`, too; that is no reason to stop.
         if not is_own(error):
             raise
         raise ProjectionFailed(name) from error

@@ -92,7 +92,7 @@ class Live:
             try:
                 bring(self._stores, view, live, terms)
                 self._failing.discard(name)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 if not is_own(error):
                     raise
                 self._rests[name] = time.monotonic() + _REST

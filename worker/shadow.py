@@ -91,6 +91,9 @@ class Shadow:
         while going():
             begun = time.monotonic()
             with self._stores.engine.begin() as connection:
+                # Whatever happened meanwhile: nothing but what is not read is emptied.
+                if not self._change(connection, book, "wanted"):
+                    return
                 for each in held:
                     # Who has been at it until now ends, or finds that it is begun anew.
                     checkpoints.hold(connection, name, each)

@@ -13,8 +13,10 @@ from readmodel.feed.forms import Forms
 from readmodel.views import changes
 from readmodel.views.changes import Place, Stretch, Wanted
 
-# Events of one portion, and portions that are kept for others who want them.
+# Events of one portion, bytes after which it ends, and portions that are kept for others who want
+# them.
 _LIMIT = 500
+_SIZE = 2**18
 _KEPT = 64
 # Followers that read or write at once; the others stand in line, and leave the rest of the process
 # its share of the interpreter.
@@ -68,18 +70,20 @@ class Portions:
                 return entry.portion
 
     def of(self, stretch: Stretch) -> Portion:
-        """Write a stretch that is read already."""
-        end = self._cursors.write(stretch.end).encode()
-        return Portion(
-            b"".join(
-                b"id: %b\ndata: %b\n\n"
-                % (each.cursor.encode(), orjson.dumps(self._forms.document(each)))
-                for each in self._forms.changes(stretch)
-            ),
-            stretch.end,
-            stretch.behind > 0,
-            b"id: %b\n\n" % end,
-        )
+        """Write a stretch that is read already, or its beginning where it is large."""
+        frames: list[bytes] = []
+        size, end, behind = 0, stretch.end, stretch.behind > 0
+        last = len(stretch.rows) - 1
+        changes = zip(self._forms.changes(stretch), stretch.places(), strict=True)
+        for number, (each, place) in enumerate(changes):
+            document = orjson.dumps(self._forms.document(each))
+            frames.append(b"id: %b\ndata: %b\n\n" % (each.cursor.encode(), document))
+            size += len(frames[-1])
+            if size >= _SIZE and number < last:
+                end, behind = place, True
+                break
+        heartbeat = b"id: %b\n\n" % self._cursors.write(end).encode()
+        return Portion(b"".join(frames), end, behind, heartbeat)
 
     def _read(self, place: Place, wanted: Wanted, upto: Place | None) -> Portion:
         with self._snapshots.connect() as connection:

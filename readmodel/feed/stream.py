@@ -1,7 +1,9 @@
 """The feed as Server-Sent Events: what one follower gets, for as long as it stays."""
 
 import threading
+import time
 from collections.abc import Callable, Generator
+from dataclasses import replace
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,8 +29,8 @@ class Streams:
     """Feeds all followers of a process. Each has a thread that waits; what many of them get is read
     and written once.
 
-    A client that reads slowly holds up its own thread and nothing else: it is kept no events for,
-    and goes on from its place in the ledger when it reads again.
+    A client that reads slowly holds up its own thread and nothing else: no more than one portion is
+    kept for it, and it goes on from its place in the ledger when it reads again.
     """
 
     def __init__(
@@ -70,22 +72,25 @@ class Streams:
         may not stay, or the process ends.
         """
         yield _BEGIN
-        portion = first
+        portion, said = first, time.monotonic()
         while True:
-            if portion.frames:
-                yield portion.frames
-            upto: Place | None = None
-            while not portion.behind and upto is None:
-                upto = self._wait(portion.end)
-                if self._pulse.closed or not may_stay():
-                    return
-                if upto is None:
-                    # An id without data moves a client's place, and it gets to see nothing.
-                    yield portion.heartbeat
-            portion = yield from self._next(portion.end, wanted, upto)
+            if portion.frames or time.monotonic() - said >= self._heartbeat:
+                # An id without data moves a client's place, and it gets to see nothing.
+                yield portion.frames or portion.heartbeat
+                said = time.monotonic()
+            rests = not portion.behind
+            upto = self._wait(portion.end, said + self._heartbeat) if rests else None
+            if self._pulse.closed or not may_stay():
+                return
+            if rests and upto is None:
+                portion = replace(portion, frames=b"")
+            else:
+                portion = yield from self._next(portion.end, wanted, upto)
 
-    def _wait(self, place: Place) -> Place | None:
-        """Wait until there is more, and tell how far the ledger was then; `None` after a while."""
+    def _wait(self, place: Place, until: float) -> Place | None:
+        """Wait until there is more, and tell how far the ledger was then; `None` where it is time
+        for a sign of life.
+        """
         seen: list[Place] = []
 
         def is_beyond(ledger: Ledger) -> bool:
@@ -94,8 +99,9 @@ class Streams:
             seen.append(tuple(ledger.offsets[each] for each in sorted(ledger.offsets)))
             return True
 
-        rest = self._count * _REST
-        return seen[0] if self._pulse.wait_for(is_beyond, self._heartbeat, rest) else None
+        left = max(0.0, until - time.monotonic())
+        rest = min(self._count * _REST, left)
+        return seen[0] if self._pulse.wait_for(is_beyond, left, rest) else None
 
     def _next(
         self, place: Place, wanted: Wanted, upto: Place | None

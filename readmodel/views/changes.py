@@ -26,6 +26,8 @@ Place = tuple[int, ...]
 
 # Events that are looked at for a page at most, however few of them are wanted.
 LOOKED_AT = 10_000
+# Partitions that a page is read from at most: SQLite takes 500 terms in one statement.
+_PARTITIONS = 400
 
 
 class OtherPartitions(Exception):
@@ -128,7 +130,9 @@ def _of_all(
     windows = shares(there, limit if types is None else LOOKED_AT, turn)
     quotas = shares(windows, limit, turn)
     # As offsets have no gaps, what lies in a window is known before it is read.
-    looked_at = [each for each, quota in enumerate(quotas) if quota]
+    wanted = [each for each, quota in enumerate(quotas) if quota]
+    first = turn % len(wanted) if wanted else 0
+    looked_at = [*wanted[first:], *wanted[:first]][:_PARTITIONS]
     if not looked_at:
         return [], start
     values: dict[str, Any] = {"types": listed(connection, types or ())}
@@ -194,12 +198,13 @@ def _of_item(
     beyond = first + LOOKED_AT
     values: dict[str, Any] = {"types": listed(connection, types or ())}
     values |= {"item_id": item_id, "first": first, "beyond": beyond, "most": limit}
-    rows = list(of_versions(filtered=types is not None).run(connection, values))
+    read = list(of_versions(filtered=types is not None).run(connection, values))
+    rows = [row for row in read if row.offset <= ends[partition]]
     end = list(ends)
     if len(rows) == limit:
         end[partition] = rows[-1].offset
     elif beyond <= found.version:
-        end[partition] = _offset_of(connection, item_id, beyond - 1)
+        end[partition] = min(end[partition], _offset_of(connection, item_id, beyond - 1))
     return rows, tuple(end)
 
 

@@ -24,7 +24,7 @@ from ledger import projections
 from ledger.changes import Changes
 from ledger.engines import reading_engine, writing_engine
 from ledger.projections import Projection, Slot
-from ledger.writer import sole_writer
+from ledger.writer import SecondWriter, sole_writer
 from readmodel.views import items
 from readmodel.views.listing import all_views
 from runtime.settings import Settings
@@ -95,6 +95,44 @@ def test_without_a_worker_the_command_builds_the_view_itself(
     assert (book(url).live, book(url).state) == (2, "idle")
     assert run(given, rollback=True) == 0
     assert book(url).live == 1
+
+
+def test_where_a_worker_is_being_started_again_its_place_is_left_to_it(
+    given: Settings, url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was heard of a moment ago; if it found the place taken, nothing would be applied."""
+    if not given.is_sqlite:
+        pytest.skip("PostgreSQL takes several")
+    looked = threading.Event()
+
+    def heard_of(_: Settings) -> bool:
+        looked.set()
+        return True
+
+    monkeypatch.setattr(rebuild, "_is_heard_of", heard_of)
+    told: list[int] = []
+    watching = threading.Thread(target=lambda: told.append(run(given)))
+    watching.start()
+    assert looked.wait(30)
+    with ExitStack() as worker:
+
+        def has_it() -> bool:
+            try:
+                worker.enter_context(sole_writer(url))
+            except SecondWriter:
+                return False
+            return True
+
+        until(has_it, 5, "the worker has its place")
+        assert book(url).state == "wanted"
+        engine, reads = writing_engine(url), reading_engine(url)
+        builder = Builder(Stores(engine, reads, 2), all_views(), now_ms, threading.Event())
+        until(lambda: builder.look() or bool(told), 30, "the worker has built it")
+        watching.join(30)
+        engine.dispose()
+        reads.dispose()
+    assert told == [0]
+    assert "no worker is there" not in capsys.readouterr().err
 
 
 def test_what_differs_is_told_with_what_can_be_done_and_is_no_success(

@@ -133,13 +133,13 @@ def test_on_a_terminal_a_value_that_may_not_fold_is_whole(width: int) -> None:
 RED = "\x1b[1;31m"
 
 
-def on_a_terminal(document: dict[str, Any]) -> list[str]:
-    """Print it as on a wide terminal with colours, and return the lines that are red."""
+def on_a_terminal(document: dict[str, Any], width: int = 200) -> list[str]:
+    """Print it as on a terminal with colours, and return the lines that are red."""
     console = Console(
         file=io.StringIO(),
         force_terminal=True,
         color_system="standard",
-        width=200,
+        width=width,
         highlight=False,
         markup=False,
     )
@@ -153,13 +153,14 @@ def test_what_is_well_is_not_red() -> None:
     assert on_a_terminal(STATUS | {"dead": 0, "durability": durability}) == []
 
 
-def test_a_detached_projection_a_dead_pump_and_dead_commands_are_red() -> None:
+@pytest.mark.parametrize("width", [200, 40])
+def test_a_detached_projection_a_dead_pump_and_dead_commands_are_red(width: int) -> None:
     (sound,) = STATUS["projections"]
     detached = sound | {"projection": "stats", "state": "detached", "error": "KeyError: 'x'"}
     stands = "commands wait in partition 0 and nothing has moved there for 12 s"
     durability = STATUS["durability"] | {"lack": None}
     red = on_a_terminal(
-        STATUS | {"projections": [sound, detached], "pump": stands, "durability": durability}
+        STATUS | {"projections": [sound, detached], "pump": stands, "durability": durability}, width
     )
 
     assert len(red) == 3
@@ -228,3 +229,21 @@ def test_without_a_service_it_says_how_to_start_one() -> None:
     with pytest.raises(Refusal, match="`itemledger up`") as refused:
         show_status(Service("query", "http://127.0.0.1:1"), as_json=False)
     assert refused.value.code == UNREACHABLE
+
+
+def test_what_is_red_is_no_success() -> None:
+    durability = STATUS["durability"] | {"lack": None}
+    sound = STATUS | {"dead": 0, "durability": durability}
+
+    def code(document: dict[str, Any]) -> int:
+        transport = httpx.MockTransport(lambda _: httpx.Response(200, json=document))
+        return show_status(
+            Service("query", "http://127.0.0.1:1"), as_json=True, transport=transport
+        )
+
+    (view,) = STATUS["projections"]
+    assert code(sound) == 0
+    assert code(sound | {"dead": 1}) == 1
+    assert code(sound | {"pump": "stands still"}) == 1
+    assert code(sound | {"projections": [view | {"state": "detached"}]}) == 1
+    assert code(STATUS | {"dead": 0}) == 1

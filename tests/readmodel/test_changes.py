@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from domain.events import (
     ItemCreated,
@@ -13,6 +14,8 @@ from domain.events import (
     ItemRenamed,
     ItemRepriced,
 )
+from ledger import tables
+from ledger.bulk import insert_rows
 from readmodel.views import changes
 from tests.readmodel.partitioned import AT, Partitioned
 
@@ -164,6 +167,54 @@ def test_a_page_has_as_many_as_were_asked_for_while_there_are_as_many(
     first = get(client, limit=20)
     assert len(first["changes"]) == 20
     assert len(get(client, limit=20, after=first["next"])["changes"]) == 2
+
+
+def test_of_an_item_nothing_is_told_beyond_where_it_is_to_end(shop: Partitioned) -> None:
+    shop.add(0, LAMP, *(renamed("lamp", f"name {n}") for n in range(4)))
+    seen: list[int] = []
+    place: changes.Place = ()
+    with shop.engine.connect() as connection:
+        for last in (2, 3, 5):
+            upto = tuple(last if n == 0 else 0 for n in range(len(changes.head(connection))))
+            stretch = changes.read(connection, place, 500, changes.Wanted(None, "lamp"), upto)
+            assert stretch.end == upto
+            seen += [row.offset for row in stretch.rows]
+            place = stretch.end
+    assert seen == [1, 2, 3, 4, 5]
+
+
+def test_a_ledger_of_very_many_partitions_is_told_as_a_whole(database_url: str) -> None:
+    """No statement takes them all on SQLite."""
+    with Partitioned.of(database_url, 900) as shop:
+        with shop.engine.begin() as connection:
+            rows = [event_row(partition, offset) for partition in range(900) for offset in (1, 2)]
+            insert_rows(connection, tables.events, rows)
+            connection.execute(update(tables.partitions).values(offset=2))
+        place: changes.Place = ()
+        seen: list[tuple[int, int]] = []
+        with shop.engine.connect() as connection:
+            while (stretch := changes.read(connection, place, 500, changes.Wanted())).rows:
+                seen += [(row.partition, row.offset) for row in stretch.rows]
+                place = stretch.end
+            assert place == changes.head(connection)
+    assert sorted(seen) == [(row["partition"], row["offset"]) for row in rows]
+
+
+def event_row(partition: int, offset: int) -> dict[str, Any]:
+    return {
+        "partition": partition,
+        "offset": offset,
+        "item_id": f"i-{partition}-{offset}",
+        "version": 1,
+        "type": "ItemCreated",
+        "data": "{}",
+        "command_id": f"c-{partition}-{offset}",
+        "actor": "rosa",
+        "reason": None,
+        "recorded_at": AT,
+        "effective_at": AT,
+        "hash": "h",
+    }
 
 
 def test_head_begins_after_everything_there_is(shop: Partitioned, client: FlaskClient) -> None:

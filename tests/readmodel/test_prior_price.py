@@ -164,6 +164,20 @@ def test_without_a_moment_it_is_now_and_without_a_window_it_is_30_days(
     assert ask(client, window=31)["price"] == 10
 
 
+def test_a_moment_that_has_not_come_has_no_prior_price(
+    ledger: Any, settings: Settings, engine: Engine, log: Any
+) -> None:
+    """Whoever shows it as a proof would be told another one later."""
+    ledger.add(LAMP)
+    client = create_app(settings, engine, log.inspector, clock=lambda: NOW).test_client()
+    assert ask(client, at=rfc3339(NOW))["price"] == 1000
+    answer = client.get("/items/lamp/prior-price", query_string={"at": rfc3339(NOW + 1)})
+    assert answer.status_code == 400
+    assert [(each["parameter"], each["code"]) for each in answer.json["errors"]] == [
+        ("at", "in-the-future")
+    ]
+
+
 def test_what_has_happened_since_does_not_change_the_proof(
     ledger: Any, client: FlaskClient
 ) -> None:

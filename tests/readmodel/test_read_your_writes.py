@@ -12,7 +12,9 @@ from domain.commands import SchedulePrice
 from ledger import gaps
 from ledger.changes import Changes
 from ledger.gaps import Gap
+from readmodel import reads
 from readmodel.app import create_app
+from readmodel.pulse import Pulse
 from readmodel.scopes import NEEDED
 from readmodel.turns import Turns
 from readmodel.views import items
@@ -302,9 +304,34 @@ def test_a_view_that_was_never_built_is_not_read(shop: Shop) -> None:
     with shop.world.engine.begin() as connection:
         connection.execute(text("UPDATE projections SET live = 0, state = 'building'"))
     for headers in ({}, {"Consistency-Token": token}):
-        answer = shop.client.get("/items", headers=headers)
-        assert (answer.status_code, answer.json["code"]) == (503, "view-unbuilt")
-        assert answer.headers["Retry-After"] == "1"
+        for path in ("/items", "/items/lamp", "/items/never", "/items?q=lamp"):
+            answer = shop.client.get(path, headers=headers)
+            assert (answer.status_code, answer.json["code"]) == (503, "view-unbuilt")
+            assert answer.headers["Retry-After"] == "1"
+
+
+def test_who_waits_is_answered_at_once_when_the_process_is_to_end(
+    shop: Shop, settings: Settings, log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.create("lamp")
+    shop.apply()
+    token = shop.reprice("lamp", 7)
+    pulse, looks = Pulse(shop.world.reads), list[object]()
+    client = create_app(settings, shop.world.reads, log.inspector, pulse=pulse).test_client()
+    behind = reads._behind
+
+    def counted(*given: Any) -> Any:
+        looks.append(given)
+        if len(looks) == 1:
+            threading.Timer(0.1, pulse.close).start()
+        return behind(*given)
+
+    monkeypatch.setattr(reads, "_behind", counted)
+    answer = client.get("/items/lamp", headers={"Consistency-Token": token, "Prefer": "wait=60"})
+
+    assert (answer.status_code, answer.json["price"]) == (200, 100)
+    assert "wait" not in answer.headers.get("Preference-Applied", "")
+    assert len(looks) == 2
 
 
 # Parameters that a resource can not be asked without.

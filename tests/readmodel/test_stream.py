@@ -151,9 +151,9 @@ class Harness:
         self.portions = Portions(engine, Forms(cursors, "https://read.example"), cursors)
         self.streams = Streams(self.portions, self.pulse, most, heartbeat=0.05)
 
-    def first(self) -> Portion:
+    def first(self, wanted: Wanted = ALL) -> Portion:
         with self.engine.connect() as connection:
-            return self.portions.of(changes.read(connection, (), 500, ALL))
+            return self.portions.of(changes.read(connection, (), 500, wanted))
 
 
 @pytest.fixture
@@ -233,6 +233,121 @@ def test_a_heartbeat_repeats_nothing(ledger: Any, harness: Harness) -> None:
 
     assert offsets(beats) == []
     assert offsets(after) == [2]
+
+
+def test_of_one_item_nothing_is_told_twice_that_was_written_while_it_was_read(
+    ledger: Any, harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look that wakes a follower and its reading the item changes once more."""
+    ledger.add(created(1))
+    wanted, after, late = Wanted(None, "item-1"), harness.portions.after, [3]
+
+    def later(*given: Any) -> Portion:
+        if late:
+            ledger.add(ItemRepriced("item-1", AT, AT, late.pop(), "EUR"))
+        return after(*given)
+
+    monkeypatch.setattr(harness.portions, "after", later)
+    follower = harness.streams.follow(harness.first(wanted), wanted, lambda: True)
+    got = list(frames(next(follower) + next(follower)))
+    ledger.add(ItemRepriced("item-1", AT, AT, 2, "EUR"))
+    while len(offsets(got)) < 3:
+        got += frames(next(follower))
+    # Heartbeats, which move the place; none goes back.
+    got += [each for _ in range(2) for each in frames(next(follower))]
+    follower.close()
+
+    cursors = FeedCursors("of this test")
+    assert offsets(got) == [1, 2, 3]
+    assert [cursors.read(each.id) for each in got] == [(1,), (2,), (3,), (3,), (3,)]
+
+
+def test_signs_of_life_come_also_while_others_things_happen(ledger: Any, harness: Harness) -> None:
+    ledger.add(created(1))
+    wanted = Wanted(("ItemDeleted",))
+    follower = harness.streams.follow(harness.first(wanted), wanted, lambda: True)
+    next(follower)
+    over = threading.Event()
+
+    def write() -> None:
+        number = 2
+        while not over.wait(0.01):
+            ledger.add(created(number))
+            number += 1
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        beats = [each for _ in range(4) for each in frames(next(follower))]
+    finally:
+        over.set()
+        writer.join()
+        follower.close()
+
+    assert offsets(beats) == []
+    places = [FeedCursors("of this test").read(each.id) for each in beats]
+    # None of them waited for a ledger that is silent.
+    assert places == sorted(set(places))
+    assert len(places) == 4
+
+
+def test_who_is_behind_and_may_not_stay_is_let_go(ledger: Any, harness: Harness) -> None:
+    ledger.add(*(created(number) for number in range(1200)))
+    got = [
+        each
+        for piece in harness.streams.follow(harness.first(), ALL, lambda: False)
+        for each in frames(piece)
+    ]
+    assert len(got) == 500
+
+
+def test_who_is_behind_is_let_go_when_the_process_ends(ledger: Any, harness: Harness) -> None:
+    ledger.add(*(created(number) for number in range(1200)))
+    follower = harness.streams.follow(harness.first(), ALL, lambda: True)
+    next(follower)
+    harness.pulse.close()
+    assert len([each for piece in follower for each in frames(piece)]) == 500
+
+
+def test_what_is_sent_at_once_is_bounded_by_its_size(
+    ledger: Any, harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.add(*(created(number) for number in range(1, 31)))
+    monkeypatch.setattr(portions_module, "_SIZE", 1000)
+    pieces: list[list[int]] = []
+    follower = harness.streams.follow(harness.first(), ALL, lambda: True)
+    next(follower)
+    while sum(map(len, pieces)) < 30:
+        pieces.append(offsets(list(frames(next(follower)))))
+    follower.close()
+
+    assert [each for piece in pieces for each in piece] == list(range(1, 31))
+    assert max(map(len, pieces)) < 10
+
+
+def test_followers_with_other_filters_do_not_get_each_others_events(
+    ledger: Any, harness: Harness
+) -> None:
+    ledger.add(created(1))
+    upto = (3,)
+    ledger.add(created(2), ItemRepriced("item-1", AT, AT, 7, "EUR"))
+    told = [
+        offsets(list(frames(harness.portions.after((1,), wanted, upto).frames)))
+        for wanted in (
+            ALL,
+            Wanted(("ItemRepriced",)),
+            Wanted(("ItemCreated",)),
+            Wanted(None, "item-2"),
+        )
+    ]
+    assert told == [[2, 3], [3], [2], [2]]
+
+
+def test_only_the_last_portions_are_kept(ledger: Any, harness: Harness) -> None:
+    ledger.add(*(created(number) for number in range(100)))
+    for number in range(99):
+        harness.portions.after((number,), ALL, (number + 1,))
+    assert len(harness.portions._entries) <= 64
 
 
 def test_who_may_not_stay_is_let_go(ledger: Any, harness: Harness) -> None:

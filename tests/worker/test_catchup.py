@@ -26,13 +26,14 @@ def lamp(command_id: str, price: int) -> Envelope:
 class Picky:
     """The items view, with a defect that can be mended."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: type[BaseException] = ZeroDivisionError) -> None:
         self.broken = True
+        self._error = error
 
     def __call__(self, connection: Connection, slot: Slot, changes: Changes) -> None:
         items.project(connection, slot, changes)
         if self.broken and any(getattr(each.event, "price", 0) == 666 for each in changes.events):
-            raise ZeroDivisionError("a defect of the view")
+            raise self._error("a defect of the view")
 
 
 @pytest.fixture
@@ -63,6 +64,18 @@ def test_a_view_that_raises_is_left_behind_and_commands_go_on(world: World, pick
     assert checkpoint["offset"] == 1
     assert "ZeroDivisionError: a defect of the view" in checkpoint["error"]
     assert [row["version"] for row in world.rows(items.TABLES[1], "item_id")] == [1]
+
+
+def test_a_view_that_wants_to_end_the_process_is_left_behind_too(world: World) -> None:
+    """Libraries call `sys.exit` where they are meant to raise."""
+    picky = Picky(SystemExit)
+    world.append(LAMP, lamp("c2", 666), lamp("c3", 7))
+    world.drain(all_projections([view(picky)])).partition(0)
+    caught_up(world, picky)
+
+    assert len(world.rows(tables.events, "offset")) == 3
+    (checkpoint,) = world.rows(tables.checkpoints, "projection")
+    assert "SystemExit: a defect of the view" in checkpoint["error"]
 
 
 def test_what_was_left_behind_is_caught_up_and_in_step_again(world: World, picky: Picky) -> None:
