@@ -1,5 +1,6 @@
 """The resources of imports: the list, one import, what became of its rows."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,7 +17,8 @@ from readmodel.paging import PAGING, Paging
 from readmodel.problem_codes import IMPORT_NOT_FOUND
 from readmodel.problems import Trouble, problem
 
-_ROW_STATUSES = (
+_IMPORT_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
+ROW_STATUSES = (
     "applied",
     "unchanged",
     "rejected",
@@ -27,7 +29,7 @@ _ROW_STATUSES = (
 )
 _ROWS: Mapping[str, params.Reader] = {
     **PAGING,
-    "status": params.one_of({each: each for each in _ROW_STATUSES}),
+    "status": params.one_of({each: each for each in ROW_STATUSES}),
 }
 
 
@@ -101,6 +103,9 @@ class ImportRoutes:
         return written
 
     def _known(self, import_id: str) -> Known:
+        if _IMPORT_ID.fullmatch(import_id) is None:
+            # Before a database has to look at it: not every one takes every character.
+            raise _not_found(import_id)
         with self._reads.connect() as connection:
             found = imports.find(connection, import_id)
             counts = imports.total(connection, import_id)
@@ -108,7 +113,7 @@ class ImportRoutes:
             return Known(found, counts, None)
         fed = self._fed([import_id]).get(import_id)
         if found is None and fed is None:
-            raise Trouble(problem(IMPORT_NOT_FOUND, f"no import {import_id} is known"))
+            raise _not_found(import_id)
         return Known(found or imports.unheard_of(import_id), counts, fed)
 
     def _fed(self, import_ids: list[str]) -> Mapping[str, Any]:
@@ -119,3 +124,7 @@ class ImportRoutes:
 
     def _document(self, known: Known) -> dict[str, Any]:
         return document(known, self._clock(), self._query_url, self._command_url)
+
+
+def _not_found(import_id: str) -> Trouble:
+    return Trouble(problem(IMPORT_NOT_FOUND, f"no import {import_id} is known"))

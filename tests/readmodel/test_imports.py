@@ -309,6 +309,15 @@ def test_a_parameter_that_means_nothing_is_refused(ledger: Any, client: FlaskCli
         assert client.get(f"/imports/{ID}/rows?{query}").status_code == 400
 
 
+@pytest.mark.parametrize("import_id", ["nobody", "%00", "%FF", "%ED%A0%80", "x" * 5000])
+@pytest.mark.parametrize("path", ["/imports/{}", "/imports/{}/rows"])
+def test_an_id_that_no_import_has_is_not_found(
+    path: str, import_id: str, client: FlaskClient
+) -> None:
+    answer = client.get(path.format(import_id))
+    assert (answer.status_code, answer.json["code"]) == (404, "import-not-found")
+
+
 def test_a_row_is_found_by_the_number_in_its_id(ledger: Any) -> None:
     results(ledger, rows=1)
     with ledger.engine.connect() as connection:
