@@ -16,11 +16,12 @@ _RFC3339 = re.compile(
     re.ASCII,
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_HTTP_DATE = re.compile(
-    rf"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d\d) ({'|'.join(_MONTHS)}) (\d{{4}})"
-    r" (\d\d):(\d\d):(\d\d) GMT",
-    re.ASCII,
+# As JSON Schema has it, too.
+HTTP_DATE_PATTERN = (
+    rf"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), ([0-9]{{2}}) ({'|'.join(_MONTHS)}) ([0-9]{{4}})"
+    " ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT"
 )
+_HTTP_DATE = re.compile(HTTP_DATE_PATTERN)
 
 
 def now_ms() -> int:
@@ -63,7 +64,7 @@ def parse_http_date(text: str) -> int:
     found = _HTTP_DATE.fullmatch(text)
     if found is None:
         raise ValueError("not a date of HTTP, such as Sat, 22 Nov 2025 08:00:00 GMT")
-    day, month, year, hour, minute, second = found.groups()
+    _, day, month, year, hour, minute, second = found.groups()
     at = datetime(
         int(year),
         _MONTHS.index(month) + 1,

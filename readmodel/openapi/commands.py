@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from readmodel.import_routes import ROW_STATUSES
 from readmodel.openapi.shapes import (
     AT,
     COMMAND_ID,
@@ -15,7 +16,7 @@ from readmodel.openapi.shapes import (
     list_of,
     shape,
 )
-from readmodel.openapi.table import CURSOR, LIMIT, Parameter, Route
+from readmodel.openapi.table import CURSOR, LIMIT, TOKEN, Parameter, Route, of_import, of_item
 
 _IMPORT_ID = Parameter("import_id", {"type": "string"}, "From the answer to the upload", "path")
 
@@ -70,14 +71,11 @@ ROUTES: Sequence[Route] = (
         "Command",
         (
             Parameter("command_id", {"type": "string"}, "From the answer to the write", "path"),
-            Parameter(
-                "token",
-                {"type": "string", "pattern": r"^[0-9]{1,4}\.[0-9]{1,15}\.[0-9]{1,15}$"},
-                "Consistency-Token of the write: looks faster",
-            ),
+            Parameter("token", TOKEN, "Consistency-Token of the write: looks faster"),
         ),
         headers=("Retry-After",),
         problems=(400, 404),
+        links=of_item("$response.body#/item_id"),
     ),
     Route(
         "/imports",
@@ -85,6 +83,7 @@ ROUTES: Sequence[Route] = (
         "ImportPage",
         (LIMIT, CURSOR),
         headers=("Link",),
+        links=of_import("$response.body#/imports/0/import_id"),
     ),
     Route(
         "/imports/{import_id}",
@@ -92,6 +91,7 @@ ROUTES: Sequence[Route] = (
         "Import",
         (_IMPORT_ID,),
         problems=(404,),
+        links=of_import("$response.body#/import_id"),
     ),
     Route(
         "/imports/{import_id}/rows",
@@ -99,7 +99,7 @@ ROUTES: Sequence[Route] = (
         "ImportRow",
         (
             _IMPORT_ID,
-            Parameter("status", {"enum": ["applied", "unchanged", "rejected", "skipped"]}, "Only"),
+            Parameter("status", {"enum": list(ROW_STATUSES)}, "Only"),
             LIMIT,
             CURSOR,
             Parameter(

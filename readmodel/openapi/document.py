@@ -8,7 +8,7 @@ import orjson
 
 from readmodel.openapi import commands, feed, items, service, time_travel, views
 from readmodel.openapi.shapes import ITEM_ID
-from readmodel.openapi.table import ITEM, OWN_WRITES, Parameter, Route
+from readmodel.openapi.table import ITEM, OWN_WRITES, Link, Parameter, Route, next_page
 from readmodel.scopes import NEEDED
 from runtime.problems import PROBLEM_JSON
 
@@ -74,7 +74,7 @@ def openapi(public_url: str) -> bytes:
             "servers": [{"url": public_url}],
             "paths": {
                 route.path: {
-                    "get": _operation(route),
+                    "get": _with_links(_operation(route), route),
                     "head": {**_operation(route), "operationId": f"head {route.path}"},
                 }
                 for route in _ROUTES
@@ -120,6 +120,14 @@ def _operation(route: Route) -> dict[str, Any]:
     }
 
 
+def _with_links(operation: dict[str, Any], route: Route) -> dict[str, Any]:
+    """Add links, which lead on from a body: HEAD has none."""
+    links = {**next_page(route), **route.links}
+    if links:
+        operation["responses"]["200"]["links"] = {name: _link(each) for name, each in links.items()}
+    return operation
+
+
 def _own_writes(route: Route) -> list[Parameter]:
     """Tell what reads take besides; a route may say more of one of them itself."""
     said = {each.name for each in route.parameters}
@@ -137,6 +145,14 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     if parameter is ITEM:
         written["example"] = ITEM_ID
     return written
+
+
+def _link(link: Link) -> dict[str, Any]:
+    return {
+        "operationId": f"get {link.path}",
+        "parameters": link.parameters,
+        "description": link.says,
+    }
 
 
 def _reference(name: str) -> dict[str, str]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from ledger.shapes import NEWEST, SHAPES
 from readmodel.exports.forms import CSV, NDJSON
 from readmodel.feed.forms import FORMS
@@ -20,7 +22,7 @@ from readmodel.openapi.shapes import (
     list_of,
     shape,
 )
-from readmodel.openapi.table import Parameter, Route
+from readmodel.openapi.table import ITEM, Parameter, Route
 from runtime.preferences import WAIT_LIMIT
 
 _CURSOR = "4711-4702.o0qkB1dzhYwu7x0yQhlD5q0bSx6cEiTMP6Yc6FpLkTY"
@@ -41,6 +43,12 @@ _CHANGE = {
     "schema": _SCHEMA_URL,
 }
 _NAMES = tuple(NEWEST)
+_SOME_NAMES = f"({'|'.join(_NAMES)})"
+_TYPES: Mapping[str, Any] = {
+    "type": "string",
+    "pattern": f"^{_SOME_NAMES}(,{_SOME_NAMES})*$",
+    "examples": ["ItemRepriced,ItemDeleted"],
+}
 
 ROUTES: Sequence[Route] = (
     Route(
@@ -62,10 +70,10 @@ ROUTES: Sequence[Route] = (
             ),
             Parameter(
                 "types",
-                {"type": "string", "examples": ["ItemRepriced,ItemDeleted"]},
+                _TYPES,
                 f"Only events of these types, with commas: {', '.join(_NAMES)}",
             ),
-            Parameter("item_id", {"type": "string"}, "Only events of this item"),
+            Parameter("item_id", ITEM.schema, "Only events of this item"),
             Parameter(
                 "Prefer",
                 {"type": "string", "examples": ["wait=20"]},
@@ -112,7 +120,7 @@ ROUTES: Sequence[Route] = (
         "/changes/stream",
         "Follow what happens to items as Server-Sent Events: each has a cursor as its id, and a "
         "change as its data",
-        None,
+        "ChangeEvent",
         (
             Parameter(
                 "after",
@@ -121,10 +129,10 @@ ROUTES: Sequence[Route] = (
             ),
             Parameter(
                 "types",
-                {"type": "string", "examples": ["ItemRepriced,ItemDeleted"]},
+                _TYPES,
                 "Only events of these types, with commas",
             ),
-            Parameter("item_id", {"type": "string"}, "Only events of this item"),
+            Parameter("item_id", ITEM.schema, "Only events of this item"),
             Parameter(
                 "Last-Event-ID",
                 {"type": "string"},
@@ -177,6 +185,20 @@ SCHEMAS: Mapping[str, Any] = {
         },
         _CHANGE,
     ),
+    "ChangeEvent": {
+        **shape(
+            {
+                "id": {"type": "string", "description": "The cursor of the change"},
+                "data": {
+                    "type": "string",
+                    "contentMediaType": "application/json",
+                    "contentSchema": {"$ref": "#/components/schemas/Change"},
+                },
+            },
+            {"id": _CURSOR, "data": orjson.dumps(_CHANGE).decode()},
+        ),
+        "description": "One event of the stream (HTML standard, 9.2), its fields as members",
+    },
     "Changes": shape(
         {
             "changes": list_of({"$ref": "#/components/schemas/Change"}),

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from domain import rules
+from domain.currencies import ISO_4217
 from readmodel import params
 from readmodel.memento import LINK_FORMAT
 from readmodel.openapi.shapes import (
@@ -24,9 +26,12 @@ from readmodel.openapi.table import (
     MONEY,
     Parameter,
     Route,
+    of_item,
 )
 from readmodel.views.history import FIELDS
+from runtime.times import HTTP_DATE_PATTERN
 
+_SOME_FIELDS = f"({'|'.join(FIELDS)})"
 _SORT_NAMES = ("id", "name", "price", "updated_at")
 
 _ITEM = {
@@ -73,7 +78,12 @@ ROUTES: Sequence[Route] = (
             CURSOR,
             Parameter(
                 "q",
-                {"type": "string", "examples": ["white heart"]},
+                {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": params.QUERY_LIMIT,
+                    "examples": ["white heart"],
+                },
                 "Words that all begin a word of the name or the description, in any case; not "
                 "together with `as_of`",
             ),
@@ -93,13 +103,17 @@ ROUTES: Sequence[Route] = (
             ),
             Parameter("price_min", MONEY, "Lowest price, in minor units"),
             Parameter("price_max", MONEY, "Highest price, in minor units"),
-            Parameter("currency", {"type": "string", "examples": ["EUR"]}, "ISO 4217 code"),
+            Parameter("currency", {"$ref": "#/components/schemas/Currency"}, "ISO 4217 code"),
             Parameter(
                 "updated_since", {"type": "string", "format": "date-time"}, "Changed then or later"
             ),
             Parameter(
                 "ids",
-                {"type": "string", "examples": ["85123A,71053"]},
+                {
+                    "type": "string",
+                    "pattern": f"^{rules.ID_PATTERN}(,{rules.ID_PATTERN})*$",
+                    "examples": ["85123A,71053"],
+                },
                 f"Only these items, separated by commas, at most {params.IDS_LIMIT}",
             ),
             Parameter("include_deleted", {"type": "boolean", "default": False}, "Deleted ones too"),
@@ -113,6 +127,7 @@ ROUTES: Sequence[Route] = (
         ),
         headers=("ETag", "Link"),
         not_modified=True,
+        links=of_item("$response.body#/items/0/id"),
     ),
     Route(
         "/items/{item_id}",
@@ -132,7 +147,11 @@ ROUTES: Sequence[Route] = (
             ),
             Parameter(
                 "Accept-Datetime",
-                {"type": "string", "examples": ["Sun, 22 Nov 2026 08:00:00 GMT"]},
+                {
+                    "type": "string",
+                    "pattern": f"^{HTTP_DATE_PATTERN}$",
+                    "examples": ["Sun, 22 Nov 2026 08:00:00 GMT"],
+                },
                 "The item as it was in this second, or its first state where that is later (RFC "
                 "7089). Not looked at where `version` or `as_of` is given",
                 "header",
@@ -142,6 +161,7 @@ ROUTES: Sequence[Route] = (
         headers=("ETag", "Memento-Datetime", "Content-Location", "Link"),
         not_modified=True,
         problems=(400, 404, 410),
+        links=of_item("$response.body#/id"),
     ),
     Route(
         "/items/{item_id}/history",
@@ -151,9 +171,13 @@ ROUTES: Sequence[Route] = (
             ITEM,
             Parameter(
                 "fields",
-                {"type": "string", "examples": ["price"]},
+                {
+                    "type": "string",
+                    "pattern": f"^{_SOME_FIELDS}(,{_SOME_FIELDS})*$",
+                    "examples": ["price"],
+                },
                 f"Only what set these, separated by commas: {', '.join(FIELDS)}. The price is told "
-                "with its currency",
+                "with its currency. A TimeMap takes none",
             ),
             LIMIT,
             CURSOR,
@@ -186,6 +210,7 @@ ROUTES: Sequence[Route] = (
 )
 
 SCHEMAS: Mapping[str, Any] = {
+    "Currency": {"type": "string", "enum": sorted(ISO_4217), "examples": ["EUR"]},
     "Item": shape(
         {
             "id": STRING,
