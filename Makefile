@@ -12,6 +12,7 @@ TESTS ?=
 SECONDS ?= 60
 SEED ?=
 CASES ?= 50000
+API ?= command
 DATABASE ?= sqlite
 
 help: ## this list
@@ -64,8 +65,8 @@ bench-rebuild: $(STAMP) ## every view built anew from a million events, beside 5
 bench-imports: $(STAMP) ## a million rows beside interactive commands; the history file as backfill
 	@exec .venv/bin/python bench/imports.py $(ARGS)
 
-fuzz: $(STAMP) ## requests drawn from the API's own description, all answers checked: CASES=50000 SEED=7
-	@exec .venv/bin/python -m tests.fuzz --cases $(CASES) $(if $(SEED),--seed $(SEED)) $(ARGS)
+fuzz: $(STAMP) ## requests drawn from the API's own description, all answers checked: API=query CASES=50000 SEED=7 DATABASE=postgresql
+	@exec .venv/bin/python -m tests.fuzz --api $(API) --database $(DATABASE) --cases $(CASES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lint: $(STAMP) ## style, types and who may import whom
 	.venv/bin/ruff check

@@ -1,9 +1,10 @@
 """What Schemathesis finds fault with and is right nevertheless; each with its reason."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import requests
 from schemathesis import Case, Response
 from schemathesis.core.failures import AcceptedNegativeData, Failure, MalformedJson
 from schemathesis.core.parameters import ParameterLocation
@@ -14,6 +15,10 @@ from schemathesis.openapi.checks import (
     UseAfterFree,
 )
 
+from tests.fuzz.target import Excuses
+
+# Seconds for an answer.
+_PATIENCE = 30
 PATH, QUERY = ParameterLocation.PATH, ParameterLocation.QUERY
 
 # Refusals of well-formed requests: they depend on what is there, on the time, or on two members
@@ -93,7 +98,7 @@ def _is_not_decided_yet(_: Case, response: Response) -> bool:
     return response.status_code == 202
 
 
-EXCUSES: Mapping[type[Failure], Callable[[Case, Response], bool]] = {
+OF_COMMANDS: Excuses = {
     RejectedPositiveData: _is_of_state,
     AcceptedNegativeData: _is_no_mistake,
     MissingContentType: _has_no_body_as_asked,
@@ -103,8 +108,68 @@ EXCUSES: Mapping[type[Failure], Callable[[Case, Response], bool]] = {
 }
 
 
-def is_excused(failure: Failure, case: Case, response: Response) -> bool:
-    excuse = EXCUSES.get(type(failure))
+# Of a read: what the schemas of parameters, each by itself, do not tell.
+OF_READS = frozenset(
+    {
+        "bad-value",  # of a view: two days that do not fit each other
+        "malformed-datetime",  # a day that its month does not have
+        "cursor-mismatch",  # cursors are signed, and of one list
+        "no-words",  # by Unicode's classes, of which patterns know little
+        "not-after-from",  # judged by another parameter
+        "not-with-as-of",  # the same
+        "not-with-version",  # the same
+        "too-many-ids",  # counted once each
+        "too-many-words",  # as the search splits them
+        "window-start-range",  # of two parameters together
+    }
+)
+
+
+def _is_of_reads(case: Case, response: Response) -> bool:
+    problem = _problem(response)
+    if problem.get("code") in {"item-deleted", "not-acceptable"}:
+        return True  # It is not there any more, or not in the form that Accept asks for.
+    wrong = {each["code"] for each in problem.get("errors", ())}
+    if wrong == {"malformed-token"}:
+        # Well written, and of another deployment, which has more partitions; or not well written
+        # after all: among boundaries there are values that were seen in answers.
+        is_foreign = "names a partition" in problem["errors"][0]["detail"]
+        return is_foreign or not _have_headers_their_form(case)
+    if wrong == {"unknown-parameter"}:
+        # Which parameters there are, each view says; a TimeMap has fewer than the history as JSON.
+        is_history = case.operation.path == "/items/{item_id}/history"
+        is_timemap = is_history and "link-format" in case.headers.get("Accept", "")
+        return case.operation.path == "/views/{name}" or is_timemap
+    return bool(wrong) and wrong <= OF_READS
+
+
+def _is_not_looked_at(case: Case, response: Response) -> bool:
+    # RFC 7089: a URL that names a state says more than the header does.
+    if case.operation.path != "/items/{item_id}" or case.meta is None:
+        return False
+    if any(case.meta.is_negative_at(each) for each in (PATH, QUERY)):
+        return False
+    names_a_state = bool({"version", "as_of"} & case.query.keys())
+    return names_a_state and _have_headers_their_form(case, "Accept-Datetime")
+
+
+def _have_headers_their_form(case: Case, but: str = "") -> bool:
+    """Judge those that are described, but one; others mean nothing."""
+    described = case.operation.get_parameter_set(ParameterLocation.HEADER)
+    properties = described.schema["properties"]
+    known = {name: value for name, value in case.headers.items() if name in properties}
+    known.pop(but, None)
+    return described.get_strict_validator().is_valid(known)
+
+
+OF_QUERIES: Excuses = {
+    RejectedPositiveData: _is_of_reads,
+    AcceptedNegativeData: _is_not_looked_at,
+}
+
+
+def is_excused(excuses: Excuses, failure: Failure, case: Case, response: Response) -> bool:
+    excuse = excuses.get(type(failure))
     return excuse is not None and excuse(case, response)
 
 
@@ -118,4 +183,13 @@ def why(response: Response) -> str:
 def _problem(response: Response) -> Mapping[str, Any]:
     if "application/problem+json" not in response.headers.get("content-type", ()):
         return {}
-    return response.json()
+    sent = response.request
+    if sent.method != "HEAD":
+        return response.json()
+    # It has no body. GET has the same answer with one.
+    asked = sent.copy()
+    asked.method = "GET"
+    with requests.Session() as session:
+        answer = session.send(asked, timeout=_PATIENCE)
+    assert answer.status_code == response.status_code, f"HEAD is not as GET: {sent.url}"
+    return answer.json()
