@@ -10,8 +10,8 @@ from readmodel.price_routes import DEFAULT_WINDOW
 from readmodel.views.prior_price import PROOF_LIMIT
 
 _BEFORE = "2026-09-01T08:00:00.000Z"
-_AT = "2026-11-27T00:00:00.000Z"
-_WINDOW_START = "2026-10-28T00:00:00.000Z"
+_AT = "2025-11-28T00:00:00.000Z"
+_WINDOW_START = "2025-10-29T00:00:00.000Z"
 _PRICE = {
     "price": 1299,
     "currency": "EUR",
@@ -96,7 +96,7 @@ ROUTES: Sequence[Route] = (
             Parameter(
                 "at",
                 _moment(_AT),
-                "End of the window, which it does not belong to: when a reduction begins. The "
+                "End of the window, which it does not belong to: when a reduction begins, and not later than now. The "
                 "currency is the one in force at this moment. Default: now",
             ),
             Parameter(

@@ -114,6 +114,7 @@ OF_READS = frozenset(
         "bad-value",  # of a view: two days that do not fit each other
         "malformed-datetime",  # a day that its month does not have
         "cursor-mismatch",  # cursors are signed, and of one list
+        "in-the-future",  # a moment that any clock but ours may hold for the past
         "no-words",  # by Unicode's classes, of which patterns know little
         "not-after-from",  # judged by another parameter
         "not-with-as-of",  # the same
