@@ -9,7 +9,7 @@ from readmodel.openapi.table import CURSOR, IF_NONE_MATCH, ITEM, LIMIT, Paramete
 from readmodel.price_routes import DEFAULT_WINDOW
 from readmodel.views.prior_price import PROOF_LIMIT
 
-_BEFORE = "2026-09-01T08:00:00.000Z"
+_BEFORE = "2025-09-01T08:00:00.000Z"
 _AT = "2025-11-28T00:00:00.000Z"
 _WINDOW_START = "2025-10-29T00:00:00.000Z"
 _PRICE = {
