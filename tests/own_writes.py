@@ -78,7 +78,7 @@ async def _pairs(
                 f"/items?ids={item_id}",
                 f"/items?q={me}&limit=200",
                 f"/items/{item_id}/history?limit=1",
-                f"/items/{item_id}/prices",
+                f"/items/{item_id}/prices?limit=200",
             ]
         )
         found = await read.get(path, headers=headers)
