@@ -24,7 +24,7 @@ up: $(STAMP) ## everything from nothing, then serve until Ctrl-C; options in ARG
 	@exec .venv/bin/itemledger up $(ARGS)
 
 test: $(STAMP) ## everything from nothing, then the whole test suite; a part of it with TESTS=tests/domain
-	@exec .venv/bin/python -m pytest -n 3 $(TESTS)
+	@exec .venv/bin/python -m pytest -n 4 --dist worksteal $(TESTS)
 
 chaos: $(STAMP) ## faults under load, checked, with a report: SECONDS=600 SEED=7 DATABASE=postgresql
 	@exec .venv/bin/python -m tests.chaos --seconds $(SECONDS) --database $(DATABASE) $(if $(SEED),--seed $(SEED)) $(ARGS)

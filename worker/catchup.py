@@ -28,12 +28,14 @@ log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How a build goes about it: seconds that a transaction of its own may last, since others wait
-    for it; the share of its time that it leaves to them; and at most how many events a second.
+    for it; for how long it rests after each, in parts of what that lasted, while `busy` says that
+    there is other work; and at most how many events a second.
     """
 
     transaction: float = 0.03
     rest: float = 0.0
     throttle: int | None = None
+    busy: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ class CatchUp:
     def _rest(self, count: int, lasted: float) -> None:
         """Leave the others their share, and keep to the throttle."""
         pace = self._terms.pace
-        rest = lasted * pace.rest
+        rest = lasted * pace.rest if pace.busy() else 0.0
         if pace.throttle is not None:
             rest = max(rest, count / pace.throttle - lasted)
         until = time.monotonic() + rest

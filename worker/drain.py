@@ -36,6 +36,8 @@ _LINGER = 0.03
 # Seconds: how long some partitions are drained while others wait, and how long one job lasts.
 _SLICE = 1.0
 _JOB = 10.0
+# Seconds after a batch for which more are to be expected.
+_LATELY = 0.5
 
 log = structlog.get_logger()
 
@@ -69,6 +71,12 @@ class Drain:
         self._intake = Intake(engine, reader, further, clock, tally or Tally(), reach)
         self._locks = [threading.Lock() for _ in range(reader.partitions)]
         self._batches_begun: dict[int, float] = {}
+        self._applied_at = -_LATELY
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether commands are being applied, or were a moment ago."""
+        return bool(self._batches_begun) or time.monotonic() - self._applied_at < _LATELY
 
     def longest_batch(self) -> float:
         """Tell for how many seconds the oldest batch in hand is being worked at."""
@@ -181,6 +189,7 @@ class Drain:
         self._batches_begun.update(dict.fromkeys(batches, started))
         applied = self._batches.take(batches)
         self._intake.tidy(batches, applied)
+        self._applied_at = time.monotonic()
         log.debug(
             "applied",
             partitions=list(applied),

@@ -35,6 +35,7 @@ from runtime.telemetry import configure_logging
 from runtime.times import now_ms
 from worker.alarm import Alarm
 from worker.builder import Builder
+from worker.catchup import Pace
 from worker.drain import Drain
 from worker.heartbeat import beat
 from worker.housekeeping import Housekeeping
@@ -160,7 +161,10 @@ def _work(settings: Settings, engine: Engine, redis: "Redis", reader: LogReader)
     )
     alarm = Alarm(engine, Appender(redis, ring), reader.partitions, now_ms, stopping)
     reads = reading_engine(settings.sql_url, connections=2)
-    builder = Builder(Stores(engine, reads, reader.partitions), all_views(), now_ms, stopping)
+    # Beside commands it takes half the time, so that they wait twice as long at most.
+    pace = Pace(0.02, 1.0, busy=lambda: drain.is_busy)
+    stores = Stores(engine, reads, reader.partitions)
+    builder = Builder(stores, all_views(), now_ms, stopping, pace)
     threads = [
         threading.Thread(target=builder.run, name="builder"),
         threading.Thread(target=sweeper.run, name="sweeper"),

@@ -96,8 +96,8 @@ ROUTES: Sequence[Route] = (
             Parameter(
                 "at",
                 _moment(_AT),
-                "End of the window, which it does not belong to: when a reduction begins, and not later than now. The "
-                "currency is the one in force at this moment. Default: now",
+                "End of the window, which it does not belong to: when a reduction begins, and not "
+                "later than now. The currency is the one in force at this moment. Default: now",
             ),
             Parameter(
                 "window",
