@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 import httpx
-import orjson
 import typer
 
 from cli.export_file import check_target, standard_output, written_whole
 from cli.progress import progress
-from cli.reach import Service
+from cli.reach import Service, problem_detail
 from cli.refusals import INTERRUPTED, UNREACHABLE, WRONG_USAGE, Refusal
 from runtime.errors import first_line
 
@@ -159,13 +158,7 @@ def _broke_off(service: Service, wishes: Wishes, had: int, count: int, why: str)
 
 
 def _detail(answer: httpx.Response) -> str:
-    """Read what a problem document says of this very case, if it is one."""
     try:
-        document = orjson.loads(answer.read())
-    except (ValueError, httpx.TransportError):
+        return problem_detail(answer.read()) or answer.reason_phrase
+    except httpx.TransportError:
         return answer.reason_phrase
-    match document:
-        case {"code": str(), "detail": str(detail)}:
-            return " ".join(detail.split())
-        case _:
-            return answer.reason_phrase

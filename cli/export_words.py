@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from cli import options
 from cli.refusals import read_settings, refusing
 
 # A process loads only its own room: the imports stand in the commands.
@@ -23,14 +24,7 @@ def export(
     include_deleted: Annotated[
         bool, typer.Option("--include-deleted", help="Deleted items too.")
     ] = False,
-    query_url: Annotated[
-        str | None,
-        typer.Option(
-            help="URL of the query API. Default: http://127.0.0.1:8001.",
-            envvar="ITEMLEDGER_QUERY_URL",
-            show_envvar=True,
-        ),
-    ] = None,
+    query_url: options.QueryUrl = None,
 ) -> None:
     """Write all items of a running service, as they stand at one moment.
 

@@ -178,14 +178,7 @@ def import_(
             show_envvar=True,
         ),
     ] = None,
-    query_url: Annotated[
-        str | None,
-        typer.Option(
-            help="URL of the query API. Default: http://127.0.0.1:8001.",
-            envvar="ITEMLEDGER_QUERY_URL",
-            show_envvar=True,
-        ),
-    ] = None,
+    query_url: options.QueryUrl = None,
     rejects: Annotated[
         Path | None,
         typer.Option(
@@ -238,14 +231,7 @@ app.command()(export)
 
 @app.command()
 def status(
-    query_url: Annotated[
-        str | None,
-        typer.Option(
-            help="URL of the query API. Default: http://127.0.0.1:8001.",
-            envvar="ITEMLEDGER_QUERY_URL",
-            show_envvar=True,
-        ),
-    ] = None,
+    query_url: options.QueryUrl = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the status document as it is.")
     ] = False,
@@ -267,7 +253,8 @@ def status(
         service = Service("query", settings.public_query_url, token=settings.token)
         if watch:
             watch_status(service, as_json=as_json)
-        raise typer.Exit(show_status(service, as_json=as_json))
+        else:
+            raise typer.Exit(show_status(service, as_json=as_json))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The options of `up`: each is the setting of its name."""
+"""Options that are the setting of their name: those of `up`, and where a service is."""
 
 from pathlib import Path
 from typing import Annotated
@@ -59,5 +59,13 @@ DatabaseUrl = Annotated[
         help="Database to use instead of SQLite, such as "
         "postgresql+psycopg://user:password@localhost/items.",
         envvar="ITEMLEDGER_DATABASE_URL",
+    ),
+]
+QueryUrl = Annotated[
+    str | None,
+    typer.Option(
+        help="URL of the query API. Default: http://127.0.0.1:8001.",
+        envvar="ITEMLEDGER_QUERY_URL",
+        show_envvar=True,
     ),
 ]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import httpx
+import orjson
 
 from cli.refusals import WRONG_USAGE, Refusal
 from runtime.auth.exposure import is_this_machine
@@ -55,3 +56,16 @@ class Service:
                 return
             why = "it begins with http:// or https://"
         raise Refusal(f"{self.url!r} is no URL of a service ({why}): {self.mend}", WRONG_USAGE)
+
+
+def problem_detail(content: bytes) -> str | None:
+    """Read what a problem document says of this very case, if it is one."""
+    try:
+        document = orjson.loads(content)
+    except ValueError:
+        return None
+    match document:
+        case {"code": str(), "detail": str(detail)}:
+            return " ".join(detail.split())
+        case _:
+            return None

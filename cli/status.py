@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.table import Table
 
-from cli.reach import Service
+from cli.reach import Service, problem_detail
 from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal
 from runtime.errors import first_line
 
@@ -188,28 +188,15 @@ def _fetch(service: Service, transport: httpx.BaseTransport | None) -> bytes:
             f"cannot reach {service.url} ({first_line(error)}): {service.start}", UNREACHABLE
         ) from None
     if answer.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        why = _detail(answer.content) or answer.reason_phrase
+        why = problem_detail(answer.content) or answer.reason_phrase
         raise Refusal(
             f"{service.url} answers {answer.status_code} to /status: {why}; {service.mend_token}",
             WRONG_USAGE,
         )
     if answer.status_code != HTTPStatus.OK:
-        why = _detail(answer.content) or service.start
+        why = problem_detail(answer.content) or service.start
         raise Refusal(f"{service.url} answers {answer.status_code} to /status: {why}", UNREACHABLE)
     return answer.content
-
-
-def _detail(content: bytes) -> str | None:
-    """Read what a problem document says of this very case, if it is one."""
-    try:
-        document = orjson.loads(content)
-    except ValueError:
-        return None
-    match document:
-        case {"code": str(), "detail": str(detail)}:
-            return " ".join(detail.split())
-        case _:
-            return None
 
 
 def _read(service: Service, content: bytes) -> Mapping[str, Any]:

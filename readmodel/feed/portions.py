@@ -74,8 +74,8 @@ class Portions:
         frames: list[bytes] = []
         size, end, behind = 0, stretch.end, stretch.behind > 0
         last = len(stretch.rows) - 1
-        changes = zip(self._forms.changes(stretch), stretch.places(), strict=True)
-        for number, (each, place) in enumerate(changes):
+        told = zip(self._forms.changes(stretch), stretch.places(), strict=True)
+        for number, (each, place) in enumerate(told):
             document = orjson.dumps(self._forms.document(each))
             frames.append(b"id: %b\ndata: %b\n\n" % (each.cursor.encode(), document))
             size += len(frames[-1])
