@@ -2,7 +2,9 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from queue import Empty, SimpleQueue
 
 import structlog
 from sqlalchemy import Engine, select
@@ -26,14 +28,23 @@ class Ledger:
     def __init__(self, offsets: Mapping[int, int], positions: Mapping[int, Position]) -> None:
         self.offsets = offsets
         self.positions = positions
+        self.place = tuple(offsets[each] for each in sorted(offsets))
+        self._beyond: dict[tuple[int, ...], bool] = {}
 
-    def is_beyond(self, offsets: Sequence[int]) -> bool:
+    def is_as(self, other: "Ledger") -> bool:
+        """Say whether nothing has moved between the two."""
+        return self.positions == other.positions and self.offsets == other.offsets
+
+    def is_beyond(self, offsets: tuple[int, ...]) -> bool:
         """Say whether any partition has more than these, which are by partition from 0."""
-        known = len(offsets)
-        return any(
-            last > (offsets[partition] if partition < known else 0)
-            for partition, last in self.offsets.items()
-        )
+        told = self._beyond.get(offsets)
+        if told is None:
+            known = len(offsets)
+            told = self._beyond[offsets] = any(
+                last > (offsets[partition] if partition < known else 0)
+                for partition, last in self.offsets.items()
+            )
+        return told
 
     def has_taken(self, position: Position) -> bool:
         """Say whether the ledger has taken what stands at a position of the log."""
@@ -41,31 +52,88 @@ class Ledger:
         return taken is not None and taken >= position
 
 
-# Says of the ledger whether it is as somebody waits for; it must be quick, as it may be called for
-# hundreds in a row.
+# Says of the ledger whether it is as somebody waits for, and of the same ledger always the same; it
+# must be quick, as it may be called for hundreds in a row.
 Awaited = Callable[[Ledger], bool]
 
 
-class _Waiter:
-    """Somebody who waits. Each has an event of its own: only those are woken who have cause."""
+class Relay:
+    """Lets few of those who are woken by one look work at once; each wakes the next in line when it
+    is done. Hundreds at once would stand between everybody else and the interpreter.
+    """
 
-    def __init__(self, awaited: Awaited, not_before: float) -> None:
-        self.awaited = awaited
-        self.not_before = not_before
-        self.woken = threading.Event()
+    def __init__(self, most: int) -> None:
+        self._free = most
+        self._line: deque[Callable[[], None]] = deque()
+        self._lock = threading.Lock()
+
+    def wake(self, waken: Callable[[], None]) -> None:
+        """Wake somebody when it is its turn."""
+        with self._lock:
+            if not self._free:
+                self._line.append(waken)
+                return
+            self._free -= 1
+        waken()
+
+    def done(self) -> None:
+        """Hand the turn on; to be called once by whoever was woken."""
+        with self._lock:
+            if not self._line:
+                self._free += 1
+                return
+            following = self._line.popleft()
+        following()
+
+
+class _Waiter:
+    """Somebody who waits. Each is woken by a queue of its own: only those are who have cause."""
+
+    def __init__(self, awaited: Awaited, not_before: float, relay: Relay | None) -> None:
+        self._awaited = awaited
+        self._not_before = not_before
+        self._relay = relay
+        self._woken: SimpleQueue[None] = SimpleQueue()
+        # Who gives up is not woken any more, and who is to be woken does not give up.
+        self._lock = threading.Lock()
+        self._over = False
+        self._seen: Ledger | None = None
         self.reached = False
         self.error: Exception | None = None
 
     def is_due(self, now: float) -> bool:
-        return self.not_before <= now and not self.woken.is_set()
+        return self._not_before <= now and not self._over
 
     def look(self, ledger: Ledger) -> None:
+        if self._seen is ledger:
+            return
+        self._seen = ledger
+        with self._lock:
+            if self._over:
+                return
+            try:
+                self.reached = self._awaited(ledger)
+            except Exception as error:  # noqa: BLE001  it is raised where it belongs: by who waits
+                self.error = error
+            self._over = self.reached or self.error is not None
+        if self.reached and self._relay is not None:
+            self._relay.wake(self.wake)
+        elif self._over:
+            self.wake()
+
+    def wake(self) -> None:
+        self._woken.put(None)
+
+    def wait(self, seconds: float) -> None:
         try:
-            self.reached = self.awaited(ledger)
-        except Exception as error:  # noqa: BLE001  it is raised where it belongs: by who waits
-            self.error = error
-        if self.reached or self.error is not None:
-            self.woken.set()
+            self._woken.get(timeout=seconds)
+        except Empty:
+            with self._lock:
+                gives_up = not self._over
+                self._over = True
+            if not gives_up:
+                # It is woken already, or stands in line.
+                self._woken.get()
 
 
 class Pulse:
@@ -84,23 +152,27 @@ class Pulse:
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
         self._away = False
+        self._ledger: Ledger | None = None
 
     @property
     def closed(self) -> bool:
         """Whether nobody waits any more."""
         return self._closing.is_set()
 
-    def wait_beyond(self, offsets: Sequence[int], seconds: float, rest: float = 0.0) -> bool:
+    def wait_beyond(self, offsets: tuple[int, ...], seconds: float, rest: float = 0.0) -> bool:
         """Wait until any partition has more than these offsets, by partition from 0."""
         return self.wait_for(lambda ledger: ledger.is_beyond(offsets), seconds, rest)
 
-    def wait_for(self, awaited: Awaited, seconds: float, rest: float = 0.0) -> bool:
+    def wait_for(
+        self, awaited: Awaited, seconds: float, rest: float = 0.0, relay: Relay | None = None
+    ) -> bool:
         """Wait until the ledger is as awaited; `False` where that was not so in time, or the pulse
-        was closed. With a `rest` it is not judged before so many seconds have passed.
+        was closed. With a `rest` it is not judged before so many seconds have passed. With a
+        `relay`, who gets `True` has a turn of it, and says when it is done.
 
         Raises what `awaited` raises.
         """
-        waiter = _Waiter(awaited, time.monotonic() + rest)
+        waiter = _Waiter(awaited, time.monotonic() + rest, relay)
         with self._changed:
             if self._closing.is_set():
                 return False
@@ -110,7 +182,7 @@ class Pulse:
                 self._thread.start()
             self._changed.notify()
         try:
-            waiter.woken.wait(seconds)
+            waiter.wait(seconds)
         finally:
             with self._changed:
                 self._waiters.discard(waiter)
@@ -123,7 +195,7 @@ class Pulse:
         with self._changed:
             self._closing.set()
             for each in self._waiters:
-                each.woken.set()
+                each.wake()
             self._changed.notify()
             thread = self._thread
         if thread is not None:
@@ -153,8 +225,10 @@ class Pulse:
             log.exception("a look at the ledger failed")
             return False
         self._away = False
+        if self._ledger is None or not self._ledger.is_as(ledger):
+            self._ledger = ledger
         for each in due:
-            each.look(ledger)
+            each.look(self._ledger)
         return True
 
     def _read(self) -> Ledger:

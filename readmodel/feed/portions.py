@@ -18,6 +18,9 @@ from readmodel.views.changes import Place, Stretch, Wanted
 _LIMIT = 500
 _SIZE = 2**18
 _KEPT = 64
+# Looks at the ledger between which portions are kept for all who follow without a filter.
+_MARKS = 64
+_ALL = Wanted()
 # Followers that read or write at once; the others stand in line, and leave the rest of the process
 # its share of the interpreter.
 _AT_WORK = 2
@@ -43,6 +46,14 @@ class _Entry:
     portion: Portion | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """From one look at the ledger to the next one that saw more."""
+
+    upto: Place
+    entry: _Entry
+
+
 class Portions:
     """Reads from `snapshots`, an engine whose connections each read one snapshot."""
 
@@ -51,23 +62,60 @@ class Portions:
         self._forms = forms
         self._cursors = cursors
         self._entries: dict[tuple[Place, Wanted, Place | None], _Entry] = {}
+        self._steps: dict[Place, _Step] = {}
+        self._head: Place | None = None
         self._lock = threading.Lock()
         self._at_work = threading.Semaphore(_AT_WORK)
 
-    def after(self, place: Place, wanted: Wanted, upto: Place | None) -> Portion:
-        """Read what follows a place, up to where the ledger was seen to be, or to its head.
+    def mark(self, place: Place) -> None:
+        """Remember that a look saw the ledger there. Followers that are woken at different moments
+        have the stretches between looks in common.
+        """
+        with self._lock:
+            if place == self._head:
+                return
+            if self._head is not None and _is_later(place, self._head):
+                self._steps[self._head] = _Step(place, _Entry())
+                if len(self._steps) > _MARKS:
+                    del self._steps[next(iter(self._steps))]
+            else:
+                # The first look, or the first one at a ledger that was set back.
+                self._steps.clear()
+            self._head = place
 
-        Followers that wait are all woken by the same look at the ledger: up to there they are given
-        the same, and are at the same place again. Raises what the database raises.
+    def after(self, place: Place, wanted: Wanted, upto: Place | None) -> Portion:
+        """Read what follows a place, up to where the ledger was seen to be, or to its head. Raises
+        what the database raises.
         """
         with self._at_work:
             if upto is None:
                 return self._read(place, wanted, None)
-            entry = self._entry((place, wanted, upto))
-            with entry.lock:
-                if entry.portion is None:
-                    entry.portion = self._read(place, wanted, upto)
-                return entry.portion
+            if wanted == _ALL and place in self._steps:
+                return self._walk(place, upto)
+            return self._shared(self._entry((place, wanted, upto)), place, wanted, upto)
+
+    def _walk(self, place: Place, upto: Place) -> Portion:
+        """Put together what looks between two places have in common; where a step is missing, or it
+        becomes much, the rest is left for the next time.
+        """
+        frames: list[bytes] = []
+        size, heartbeat = 0, b""
+        while place != upto and size < _SIZE and (step := self._steps.get(place)) is not None:
+            portion = self._shared(step.entry, place, _ALL, step.upto)
+            frames.append(portion.frames)
+            size += len(portion.frames)
+            place, heartbeat = portion.end, portion.heartbeat
+            if portion.behind:
+                break
+        if not frames:
+            return self._read(place, _ALL, upto)
+        return Portion(b"".join(frames), place, place != upto, heartbeat)
+
+    def _shared(self, entry: _Entry, place: Place, wanted: Wanted, upto: Place) -> Portion:
+        with entry.lock:
+            if entry.portion is None:
+                entry.portion = self._read(place, wanted, upto)
+            return entry.portion
 
     def of(self, stretch: Stretch) -> Portion:
         """Write a stretch that is read already, or its beginning where it is large."""
@@ -99,3 +147,9 @@ class Portions:
                     # The oldest: whoever has it in hand goes on with it.
                     del self._entries[next(iter(self._entries))]
             return entry
+
+
+def _is_later(place: Place, other: Place) -> bool:
+    return len(place) == len(other) and all(
+        now >= then for now, then in zip(place, other, strict=True)
+    )

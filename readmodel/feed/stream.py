@@ -3,13 +3,14 @@
 import threading
 import time
 from collections.abc import Callable, Generator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import count
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from readmodel.feed.portions import Portion, Portions
-from readmodel.pulse import Ledger, Pulse
+from readmodel.pulse import Ledger, Pulse, Relay
 from readmodel.views.changes import Place, Wanted
 
 # Seconds without an event after which a sign of life is sent; proxies close what is silent for 30.
@@ -18,11 +19,21 @@ HEARTBEAT = 15.0
 _BEGIN = b"retry: 1000\n\n"
 # Seconds until the next try where the database is away.
 _AWAY = 1.0
-# Seconds that a follower rests between two sendings, for each other one there is: a few follow with
-# no delay, and many share what they cost everybody else.
-_REST = 0.0005
+# Seconds between two sendings to a follower, for each one there is: a few follow with no delay, and
+# many share what they cost everybody else.
+_ROUND = 0.0006
+# Each follower has its moment of the round, as far from the others' as may be: multiples of the
+# golden ratio fill it evenly, however many there are.
+_GOLDEN = (5**0.5 - 1) / 2
+# Followers that work at once, of those who are woken by the same look at the ledger.
+_AT_ONCE = 1
 
 log = structlog.get_logger("readmodel")
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """The follower is let go."""
 
 
 class Streams:
@@ -43,6 +54,8 @@ class Streams:
         self._heartbeat = heartbeat
         self._count = 0
         self._lock = threading.Lock()
+        self._relay = Relay(_AT_ONCE)
+        self._numbers = count()
         self._away = threading.Event()
 
     @property
@@ -71,6 +84,7 @@ class Streams:
         """Send what follows, beginning with a portion that is read already. Ends where the follower
         may not stay, or the process ends.
         """
+        moment = next(self._numbers) * _GOLDEN % 1
         yield _BEGIN
         portion, said = first, time.monotonic()
         while True:
@@ -78,43 +92,59 @@ class Streams:
                 # An id without data moves a client's place, and it gets to see nothing.
                 yield portion.frames or portion.heartbeat
                 said = time.monotonic()
-            rests = not portion.behind
-            upto = self._wait(portion.end, said + self._heartbeat) if rests else None
-            if self._pulse.closed or not may_stay():
+            following = self._following(portion, wanted, (moment, said + self._heartbeat), may_stay)
+            while following is None:
+                # Most clients would not come again after an error.
+                yield b":\n\n"
+                self._away.wait(_AWAY)
+                following = self._following(portion, wanted, (moment, 0.0), may_stay)
+            if isinstance(following, _Ended):
                 return
-            if rests and upto is None:
-                portion = replace(portion, frames=b"")
-            else:
-                portion = yield from self._next(portion.end, wanted, upto)
+            portion = following
 
-    def _wait(self, place: Place, until: float) -> Place | None:
+    def _following(
+        self,
+        portion: Portion,
+        wanted: Wanted,
+        times: tuple[float, float],
+        may_stay: Callable[[], bool],
+    ) -> Portion | _Ended | None:
+        """Wait for what follows a portion and read it; nothing more than a portion without frames
+        where it is time for a sign of life, and `None` while the database is away.
+
+        `times` are the follower's moment of a round, from 0 to 1, and when it is time for a sign of
+        life.
+        """
+        upto = None if portion.behind else self._wait(portion.end, *times)
+        try:
+            if self._pulse.closed or not may_stay():
+                return _Ended()
+            if upto is None and not portion.behind:
+                return replace(portion, frames=b"")
+            return self._portions.after(portion.end, wanted, upto)
+        except SQLAlchemyError as error:
+            log.warning("followers wait for the database", error=str(error))
+            return None
+        finally:
+            # Not while it sends: a client that reads slowly would keep the turn.
+            if upto is not None:
+                self._relay.done()
+
+    def _wait(self, place: Place, moment: float, until: float) -> Place | None:
         """Wait until there is more, and tell how far the ledger was then; `None` where it is time
-        for a sign of life.
+        for a sign of life. Who gets a place has a turn.
         """
         seen: list[Place] = []
 
         def is_beyond(ledger: Ledger) -> bool:
             if not ledger.is_beyond(place):
                 return False
-            seen.append(tuple(ledger.offsets[each] for each in sorted(ledger.offsets)))
+            self._portions.mark(ledger.place)
+            seen.append(ledger.place)
             return True
 
-        left = max(0.0, until - time.monotonic())
-        rest = min(self._count * _REST, left)
-        return seen[0] if self._pulse.wait_for(is_beyond, left, rest) else None
-
-    def _next(
-        self, place: Place, wanted: Wanted, upto: Place | None
-    ) -> Generator[bytes, None, Portion]:
-        """Read what follows; while the database is away, stay: most clients would not come again
-        after an error.
-        """
-        while True:
-            try:
-                return self._portions.after(place, wanted, upto)
-            except SQLAlchemyError as error:
-                log.warning("followers wait for the database", error=str(error))
-            if self._pulse.closed:
-                return Portion(b"", place, behind=False, heartbeat=b"")
-            yield b":\n\n"
-            self._away.wait(_AWAY)
+        now = time.monotonic()
+        left = max(0.0, until - now)
+        length = self._count * _ROUND
+        rest = min((moment - now / length) % 1 * length, left) if length else 0.0
+        return seen[0] if self._pulse.wait_for(is_beyond, left, rest, self._relay) else None

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from ledger import partitions, tables
 from ledger.engines import reading_engine, writing_engine
-from readmodel.pulse import Ledger, Pulse
+from readmodel.pulse import Ledger, Pulse, Relay
 from runtime.positions import Position
 from tests.waiting import until
 
@@ -205,6 +205,62 @@ def test_who_rests_is_not_woken_before(
     begun = time.monotonic()
     assert pulse.wait_for(awaited, LONG, rest=0.2) is True
     assert asked[0] - begun >= 0.2
+
+
+def test_of_a_relay_one_works_at_a_time_and_everybody_has_a_turn(
+    pulse: Pulse, writer: Engine, others: ThreadPoolExecutor
+) -> None:
+    relay, at_work, most = Relay(1), set[int](), list[int]()
+
+    def work(number: int) -> bool:
+        told = pulse.wait_for(lambda ledger: ledger.is_beyond((0, 0, 0)), LONG, relay=relay)
+        at_work.add(number)
+        most.append(len(at_work))
+        at_work.remove(number)
+        relay.done()
+        return told
+
+    working = [others.submit(work, number) for number in range(100)]
+    waiting(pulse, 100)
+    move(writer, 0, offset=1)
+    assert all(each.result() for each in working)
+    assert most == [1] * 100
+
+
+def test_who_gives_up_takes_no_turn_and_who_stands_in_line_does_not_give_up(
+    pulse: Pulse, writer: Engine, others: ThreadPoolExecutor
+) -> None:
+    relay = Relay(1)
+    assert pulse.wait_for(lambda ledger: ledger.is_beyond((0, 0, 0)), 0.05, relay=relay) is False
+    move(writer, 0, offset=1)
+    assert pulse.wait_for(lambda ledger: ledger.is_beyond((0, 0, 0)), LONG, relay=relay) is True
+    asked = threading.Event()
+
+    def awaited(ledger: Ledger) -> bool:
+        asked.set()
+        return True
+
+    impatient = others.submit(pulse.wait_for, awaited, 0.1, relay=relay)
+    assert asked.wait(30)
+    # Longer than it would have waited for the ledger.
+    assert threading.Event().wait(0.2) is False
+    assert not impatient.done()
+    relay.done()
+    assert impatient.result() is True
+
+
+def test_nobody_is_asked_twice_about_the_same_ledger(
+    pulse: Pulse, writer: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, looks = list[int](), counted(pulse, monkeypatch)
+
+    def awaited(ledger: Ledger) -> bool:
+        asked.append(len(looks))
+        return False
+
+    assert pulse.wait_for(awaited, 0.2) is False
+    assert len(asked) == 1
+    assert len(looks) > 1
 
 
 def test_a_closed_pulse_lets_everybody_go(pulse: Pulse, others: ThreadPoolExecutor) -> None:

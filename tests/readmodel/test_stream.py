@@ -350,6 +350,61 @@ def test_only_the_last_portions_are_kept(ledger: Any, harness: Harness) -> None:
     assert len(harness.portions._entries) <= 64
 
 
+def test_followers_at_different_places_have_the_looks_between_in_common(
+    ledger: Any, harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, reads = changes.read, list[Any]()
+
+    def counting(*given: Any) -> Any:
+        reads.append(given[1])
+        return read(*given)
+
+    monkeypatch.setattr(portions_module.changes, "read", counting)
+    for number in range(1, 41):
+        ledger.add(created(number))
+        harness.portions.mark((number,))
+    told = [
+        (place, upto, harness.portions.after((place,), ALL, (upto,)))
+        for upto in range(2, 41, 3)
+        for place in range(1, upto)
+    ]
+
+    for place, upto, portion in told:
+        assert offsets(list(frames(portion.frames))) == list(range(place + 1, upto + 1))
+        assert (portion.end, portion.behind) == ((upto,), False)
+    assert len(told) > 200
+    assert len(reads) == len(set(reads)) == 37
+
+
+def test_looks_at_a_ledger_that_was_set_back_are_forgotten(ledger: Any, harness: Harness) -> None:
+    ledger.add(*(created(number) for number in range(9)))
+    for place in (2, 5, 9, 3, 8):
+        harness.portions.mark((place,))
+    portion = harness.portions.after((3,), ALL, (8,))
+    assert offsets(list(frames(portion.frames))) == [4, 5, 6, 7, 8]
+    # Of before it was set back: there is no way from there to where it is now.
+    assert offsets(list(frames(harness.portions.after((2,), ALL, (8,)).frames))) == [*range(3, 9)]
+    assert len(harness.portions._steps) == 1
+
+
+def test_what_looks_have_in_common_is_bounded(
+    ledger: Any, harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.add(*(created(number) for number in range(1, 101)))
+    for place in range(1, 101):
+        harness.portions.mark((place,))
+    assert len(harness.portions._steps) <= 64
+    monkeypatch.setattr(portions_module, "_SIZE", 1000)
+    place, seen = (50,), list[int]()
+    while place != (100,):
+        portion = harness.portions.after(place, ALL, (100,))
+        assert len(portion.frames) < 2000
+        seen += offsets(list(frames(portion.frames)))
+        place = portion.end
+        assert portion.behind is (place != (100,))
+    assert seen == list(range(51, 101))
+
+
 def test_who_may_not_stay_is_let_go(ledger: Any, harness: Harness) -> None:
     ledger.add(created(1))
     assert len(list(harness.streams.follow(harness.first(), ALL, lambda: False))) == 2
