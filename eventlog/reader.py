@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import structlog
@@ -56,6 +57,7 @@ class LogReader:
     def __init__(self, redis: "Redis", partitions: int) -> None:
         self.redis = redis
         self.partitions = partitions
+        self._expire = Path(__file__).with_name("expire.lua").read_text("utf-8")
         self.lookout = Lookout(redis, partitions)
         self.marks = Marks(redis, uuid.uuid4().hex)
         self._marked_at: dict[int, int] = {}
@@ -133,11 +135,17 @@ class LogReader:
         partition = settled.upto.partition
         # What is forgotten here the outcome in SQL still knows.
         kept = _REMEMBER_SCARCELY if self.scarce else _REMEMBER_SECONDS
-        for command_id in settled.ids:
+        plain = [
+            keys.command(partition, each) for each in settled.ids if each not in settled.corrected
+        ]
+        if plain:
+            # Sent with its text, which is short: a server that was restarted knows no script.
+            pipeline.execute_command("EVAL", self._expire, len(plain), *plain, kept)
+        for command_id, correct in settled.corrected.items():
+            if command_id not in settled.ids:
+                continue
             key = keys.command(partition, command_id)
-            if command_id not in settled.corrected:
-                pipeline.expire(key, kept)
-            elif (correct := settled.corrected[command_id]) is None:
+            if correct is None:
                 # It is asked about again, and told again by what the outcome in SQL knows.
                 pipeline.delete(key)
             else:

@@ -15,7 +15,7 @@ _SQLITE_BUSY_TIMEOUT = 5_000
 # is read back from it. The more pages (of 4 KiB) the WAL may have, the more often those that change
 # all the time are written to the database only once; readers look through it by its index.
 _SQLITE_WRITER_CACHE = 32 * 1024
-_SQLITE_WAL_PAGES = 4_000
+_SQLITE_WAL_PAGES = 16_000
 # Bytes of the file that readers look at in the memory of the system, without a call for each page:
 # most of what a list costs. It is the most that SQLite takes; larger files are read both ways.
 _SQLITE_MAPPED = 2_147_418_112
