@@ -23,6 +23,7 @@ COPY api/ api/
 COPY cli/ cli/
 COPY domain/ domain/
 COPY eventlog/ eventlog/
+COPY itemledger_client/ itemledger_client/
 COPY ledger/ ledger/
 COPY readmodel/ readmodel/
 COPY runtime/ runtime/

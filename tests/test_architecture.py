@@ -14,6 +14,9 @@ from worker import jobs, rqworker
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 ROOMS = ["api", "cli", "domain", "eventlog", "ledger", "readmodel", "runtime", "worker"]
+# No room of the service, but what programs of others import; it is shipped and checked alike.
+CLIENT = "itemledger_client"
+PACKAGES = sorted([*ROOMS, CLIENT])
 CONTRACTS = PYPROJECT["tool"]["importlinter"]["contracts"]
 
 # Dependencies that no contract speaks of, and why.
@@ -49,13 +52,13 @@ def test_every_dependency_has_its_rooms() -> None:
 
 def test_every_room_is_checked_and_shipped() -> None:
     packages = sorted(file.parent.name for file in ROOT.glob("*/__init__.py"))
-    assert packages == ROOMS
-    assert PYPROJECT["tool"]["importlinter"]["root_packages"] == ROOMS
-    assert PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == ROOMS
-    assert PYPROJECT["tool"]["pyright"]["include"] == ROOMS
+    assert packages == PACKAGES
+    assert PYPROJECT["tool"]["importlinter"]["root_packages"] == PACKAGES
+    assert PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == PACKAGES
+    assert PYPROJECT["tool"]["pyright"]["include"] == PACKAGES
 
 
-@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("room", PACKAGES)
 def test_a_room_is_ours(room: str) -> None:
     # Another distribution may ship a package of the same name; pip would say nothing.
     spec = find_spec(room)
@@ -72,7 +75,19 @@ def test_an_init_is_its_law_and_nothing_else(room: str) -> None:
         assert ast.get_docstring(tree), file
 
 
-@pytest.mark.parametrize("room", ROOMS)
+def test_the_client_opens_with_its_law_and_the_names_it_gives() -> None:
+    tree = ast.parse((ROOT / CLIENT / "__init__.py").read_text("utf-8"))
+    law, *imports, names = tree.body
+    assert isinstance(law, ast.Expr)
+    assert ast.get_docstring(tree)
+    assert all(isinstance(each, ast.ImportFrom) for each in imports)
+    given = {alias.name for each in imports for alias in getattr(each, "names", ())}
+    assert isinstance(names, ast.Assign)
+    assert set(ast.literal_eval(names.value)) == given
+    assert (ROOT / CLIENT / "py.typed").is_file()
+
+
+@pytest.mark.parametrize("room", PACKAGES)
 def test_every_file_opens_with_what_it_is_for(room: str) -> None:
     for file in (ROOT / room).rglob("*.py"):
         assert ast.get_docstring(ast.parse(file.read_text("utf-8"))), file

@@ -16,7 +16,17 @@ from tests.chaos.options import ROOT, Options
 from tests.chaos.plants import PLANTS, Plant
 from tests.chaos.run import Result, run
 
-ROOMS = ("api", "cli", "domain", "eventlog", "ledger", "readmodel", "runtime", "worker")
+ROOMS = (
+    "api",
+    "cli",
+    "domain",
+    "eventlog",
+    "itemledger_client",
+    "ledger",
+    "readmodel",
+    "runtime",
+    "worker",
+)
 
 
 class Outgrown(Exception):
