@@ -1,10 +1,8 @@
 """`itemledger export`: the catalogue as of one moment, and where the feed goes on after it."""
 
-import re
 from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -13,14 +11,21 @@ import typer
 
 from cli.export_file import check_target, standard_output, written_whole
 from cli.progress import progress
-from cli.reach import Service, problem_detail
-from cli.refusals import INTERRUPTED, UNREACHABLE, WRONG_USAGE, Refusal
+from cli.reach import Service, away, catalogue, refused
+from cli.refusals import INTERRUPTED, UNREACHABLE, Refusal
+from itemledger_client import (
+    BrokenOff,
+    Export,
+    NotFound,
+    NotUnderstood,
+    Problem,
+    Unreachable,
+)
 from runtime.errors import first_line
 
 # Seconds without a byte after which the service is taken for gone; before the first one it counts.
 _PATIENCE = 60.0
-_COUNT = "Export-Items"
-_CHANGES = re.compile(r'<([^>]*)>\s*;\s*rel="changes"')
+_PATH = "/exports/items"
 
 Form = Literal["ndjson", "csv"]
 
@@ -67,16 +72,15 @@ def run_export(
     if wishes.output is not None:
         check_target(wishes.output)
     try:
-        with _answer(service, wishes, transport) as answer:
-            count, changes = _head(service, answer)
-            with _target(wishes) as file:
-                _copy(service, answer, wishes, count, file)
+        with _begun(service, wishes, transport) as export, _target(wishes) as file:
+            _copy(service, export, wishes, file)
     except KeyboardInterrupt:
         left = "" if wishes.output is None else f" Nothing was written to {wishes.output}."
         typer.echo(f"\nInterrupted.{left}", err=True)
         return INTERRUPTED
     where = "" if wishes.output is None else f" to {wishes.output}"
-    typer.echo(f"{count:,} items{where}. What happens after them: {changes}", err=True)
+    told = f"{export.count:,} items{where}. What happens after them: {export.changes}"
+    typer.echo(told, err=True)
     return 0
 
 
@@ -85,68 +89,47 @@ def _target(wishes: Wishes) -> AbstractContextManager[BinaryIO]:
 
 
 @contextmanager
-def _answer(
+def _begun(
     service: Service, wishes: Wishes, transport: httpx.BaseTransport | None
-) -> Generator[httpx.Response]:
-    parameters = {"format": wishes.form}
-    parameters |= {"include_deleted": "true"} if wishes.include_deleted else {}
-    # Compressed on the way it could not be told from its length whether it is whole.
-    headers = {"Accept-Encoding": "identity", **service.headers}
-    client = httpx.Client(
-        transport=transport, trust_env=service.proxied, timeout=_PATIENCE, headers=headers
-    )
-    with client:
+) -> Generator[Export[bytes]]:
+    """Begin the export. Raises Refusal."""
+    with catalogue(service, transport, _PATIENCE) as opened:
+        elsewhere = f"not as itemledger's query API: {service.mend}"
         try:
-            request = client.build_request("GET", f"{service.url}/exports/items", params=parameters)
-            answer = client.send(request, stream=True)
-        except httpx.TransportError as error:
+            export = opened.download(wishes.form, include_deleted=wishes.include_deleted)
+        except Unreachable as error:
+            raise away(service, error) from None
+        except NotFound:
             raise Refusal(
-                f"cannot reach {service.url} ({first_line(error)}): {service.start}", UNREACHABLE
+                f"{service.url} answers 404 to {_PATH}: {elsewhere}", UNREACHABLE
             ) from None
-        try:
-            yield answer
-        finally:
-            answer.close()
+        except Problem as problem:
+            raise refused(service, _PATH, problem) from None
+        except NotUnderstood:
+            raise Refusal(
+                f"{service.url} answers 200 to {_PATH}: {elsewhere}", UNREACHABLE
+            ) from None
+        with closing(export):
+            yield export
 
 
-def _head(service: Service, answer: httpx.Response) -> tuple[int, str]:
-    """Read how many items there will be, and where the feed goes on. Raises Refusal."""
-    if answer.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        raise Refusal(
-            f"{service.url} answers {answer.status_code} to /exports/items: {_detail(answer)}; "
-            f"{service.mend_token}",
-            WRONG_USAGE,
-        )
-    count, link = answer.headers.get(_COUNT, ""), _CHANGES.search(answer.headers.get("Link", ""))
-    if answer.is_success and count.isdecimal() and link is not None:
-        return int(count), link[1]
-    if answer.is_success or answer.status_code == HTTPStatus.NOT_FOUND:
-        why = f"not as itemledger's query API: {service.mend}"
-    else:
-        why = _detail(answer)
-    raise Refusal(
-        f"{service.url} answers {answer.status_code} to /exports/items: {why}", UNREACHABLE
-    )
-
-
-def _copy(
-    service: Service, answer: httpx.Response, wishes: Wishes, count: int, file: BinaryIO
-) -> None:
+def _copy(service: Service, export: Export[bytes], wishes: Wishes, file: BinaryIO) -> None:
     items = Items(wishes.form)
     # On a terminal that the items themselves are written to there is no place for a bar.
     shown = wishes.output is not None or not file.isatty()
     bar = progress("items")
-    task = bar.add_task("", total=count, visible=shown)
+    task = bar.add_task("", total=export.count, visible=shown)
     with bar:
         try:
-            for piece in answer.iter_bytes():
+            for piece in export:
                 file.write(piece)
                 items.see(piece)
                 bar.update(task, completed=items.count)
-        except httpx.TransportError as error:
-            raise _broke_off(service, wishes, items.count, count, first_line(error)) from None
-    if items.count != count:
-        raise _broke_off(service, wishes, items.count, count, "the service's log says why")
+        except BrokenOff as error:
+            why = first_line(error)
+            raise _broke_off(service, wishes, items.count, export.count, why) from None
+    if items.count != export.count:
+        raise _broke_off(service, wishes, items.count, export.count, "the service's log says why")
 
 
 def _broke_off(service: Service, wishes: Wishes, had: int, count: int, why: str) -> Refusal:
@@ -155,10 +138,3 @@ def _broke_off(service: Service, wishes: Wishes, had: int, count: int, why: str)
         f"{service.url} broke off after {had:,} of {count:,} items ({why}){left}: export again",
         UNREACHABLE,
     )
-
-
-def _detail(answer: httpx.Response) -> str:
-    try:
-        return problem_detail(answer.read()) or answer.reason_phrase
-    except httpx.TransportError:
-        return answer.reason_phrase

@@ -4,7 +4,7 @@ Whatever breaks on the way is tried again under the same key: no row is taken tw
 """
 
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -16,6 +16,7 @@ import orjson
 from cli.import_source import Source
 from cli.reach import Service
 from cli.refusals import FAILED, UNREACHABLE, Refusal
+from itemledger_client.transport import Lines
 from runtime.errors import first_line
 
 _CONNECT = 10.0
@@ -160,7 +161,7 @@ class Client:
                         f"{url} answers {answer.status_code}: the rejected rows are not to be had",
                         UNREACHABLE,
                     )
-                yield (_reject(orjson.loads(line)) for line in answer.iter_lines() if line)
+                yield (_reject(orjson.loads(line)) for line in _lines(answer.iter_bytes()))
         except httpx.TransportError as error:
             raise GoesOn(
                 f"{url} broke off ({first_line(error)}): not all rejected rows were written",
@@ -260,6 +261,15 @@ def _reject(document: Mapping[str, Any]) -> Reject:
     code = problem.get("code") or document["status"]
     reason = _plainly(problem.get("detail") or code)
     return Reject(document["row"], document["item_id"], code, reason)
+
+
+def _lines(pieces: Iterable[bytes]) -> Generator[bytes]:
+    """Cut at line feeds alone: an id that was refused may have any other separator of lines."""
+    lines = Lines()
+    for piece in pieces:
+        lines.take(piece)
+        while (line := lines.next()) is not None:
+            yield line
 
 
 def _document(answer: httpx.Response) -> Mapping[str, Any]:

@@ -1,11 +1,14 @@
 """A running service, as a command of the console reaches it."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 import httpx
-import orjson
 
-from cli.refusals import WRONG_USAGE, Refusal
+from cli.refusals import UNREACHABLE, WRONG_USAGE, Refusal
+from itemledger_client import Catalogue, Problem, Unreachable
 from runtime.auth.exposure import is_this_machine
 from runtime.errors import first_line
 from runtime.settings import PREFIX
@@ -58,14 +61,36 @@ class Service:
         raise Refusal(f"{self.url!r} is no URL of a service ({why}): {self.mend}", WRONG_USAGE)
 
 
-def problem_detail(content: bytes) -> str | None:
-    """Read what a problem document says of this very case, if it is one."""
-    try:
-        document = orjson.loads(content)
-    except ValueError:
-        return None
-    match document:
-        case {"code": str(), "detail": str(detail)}:
-            return " ".join(detail.split())
-        case _:
-            return None
+@contextmanager
+def catalogue(
+    service: Service, transport: httpx.BaseTransport | None, timeout: float
+) -> Generator[Catalogue]:
+    """Open a client of the query API. It repeats nothing: at a console one would rather hear what
+    is wrong. Raises Refusal where the URL is none of a service.
+    """
+    service.check()
+    with (
+        httpx.Client(transport=transport, trust_env=service.proxied) as http,
+        Catalogue(
+            query_url=service.url, token=service.token, timeout=timeout, patience=0, http=http
+        ) as opened,
+    ):
+        yield opened
+
+
+def away(service: Service, error: Unreachable) -> Refusal:
+    """Say that nobody answers there, and how to mend it."""
+    return Refusal(
+        f"cannot reach {service.url} ({first_line(error)}): {service.start}", UNREACHABLE
+    )
+
+
+def refused(service: Service, path: str, problem: Problem, otherwise: str = "") -> Refusal:
+    """Say why the service does not answer with what stands at a path; what it does not say itself
+    is said `otherwise`, or by the name of its status.
+    """
+    says = " ".join(problem.detail.split()) if problem.code else ""
+    answers = f"{service.url} answers {problem.status} to {path}"
+    if problem.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return Refusal(f"{answers}: {says or problem.title}; {service.mend_token}", WRONG_USAGE)
+    return Refusal(f"{answers}: {says or otherwise or problem.title}", UNREACHABLE)

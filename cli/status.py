@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, cast
 
 import httpx
@@ -13,9 +12,9 @@ from rich.console import Console
 from rich.style import Style
 from rich.table import Table
 
-from cli.reach import Service, problem_detail
-from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal
-from runtime.errors import first_line
+from cli.reach import Service, away, catalogue, refused
+from cli.refusals import FAILED, UNREACHABLE, Refusal
+from itemledger_client import NotUnderstood, Problem, Unreachable
 
 _TIMEOUT = 10.0
 # The least width of a column whose values may go over several lines.
@@ -79,13 +78,12 @@ def show_status(
 
     Raises Refusal where it cannot be had.
     """
-    service.check()
-    status = ask_status(service, transport)
+    document = ask_status(service, transport)
     if as_json:
-        typer.echo(status.content)
+        typer.echo(orjson.dumps(document))
     else:
-        print_status(Console(highlight=False, markup=False), status.document)
-    return FAILED if _has_problems(status.document) else 0
+        print_status(Console(highlight=False, markup=False), document)
+    return FAILED if _has_problems(document) else 0
 
 
 def _has_problems(document: Mapping[str, Any]) -> bool:
@@ -99,18 +97,22 @@ def _has_problems(document: Mapping[str, Any]) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What the query API told of itself, as it came and as it is read."""
-
-    content: bytes
-    document: Mapping[str, Any]
-
-
-def ask_status(service: Service, transport: httpx.BaseTransport | None = None) -> Status:
+def ask_status(service: Service, transport: httpx.BaseTransport | None = None) -> Mapping[str, Any]:
     """Ask the query API for its status document. Raises Refusal where it cannot be had."""
-    content = _fetch(service, transport)
-    return Status(content, _read(service, content))
+    try:
+        with catalogue(service, transport, _TIMEOUT) as opened:
+            document = opened.status()
+    except Unreachable as error:
+        raise away(service, error) from None
+    except Problem as problem:
+        raise refused(service, "/status", problem, service.start) from None
+    except NotUnderstood:
+        document = None
+    if document is None or "partitions" not in document:
+        raise Refusal(
+            f"{service.url} answers, but not as itemledger's query API: {service.mend}", UNREACHABLE
+        )
+    return document
 
 
 def print_status(console: Console, document: Mapping[str, Any]) -> None:
@@ -172,43 +174,6 @@ def _is_full(durability: object) -> bool:
 def _mib(size: object) -> str:
     # Redis tells 0 where there is no limit.
     return f"{size / (1 << 20):.0f}" if isinstance(size, int) and size else "-"
-
-
-def _fetch(service: Service, transport: httpx.BaseTransport | None) -> bytes:
-    try:
-        with httpx.Client(
-            transport=transport,
-            trust_env=service.proxied,
-            timeout=_TIMEOUT,
-            headers=service.headers,
-        ) as client:
-            answer = client.get(f"{service.url}/status")
-    except httpx.TransportError as error:
-        raise Refusal(
-            f"cannot reach {service.url} ({first_line(error)}): {service.start}", UNREACHABLE
-        ) from None
-    if answer.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        why = problem_detail(answer.content) or answer.reason_phrase
-        raise Refusal(
-            f"{service.url} answers {answer.status_code} to /status: {why}; {service.mend_token}",
-            WRONG_USAGE,
-        )
-    if answer.status_code != HTTPStatus.OK:
-        why = problem_detail(answer.content) or service.start
-        raise Refusal(f"{service.url} answers {answer.status_code} to /status: {why}", UNREACHABLE)
-    return answer.content
-
-
-def _read(service: Service, content: bytes) -> Mapping[str, Any]:
-    try:
-        document = orjson.loads(content)
-    except ValueError:
-        document = None
-    if not isinstance(document, dict) or "partitions" not in document:
-        raise Refusal(
-            f"{service.url} answers, but not as itemledger's query API: {service.mend}", UNREACHABLE
-        )
-    return cast("Mapping[str, Any]", document)
 
 
 def _show_list(console: Console, name: str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -2,11 +2,13 @@
 
 import io
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from datetime import datetime
+from typing import Any
 
 import httpx
+import orjson
 import typer
 from rich.console import Console
 from rich.live import Live
@@ -14,7 +16,7 @@ from rich.text import Text
 
 from cli.reach import Service
 from cli.refusals import UNREACHABLE, Refusal
-from cli.status import Status, ask_status, print_status
+from cli.status import ask_status, print_status
 
 _EVERY = 1.0
 
@@ -54,8 +56,8 @@ def watch_status(
 class _Lines:
     """One document a line; what can not be had is told beside them."""
 
-    def found(self, status: Status) -> None:
-        typer.echo(status.content)
+    def found(self, document: Mapping[str, Any]) -> None:
+        typer.echo(orjson.dumps(document))
 
     def missed(self, refusal: Refusal) -> None:
         typer.echo(str(refusal), err=True)
@@ -73,11 +75,11 @@ class _Tables:
         if self._console.is_terminal:
             # More than fits is cut off at its end, but for the last, which stays.
             self._live = screen.enter_context(Live(console=self._console, auto_refresh=False))
-        self._last: Status | None = None
+        self._last: Mapping[str, Any] | None = None
         self._at = ""
 
-    def found(self, status: Status) -> None:
-        self._last, self._at = status, _now()
+    def found(self, document: Mapping[str, Any]) -> None:
+        self._last, self._at = document, _now()
         self._show(Text(f"{self._url} at {self._at}"))
 
     def missed(self, refusal: Refusal) -> None:
@@ -96,7 +98,7 @@ class _Tables:
         )
         page.print(head, soft_wrap=True)
         if self._last is not None:
-            print_status(page, self._last.document)
+            print_status(page, self._last)
         if self._live is None:
             self._console.file.write(drawn.getvalue() + "\n")
             self._console.file.flush()

@@ -190,6 +190,11 @@ def answering(status: int, document: Any = None, **headers: str) -> httpx.MockTr
             "set ITEMLEDGER_TOKEN",
         ),
         (answering(404), UNREACHABLE, "mend --query-url"),
+        (
+            answering(404, {"code": "not-found", "detail": "no such path: /exports/items"}),
+            UNREACHABLE,
+            "mend --query-url",
+        ),
         (answering(500), UNREACHABLE, "Internal Server Error"),
         (answering(200, {}), UNREACHABLE, "mend --query-url (ITEMLEDGER_QUERY_URL)"),
         (answering(200, {}, **{"Export-Items": "☀".encode().hex()}), UNREACHABLE, "mend"),

@@ -53,7 +53,8 @@ class FakeService:
             return answer or httpx.Response(202, json={"import_id": ID, "status": "running"})
         if request.url.path == f"/imports/{ID}/rows":
             assert request.url.params["status"] == "rejected"
-            return httpx.Response(200, text="".join(f"{json.dumps(r)}\n" for r in self._rejects))
+            lines = [json.dumps(each, ensure_ascii=False) for each in self._rejects]
+            return httpx.Response(200, text="".join(f"{each}\n" for each in lines))
         assert request.url.path == f"/imports/{ID}"
         told = self._told[0] if len(self._told) == 1 else self._told.pop(0)
         return httpx.Response(told.get("answers", 200), json=told)
@@ -179,6 +180,15 @@ def test_rejected_rows_are_written_and_the_first_few_are_told(
     assert "row 5: invalid-body, wrong 5" in told.err
     assert "row 6" not in told.err
     assert f"rejected rows: {tmp_path}/rejects.ndjson" in told.out
+
+
+def test_a_rejected_id_may_hold_what_separates_lines_elsewhere(tmp_path: Path) -> None:
+    problem = {"status": 422, "code": "invalid-body", "detail": "no id"}
+    row = {"row": 1, "status": "rejected", "item_id": "a\u2028b\x85c", "problem": problem}
+    service = FakeService({**FINE, "rejected": 1}, rejects=(row,))
+    assert run(tmp_path, service) == FAILED
+    (line,) = (tmp_path / "rejects.ndjson").read_bytes().removesuffix(b"\n").split(b"\n")
+    assert json.loads(line)["id"] == "a\u2028b\x85c"
 
 
 @pytest.mark.parametrize(
