@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up test fuzz lint chaos chaos-planted torn journey contention overload followers own-writes \
-  bench bench-imports bench-lists bench-rebuild bench-streams
+  bench bench-big bench-imports bench-lists bench-rebuild bench-streams
 
 # uv may choose among the Pythons that are there; it never fetches one.
 export UV_PYTHON_DOWNLOADS := never
@@ -14,6 +14,7 @@ SEED ?=
 CASES ?= 50000
 API ?= command
 DATABASE ?= sqlite
+GOALS ?=
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,7 +52,11 @@ followers: $(STAMP) ## followers of the feed, cut off at random beside writers a
 own-writes: $(STAMP) ## 10,000 writes, each read with its token: none may be stale; and how soon others see them
 	@exec .venv/bin/python -m tests.own_writes $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-bench: bench-lists bench-streams bench-rebuild bench-imports ## every bench, one after the other; about an hour
+bench: $(STAMP) ## every goal of speed beside what it is compared with, in half an hour: GOALS="G1 G3"; writes docs/benchmarks.md
+	@exec .venv/bin/python -m bench $(GOALS) $(ARGS)
+
+bench-big: $(STAMP) ## the goal of growing with 10,000,000 items; some hours
+	@exec .venv/bin/python -m bench G12 --many 10000000 --results .bench/big.json --docs .bench/big $(ARGS)
 
 bench-lists: $(STAMP) ## pages, filters and searches in a million items, on both databases
 	@exec .venv/bin/python bench/lists.py $(ARGS)

@@ -11,14 +11,12 @@ final row.
 import gzip
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,10 +25,11 @@ from typing import Any
 import httpx
 import psutil
 
-ROOT = Path(__file__).parents[1]
-RETAIL = ROOT.parent / "shared" / "data" / "online-retail-changes.ndjson.gz"
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-_READY = 60.0
+from bench.measure import percentile
+from tests.journey import RETAIL, Deployment
+
 _LOOK_EVERY = 0.05
 _PIECE = 64 * 1024
 # Items that the generated rows are about, as many as a large shop has.
@@ -104,46 +103,14 @@ class Interactive(threading.Thread):
 
 @contextmanager
 def up(folder: Path) -> Generator[Service]:
-    ports = free_ports()
-    urls = [f"http://127.0.0.1:{port}" for port in ports]
-    env = {name: value for name, value in os.environ.items() if "ITEMLEDGER" not in name} | {
-        "PYTHONPATH": str(ROOT),
-        "ITEMLEDGER_ENV_FILE": "",
-        "ITEMLEDGER_DATA": str(folder / "data"),
-        "ITEMLEDGER_COMMAND_PORT": str(ports[0]),
-        "ITEMLEDGER_QUERY_PORT": str(ports[1]),
-        "ITEMLEDGER_LOG_LEVEL": "warning",
-    }
-    with (folder / "up.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "cli", "up"], env=env, stdout=log, stderr=log
-        )
-    service = Service(process, *urls)
-    try:
-        deadline = time.monotonic() + _READY
-        while not all(is_ready(url) for url in urls):
-            if time.monotonic() > deadline or process.poll() is not None:
-                raise SystemExit((folder / "up.log").read_text()[-2000:])
-            time.sleep(_LOOK_EVERY)  # between two looks
-        yield service
-    finally:
-        service.http.close()
-        process.send_signal(signal.SIGINT)
-        process.wait()
-
-
-def is_ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health/ready", trust_env=False).is_success
-    except httpx.TransportError:
-        return False
-
-
-def free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
+    deployment = Deployment(folder, "")
+    deployment.env["ITEMLEDGER_LOG_LEVEL"] = "warning"
+    with deployment.up() as process:
+        service = Service(process, deployment.command_url, deployment.query_url)
+        try:
+            yield service
+        finally:
+            service.http.close()
 
 
 def generate(path: Path, rows: int) -> None:
@@ -159,10 +126,6 @@ def pieces_of(path: Path) -> Generator[bytes]:
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
             yield piece
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    return 1000 * sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 def backfill(service: Service) -> None:
@@ -186,8 +149,8 @@ def beside_others(service: Service, rows: int, rate: float, folder: Path) -> Non
     print(
         f"{told['rows']:,} rows in {seconds:.1f} s, {told['rows'] / seconds:,.0f} rows/s; "
         f"meanwhile {len(times):,} commands with Prefer: wait: "
-        f"p50 {percentile(times, 0.5):.0f} ms, "
-        f"p99 {percentile(times, 0.99):.0f} ms, max {1000 * max(times):.0f} ms; "
+        f"p50 {1000 * percentile(times, 0.5):.0f} ms, "
+        f"p99 {1000 * percentile(times, 0.99):.0f} ms, max {1000 * max(times):.0f} ms; "
         f"memory of the api process at most {interactive.most_memory / 2**20:.0f} MiB; "
         f"load {os.getloadavg()[0]:.1f}"
     )

@@ -16,6 +16,7 @@ from flask import Flask
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server import Server
+from granian.server.common import AbstractServer
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -87,8 +88,19 @@ def run(settings: Settings) -> int:
     except CannotServeError as error:
         sys.stderr.write(f"itemledger query: {error}\n")
         return error.code
-    server = Server(
-        "readmodel",
+    server = make_server("readmodel", settings, address)
+    server.on_startup(partial(log.info, "serving", url=settings.public_query_url))
+    try:
+        server.serve(target_loader=partial(load_worker, settings, os.getpid()), wrap_loader=False)
+    except SystemExit as stopped:
+        return stopped.code if isinstance(stopped.code, int) else 1
+    return 0
+
+
+def make_server(name: str, settings: Settings, address: str) -> AbstractServer[Any]:
+    """Make the server of a WSGI application at an address and the settings' port."""
+    return Server(
+        name,
         address=address,
         port=settings.query_port,
         interface=Interfaces.WSGI,
@@ -102,12 +114,6 @@ def run(settings: Settings) -> int:
         log_level=LogLevels.warning,
         log_dictconfig=_GRANIAN_LOGGING,
     )
-    server.on_startup(partial(log.info, "serving", url=settings.public_query_url))
-    try:
-        server.serve(target_loader=partial(load_worker, settings, os.getpid()), wrap_loader=False)
-    except SystemExit as stopped:
-        return stopped.code if isinstance(stopped.code, int) else 1
-    return 0
 
 
 def load_worker(settings: Settings, parent: int) -> Flask:
