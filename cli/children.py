@@ -41,7 +41,8 @@ _SERVICE = _EVERY | _KEYS | {"host", "command_port", "query_port", "rate_limit"}
 OF_CLIENTS = frozenset({"token"})
 MAY_TOUCH: Mapping[str, frozenset[str]] = {
     "api": _SERVICE | {"ring_url", "backlog_limit", "backlog_age", "witness", "require_if_match"},
-    "query": _SERVICE | {"database_url", "data", "workers", "cursor_secret", "followers_limit"},
+    "query": _SERVICE
+    | {"database_url", "data", "workers", "cursor_secret", "followers_limit", "item_cache"},
     "worker": _EVERY | {"ring_url", "database_url", "data", "workers", "heartbeat"},
     "cron": _EVERY | {"ring_url", "heartbeat"},
 }

@@ -63,6 +63,13 @@ def asking_client_of_threads(url: str) -> "Redis":
     return _client(url, Retry(NoBackoff(), 1), _API_TIMEOUT)
 
 
+def hearing_client(url: str) -> "Redis":
+    """For pub/sub of threads: one that ends has missed something, so it is never taken up again by
+    the client itself.
+    """
+    return _client(url, Retry(NoBackoff(), 0), _WORKER_TIMEOUT)
+
+
 def ringing_client(url: str) -> "Redis":
     """For doorbells from the API: a bell rung twice only wakes a worker for nothing."""
     return _client(url, Retry(NoBackoff(), 1), _API_TIMEOUT)

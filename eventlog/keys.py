@@ -89,3 +89,8 @@ def batch(batch_id: str) -> str:
 def import_state(import_id: str) -> str:
     """Hash: where an import stands while it is fed, and a day longer."""
     return f"itemledger:import:{import_id}"
+
+
+def moves(database: int) -> str:
+    """Channel on which query processes hear where the ledger of this database's log is."""
+    return f"itemledger:moves:{database}"

@@ -11,9 +11,10 @@ from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import OutOfMemoryError, RedisError
 
-from eventlog import keys, notices
+from eventlog import keys, moves, notices
 from eventlog.lookout import Lookout
 from eventlog.marks import Marks
+from eventlog.moves import Move
 from eventlog.notices import Notice
 from runtime.positions import Position
 
@@ -109,14 +110,23 @@ class LogReader:
         names = {name.decode() if isinstance(name, bytes) else name for name, _ in found or ()}
         return {each.partition for each in positions if keys.log(each.partition) in names}
 
-    def tidy(self, settled: Sequence[Settled], told: Sequence[Notice], now: int) -> None:
-        """After a commit: tell who waits, let ids be forgotten, mark the positions done.
+    def tidy(
+        self,
+        settled: Sequence[Settled],
+        told: Sequence[Notice],
+        now: int,
+        moved: Sequence[Move] = (),
+    ) -> None:
+        """After a commit: tell who reads and who waits, let ids be forgotten, mark the positions
+        done.
 
         A full server takes no marks. Then, and where memory is scarce, what is applied leaves the
         log at once: room for new commands matters more than the entries kept for a database that
         is set back.
         """
         with self.redis.pipeline(transaction=False) as pipeline:
+            # Who is answered may read at once.
+            moves.publish(pipeline, moved)
             notices.publish(pipeline, told)
             for each in settled:
                 self._settle(pipeline, each, now)

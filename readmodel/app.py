@@ -21,6 +21,9 @@ from readmodel.feed.schemas import SchemaRoutes
 from readmodel.feed.stream import Streams
 from readmodel.feed.stream_routes import StreamRoutes
 from readmodel.guard import MAX_BODY, Doorkeeper
+from readmodel.hot.cache import ItemCache
+from readmodel.hot.layer import HotItems
+from readmodel.hot.row import ItemRows
 from readmodel.import_routes import ImportRoutes
 from readmodel.item_routes import ItemRoutes
 from readmodel.item_time_routes import ItemTimeRoutes
@@ -63,10 +66,12 @@ def create_app(
     monotonic: Callable[[], float] = time.monotonic,
     turns: Turns | None = None,
     pulse: Pulse | None = None,
+    cache: ItemCache | None = None,
 ) -> Flask:
     """Build the application over a reading engine and a look at the log; `clock` gives
     milliseconds, `monotonic` seconds. Without a guard of its own it has that of its settings.
-    `turns` says how many requests work and wait at once, and by `pulse` they wait.
+    `turns` says how many requests work and wait at once, and by `pulse` they wait. `cache` holds
+    items as long as somebody keeps it right.
     """
     app = Flask("readmodel", static_folder=None, template_folder=None)
     app.response_class = Answer
@@ -75,6 +80,7 @@ def create_app(
     public_url = settings.public_query_url
     turns = turns or Turns(WORKING, WAITING)
     pulse = pulse or Pulse(engine)
+    cache = cache or ItemCache(0)
     reads = Reads(engine, WaitingSince(inspector, clock), pulse, turns, clock)
     lookups = single_reads(engine)
     paging = Paging(Cursors(settings.cursor_secret), public_url)
@@ -87,7 +93,7 @@ def create_app(
     standings, requests = Standings(inspector, clock, monotonic), Requests()
     wanted = settings.least_durability, settings.wait_replicas
     status = StatusRoutes(engine, inspector, standings, clock, *wanted)
-    metrics = MetricRoutes(engine, inspector, standings, requests, clock, *wanted)
+    metrics = MetricRoutes(engine, inspector, standings, requests, cache, clock, *wanted)
     imported = ImportRoutes(
         lookups,
         inspector,
@@ -141,7 +147,9 @@ def create_app(
     _guard(app, door)
     register_problems(app, public_url, structlog.get_logger("readmodel"))
     # Flask names this as its extension point, and declares it as a method.
-    app.wsgi_app = Meter(turns.around(app.wsgi_app), requests, NEEDED)
+    flask = turns.around(app.wsgi_app)
+    metered = Meter(flask, requests, NEEDED)
+    app.wsgi_app = HotItems(metered, requests, turns, door, ItemRows(engine), cache)
     return app
 
 
@@ -152,10 +160,8 @@ def _guard(app: Flask, door: Doorkeeper) -> None:
         rule = request.url_rule
         if rule is not None:
             request.environ[ROUTE] = rule.rule
-        door.check(request.environ)
         # Where there is nothing, there is nothing to guard.
-        if rule is not None and (needed := NEEDED[rule.rule]):
-            door.caller(request.environ, needed)
+        door.let_in(request.environ, () if rule is None else NEEDED[rule.rule])
         refuse_other_bytes(request.query_string)
 
     def complete(response: Response) -> Response:

@@ -2,7 +2,7 @@
 Flask can ask it, too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 from readmodel.rate import Limit, unlimited
@@ -26,6 +26,9 @@ BODY_TOO_LARGE = ProblemCode(
 
 Environ = Mapping[str, Any]
 
+# Under this name the environment of a request keeps why it was denied; `None` where it was not.
+_VERDICT = "itemledger.verdict"
+
 
 class Doorkeeper:
     """Lets requests in, or raises Denied."""
@@ -34,14 +37,30 @@ class Doorkeeper:
         self._guard = guard
         self._limit = limit
 
+    def let_in(self, environ: MutableMapping[str, Any], needed: Sequence[str]) -> None:
+        """Look at a request and at who asks, once: whoever is asked again says the same, and counts
+        no second request. Where nothing is needed, nobody is asked who they are.
+        """
+        if _VERDICT not in environ:
+            environ[_VERDICT] = None
+            try:
+                self.check(environ)
+                if needed:
+                    self.caller(environ, needed)
+            except Denied as denied:
+                environ[_VERDICT] = denied
+        verdict: Denied | None = environ[_VERDICT]
+        if verdict is not None:
+            raise verdict
+
     def check(self, environ: Environ) -> None:
         """Look at what no request may be, whatever it asks for."""
         self._guard.check_visitor(environ.get("HTTP_HOST"), environ.get("HTTP_ORIGIN"))
         if len(environ["PATH_INFO"]) + len(environ.get("QUERY_STRING", "")) > URL_LIMIT:
             raise Denied(codes.URI_TOO_LONG, f"a URL has at most {URL_LIMIT} bytes here")
-        headers = sum(
-            len(name) + len(value) for name, value in environ.items() if name.startswith("HTTP_")
-        )
+        # Cut, not `startswith`: the environment has many names, and this is done for each request.
+        names = [name for name in environ if name[:5] == "HTTP_"]
+        headers = sum(map(len, names)) + sum([len(environ[name]) for name in names])
         if headers > HEADERS_LIMIT:
             raise Denied(codes.HEADERS_TOO_LARGE, f"headers have at most {HEADERS_LIMIT} bytes")
         length = environ.get("CONTENT_LENGTH") or "0"

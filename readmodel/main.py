@@ -27,6 +27,8 @@ from ledger.register import source_of
 from ledger.schema import SchemaOutOfDate, check_schema, unusable
 from readmodel.app import WAITING, create_app
 from readmodel.exports.routes import AT_ONCE as EXPORTS
+from readmodel.hot.cache import ItemCache
+from readmodel.notices import Notices
 from readmodel.pulse import Pulse
 from readmodel.stopping import when_told_to_stop
 from readmodel.turns import Turns
@@ -133,7 +135,18 @@ def load_worker(settings: Settings, parent: int) -> Flask:
     # Those who wait are answered then, so that the server has not to wait for them.
     when_told_to_stop(pulse.close)
     turns = Turns(working, WAITING)
-    return create_app(settings, engine, inspector, guard=guard, turns=turns, pulse=pulse)
+    cache = ItemCache(settings.item_cache)
+    if settings.item_cache:
+        _listen(settings, cache)
+    return create_app(
+        settings, engine, inspector, guard=guard, turns=turns, pulse=pulse, cache=cache
+    )
+
+
+def _listen(settings: Settings, cache: ItemCache) -> None:
+    """Keep the cache right until the process ends."""
+    follow = Notices(settings.log_url, cache).follow
+    threading.Thread(target=follow, args=(threading.Event(),), name="notices", daemon=True).start()
 
 
 def _hear(revoked: Revoked, engine: Engine) -> None:

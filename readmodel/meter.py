@@ -1,4 +1,4 @@
-"""Counts every request that is answered, whoever answers it: the outermost WSGI layer."""
+"""Counts every request that Flask answers. The layer in front of it counts its own."""
 
 from collections.abc import Callable, Iterable
 from time import perf_counter

@@ -127,6 +127,23 @@ MEMORY = Metric("itemledger_log_memory_used_bytes", "gauge", "Memory that the lo
 MEMORY_LIMIT = Metric(
     "itemledger_log_memory_limit_bytes", "gauge", "Its maxmemory; 0 where it has none."
 )
+CACHE_REQUESTS = Metric(
+    "itemledger_item_cache_requests_total",
+    "counter",
+    "Reads of an item by its id that this process answered from memory (`hit`), and those that it "
+    "looked up (`miss`); without those that name a state or a moment of the past.",
+    ("result",),
+)
+CACHE_ITEMS = Metric("itemledger_item_cache_items", "gauge", "Items that it has in memory.")
+CACHE_BYTES = Metric(
+    "itemledger_item_cache_bytes", "gauge", "What they take, of at most ITEMLEDGER_ITEM_CACHE."
+)
+CACHE_SURE = Metric(
+    "itemledger_item_cache_partitions_sure",
+    "gauge",
+    "Partitions of which it hears everything. Items of the others are read from the database; 0 "
+    "where no worker is heard of.",
+)
 
 METRICS: Sequence[Metric] = (
     *OF_PROCESSES,
@@ -134,6 +151,7 @@ METRICS: Sequence[Metric] = (
     *(EVENTS, OUTCOMES, DELAY),
     *(PROJECTION_LAG, PROJECTION_LAG_SECONDS, DETACHED),
     *(DEAD, PARKED, MISSING),
+    *(CACHE_REQUESTS, CACHE_ITEMS, CACHE_BYTES, CACHE_SURE),
     *(WORKERS, WORKER_SECONDS, REPORT_SECONDS),
     *(DURABILITY, SUFFICIENT, REPLICAS, MEMORY, MEMORY_LIMIT),
 )

@@ -13,6 +13,7 @@ from eventlog.inspect import Checkup, LogHead, LogInspector, LogUnavailable
 from readmodel import figures, metric_names, params
 from readmodel.answers import FRESH_ONLY, Answer, answer
 from readmodel.figures import Projection, Taken
+from readmodel.hot.cache import Figures, ItemCache
 from readmodel.standings import Standings
 from runtime.measures import Requests
 from runtime.metrics import CONTENT_TYPE, UP, Exposition, Reading
@@ -23,7 +24,7 @@ _LEVELS: Sequence[Durability] = ("none", "everysec", "fsync")
 
 class MetricRoutes:
     """Reads figures when they are asked for; its parameters are those of `StatusRoutes`, and what
-    this process has counted of its requests.
+    this process has counted of its requests and in its cache.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class MetricRoutes:
         inspector: LogInspector,
         standings: Standings,
         requests: Requests,
+        cache: ItemCache,
         clock: Callable[[], int],
         least_durability: Durability,
         wait_replicas: int,
@@ -40,6 +42,7 @@ class MetricRoutes:
         self._inspector = inspector
         self._standings = standings
         self._requests = requests
+        self._cache = cache
         self._clock = clock
         self._least_durability: Durability = least_durability
         self._wait_replicas = wait_replicas
@@ -54,6 +57,7 @@ class MetricRoutes:
     def _read(self) -> Reading:
         reading = Reading()
         reading.process(self._requests)
+        _put_cache(reading, self._cache.figures())
         heads = self._read_log(reading)
         ledger = self._read_ledger(reading)
         reading.put(UP, int(heads is not None), "log")
@@ -117,6 +121,14 @@ class MetricRoutes:
             reading.put(metric_names.LAG, each.lag, each.partition)
             reading.put(metric_names.LAG_SECONDS, each.lag_seconds, each.partition)
             reading.put(metric_names.STANDSTILL, each.still, each.partition)
+
+
+def _put_cache(reading: Reading, cache: Figures) -> None:
+    reading.put(metric_names.CACHE_REQUESTS, cache.hits, "hit")
+    reading.put(metric_names.CACHE_REQUESTS, cache.misses, "miss")
+    reading.put(metric_names.CACHE_ITEMS, cache.entries)
+    reading.put(metric_names.CACHE_BYTES, cache.size)
+    reading.put(metric_names.CACHE_SURE, cache.sure)
 
 
 def _put_workers(reading: Reading, checkup: Checkup, now: int) -> None:

@@ -23,7 +23,7 @@ from readmodel.pulse import Pulse
 from readmodel.tokens import HEADER, malformed, read_token, refuse_lost
 from readmodel.turns import Turns
 from runtime.positions import Position
-from runtime.preferences import Preferences, read_preferences
+from runtime.preferences import Preferences, applied, read_preferences
 
 # What is read from the events themselves is as fresh as the ledger.
 LEDGER = "ledger"
@@ -129,10 +129,8 @@ class Reads:
         self, connection: Connection, behind: _Taken | None, asked: Preferences, *, waited: bool
     ) -> None:
         """Say how fresh the answer is. Raises Trouble where it is not to be had stale."""
-        applied: list[str] = [f"wait={asked.wait}"] if asked.wait and waited else []
-        if asked.strict:
-            applied.append("handling=strict")
-        g.fresh = {"Preference-Applied": ", ".join(applied)} if applied else {}
+        said = applied(asked, waited=waited)
+        g.fresh = {"Preference-Applied": said} if said else {}
         if behind is None:
             return
         recorded_at = _first_not_taken(connection, behind)

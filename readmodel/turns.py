@@ -25,11 +25,11 @@ class Turns:
         """Make an application of which each call takes a turn."""
 
         def turned(environ: Any, start_response: Any) -> Iterable[bytes]:
-            self._take()
+            self.take()
             try:
                 return app(environ, start_response)
             finally:
-                self._give()
+                self.give()
 
         return turned
 
@@ -41,14 +41,15 @@ class Turns:
         if not self._places.acquire(blocking=False):
             yield False
             return
-        self._give()
+        self.give()
         try:
             yield True
         finally:
-            self._take()
+            self.take()
             self._places.release()
 
-    def _take(self) -> None:
+    def take(self) -> None:
+        """Wait for a turn; whoever has one gives it back."""
         with self._lock:
             if self._free > 0:
                 self._free -= 1
@@ -58,7 +59,8 @@ class Turns:
             self._queue.append(mine)
         mine.acquire()
 
-    def _give(self) -> None:
+    def give(self) -> None:
+        """Give a turn to who waits for one."""
         with self._lock:
             if self._queue:
                 # Handed over, not set free: whoever comes now stands behind.

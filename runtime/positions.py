@@ -45,3 +45,16 @@ class Position:
             raise MalformedToken("not a Consistency-Token of this service")
         partition, epoch, n = match.groups()
         return cls(int(partition), int(epoch), int(n))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Point:
+    """How far the ledger has taken a partition: the log up to epoch and n, events up to an offset,
+    and the hash of the last of them. Two that are equal are of the same history, also where a
+    database was set back in between.
+    """
+
+    epoch: int
+    n: int
+    offset: int
+    hash: str

@@ -24,6 +24,14 @@ class Preferences:
 NONE = Preferences()
 
 
+def applied(asked: Preferences, *, waited: bool = True) -> str:
+    """Write `Preference-Applied` of a read that had a command to wait for; empty where nothing was
+    asked. `waited` is whether it could have waited, had that been needed.
+    """
+    said = [f"wait={asked.wait}"] if asked.wait and waited else []
+    return ", ".join([*said, "handling=strict"] if asked.strict else said)
+
+
 def read_preferences(headers: Iterable[str]) -> Preferences:
     """Read the fields `Prefer` of a request. What is malformed is ignored; of a repeated one the
     first counts.

@@ -192,6 +192,13 @@ class Settings(BaseSettings):
         description="Streams of `/changes/stream` that a query process serves at once; each has a "
         "thread that waits, about 100 KB. Beyond it the answer is 503.",
     )
+    item_cache: int = Field(
+        default=64 * 1024 * 1024,
+        ge=0,
+        le=1024**4,
+        description="Bytes that a query process keeps items in, so that one that is asked for "
+        "often is not read each time; about 1 KB each. Workers tell what changes. 0 keeps none.",
+    )
     rate_limit: Rate | None = Field(
         default=None,
         description="Most requests of one caller (a token's subject, else an address), such as "

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Engine
 
 from domain.item import Item
 from eventlog.envelope import Entry, Unreadable
+from eventlog.moves import Move
 from eventlog.reader import Correction
 from ledger import checkpoints, epochs, events, gaps, heads, outcomes, partitions
 from ledger.bulk import Row
@@ -17,6 +18,7 @@ from ledger.outcomes import KeptOutcome
 from ledger.partitions import Checkpoint
 from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
+from worker.moves import point_of, where
 from worker.trouble import ProjectionFailed, is_own
 from worker.work import Condemned, Work
 
@@ -43,7 +45,7 @@ class Applied:
     `items` holds, by command, the item as the command left it, where somebody waits to be told;
     `dead` the commands that hit a defect, with its traceback; `corrected` where and with which
     fingerprint commands were accepted first that came again with another, `None` where that is not
-    known.
+    known; `moves` where which partitions were moved to, and the items that changed.
     """
 
     upto: Position
@@ -53,6 +55,7 @@ class Applied:
     gaps: Sequence[Gap] = ()
     dead: Mapping[str, str] = field(default_factory=dict[str, str])
     corrected: Mapping[str, Correction] = field(default_factory=dict[str, Correction])
+    moves: Sequence[Move] = ()
 
 
 class Held(Exception):
@@ -105,13 +108,14 @@ def apply(
                 jobs.append(begin(connection, checkpoint, fresh, given))
             else:
                 applied[partition] = Applied(checkpoint.position)
+        moves: Mapping[int, Move] = {}
         if jobs:
             condemned = given.locked({each.upto.partition: each.checkpoint for each in jobs})
             _decide(connection, jobs, {**given.condemned, **condemned})
-            write(connection, projections, jobs, given)
+            moves = write(connection, projections, jobs, given)
             given.reach("tx.before_commit")
     given.reach("tx.after_commit")
-    return applied | {job.upto.partition: job.applied() for job in jobs}
+    return applied | {job.upto.partition: job.applied([moves[job.upto.partition]]) for job in jobs}
 
 
 def apply_one(
@@ -144,7 +148,7 @@ class Job:
         taken = self.fresh and not self.fresh[-1].part
         return self.fresh[-1].position if taken else self.checkpoint.position
 
-    def applied(self) -> Applied:
+    def applied(self, moves: Sequence[Move]) -> Applied:
         work = self.work
         return Applied(
             self.upto,
@@ -154,6 +158,7 @@ class Job:
             self.gaps,
             work.dead,
             work.corrected,
+            moves,
         )
 
 
@@ -192,8 +197,10 @@ def write(
     projections: Mapping[str, Project],
     jobs: Sequence[Job],
     given: Circumstances,
-) -> None:
-    """Write everything the batches came to, each kind of row in one statement."""
+) -> dict[int, Move]:
+    """Write everything the batches came to, each kind of row in one statement. Say, by partition,
+    what is to be told of it once it is committed.
+    """
     rows: list[Row] = []
     moved: list[Checkpoint] = []
     for job in jobs:
@@ -241,6 +248,16 @@ def write(
     checkpoints.move(connection, taken)
     outcomes.keep(connection, [each for job in jobs for each in job.work.outcomes.values()])
     partitions.move(connection, moved)
+    return {job.upto.partition: _move(job, after) for job, after in zip(jobs, moved, strict=True)}
+
+
+def _move(job: Job, after: Checkpoint) -> Move:
+    return Move(
+        point_of(job.checkpoint),
+        where(after),
+        tuple(job.work.shelf.changed),
+        gap=any(each.kind == "lost" for each in job.gaps),
+    )
 
 
 def _project(connection: Connection, name: str, project: Project, works: Sequence[Work]) -> None:

@@ -320,6 +320,7 @@ def _summed(applied: Sequence[Applied]) -> Applied:
         [gap for each in applied for gap in each.gaps],
         {key: value for each in applied for key, value in each.dead.items()},
         {key: value for each in applied for key, value in each.corrected.items()},
+        [move for each in applied for move in each.moves],
     )
 
 

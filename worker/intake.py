@@ -119,7 +119,8 @@ class Intake:
         for each in applied.values():
             kept |= each.outcomes
         items = {key: item for each in applied.values() for key, item in each.items.items()}
-        self._reader.tidy(settled, notices(self._engine, heard, kept, items), now)
+        moves = [move for each in applied.values() for move in each.moves]
+        self._reader.tidy(settled, notices(self._engine, heard, kept, items), now, moves)
         for partition, each in applied.items():
             for gap in each.gaps:
                 if gap.kind == "lost":

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import uuid
+from functools import partial
 from types import FrameType
 
 import structlog
@@ -33,6 +34,7 @@ from runtime.positions import PartitionMismatch
 from runtime.settings import PREFIX, Settings
 from runtime.telemetry import configure_logging
 from runtime.times import now_ms
+from worker import moves
 from worker.alarm import Alarm
 from worker.builder import Builder
 from worker.catchup import Pace
@@ -158,6 +160,7 @@ def _work(settings: Settings, engine: Engine, redis: "Redis", reader: LogReader)
         pause,
         together(reporter.report, MirrorRevocations(engine, redis).run),
         reach,
+        partial(moves.beat, redis, name),
     )
     alarm = Alarm(engine, Appender(redis, ring), reader.partitions, now_ms, stopping)
     reads = reading_engine(settings.sql_url, connections=2)

@@ -6,7 +6,7 @@ have been raised by somebody who died before the doorbell was pressed.
 
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from eventlog.lookout import Lookout, Sight
 from eventlog.ring import DRAIN, Ring
 from ledger import partitions
+from ledger.partitions import Checkpoint
 from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
 from worker.apply import Held
@@ -33,6 +34,10 @@ _DRAIN_HERE = 5.0
 log = structlog.get_logger()
 
 
+def _tell_nobody(_: Iterable[Checkpoint]) -> None:
+    """Leave it at looking."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     """Since when (monotonic seconds) a partition waits with this much done."""
@@ -43,7 +48,7 @@ class _Waiting:
 
 class Sweeper:
     """`monotonic` returns seconds, `workers` the number of workers that listen to the queue; `also`
-    is called with every sweep.
+    is called with every sweep, and `beat` with where the ledger is then.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class Sweeper:
         pause: Pause,
         also: Callable[[], None],
         reach: Reach = nowhere,
+        beat: Callable[[Iterable[Checkpoint]], None] = _tell_nobody,
     ) -> None:
         self._engine = engine
         self._drain = drain
@@ -72,6 +78,7 @@ class Sweeper:
         self._pause = pause
         self._also = also
         self._reach = reach
+        self._beat = beat
         self._seen: dict[int, _Waiting] = {}
 
     def run(self) -> None:
@@ -97,6 +104,7 @@ class Sweeper:
         paused = self._pause.state[0] is not None
         # In this order: what the ledger has is never ahead of a log that is whole.
         ledger = partitions.read(self._engine, self._all)
+        self._beat(ledger.values())
         sights = self._lookout.look()
         if self._losses.notice(sights, ledger):
             sights = self._lookout.look()

@@ -75,10 +75,10 @@ class Wide:
             works = taking.take(atomic, condemned.get(decoded.position))
             job = replace(job, work=works.pop(home))
             others = [Job(held[each], (), (), work) for each, work in works.items()]
-            write(connection, self._projections, [job, *others], given)
+            moves = write(connection, self._projections, [job, *others], given)
             given.reach("tx.before_commit")
         given.reach("tx.after_commit")
-        return job.applied()
+        return job.applied(list(moves.values()))
 
     def _partition(self, envelope: Envelope) -> int:
         return partition_of(envelope.command.item_id, self._count)

@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     BindParameter,
     Column,
+    ColumnElement,
     Connection,
     Index,
     Integer,
@@ -21,15 +22,18 @@ from sqlalchemy import (
     and_,
     bindparam,
     func,
+    literal_column,
     select,
 )
+from sqlalchemy.sql import ClauseElement
 
 from domain.events import Event
 from domain.item import Item
 from ledger.bulk import upsert_rows
 from ledger.changes import Changes
 from ledger.projections import Slot, name_of
-from ledger.tables import projections
+from ledger.single import raw
+from ledger.tables import gaps, partitions, projections
 from readmodel.views.view import ORDERED, View, in_slots, metadata
 from runtime.times import rfc3339
 
@@ -128,6 +132,48 @@ def _by_id() -> Select[int, int | None, str]:
 
 _OF_ONE = ("version", "deleted_at", "body")
 _BY_ID = _by_id()
+
+
+def with_checkpoint(dialect_name: str) -> ClauseElement:
+    """Read the same for `ledger.single`, and in the same snapshot how far the ledger has taken the
+    partition of the item: epoch, n, offset and hash, what is in step with it, and the last position
+    of the epoch that is lost.
+    """
+    one, two = TABLES[1], TABLES[2]
+    wanted: BindParameter[str] = bindparam("item_id", type_=Text())
+
+    def of_item(name: str) -> ColumnElement[Any]:
+        return func.coalesce(one.c[name], two.c[name])
+
+    def text(column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return raw(dialect_name, column)
+
+    lost = (
+        select(func.max(gaps.c.to_n))
+        .where(
+            gaps.c.partition == partitions.c.partition,
+            gaps.c.from_epoch == partitions.c.epoch,
+            gaps.c.kind == literal_column("'lost'"),
+        )
+        .scalar_subquery()
+    )
+    is_live = {slot: projections.c.live == literal_column(str(slot)) for slot in TABLES}
+    found = (
+        projections.outerjoin(one, and_(is_live[1], one.c.item_id == wanted))
+        .outerjoin(two, and_(is_live[2], two.c.item_id == wanted))
+        .join(partitions, partitions.c.partition == of_item("partition"))
+    )
+    columns = (
+        *(of_item("version"), of_item("deleted_at"), text(of_item("body")), projections.c.live),
+        *(partitions.c.partition, partitions.c.epoch, partitions.c.n, partitions.c.offset),
+        *(
+            text(partitions.c.hash),
+            text(partitions.c.in_step),
+            func.coalesce(lost, literal_column("0")),
+        ),
+    )
+    is_this = projections.c.view == literal_column(f"'{NAME}'")
+    return select(*columns).select_from(found).where(is_this)
 
 
 def find(connection: Connection, item_id: str) -> Row[int, int | None, str] | None:

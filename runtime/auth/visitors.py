@@ -7,6 +7,8 @@ from runtime.auth import codes
 from runtime.auth.denied import Denied
 from runtime.auth.exposure import is_this_machine
 
+_MOST_KNOWN = 64
+
 
 class Visitors:
     """Knows the names of both services by their URLs. A page can lead its own name to this machine
@@ -24,12 +26,18 @@ class Visitors:
                 names = ("localhost", "127.0.0.1", "[::1]")
                 origins |= {f"{each.scheme}://{name}{port}" for name in names}
         self._origins = frozenset(origins)
+        # Headers that were found to name us: most clients send the same.
+        self._known: set[str | None] = set()
 
     def check(self, host: str | None, origin: str | None) -> None:
         """Raise Denied for a name that is not ours, or a page that is not."""
-        name = _name_of(host or "")
-        if name not in self._hosts and not is_this_machine(name):
-            raise Denied(codes.FOREIGN_HOST, "the header Host names another service than this one")
+        if host not in self._known:
+            name = _name_of(host or "")
+            if name not in self._hosts and not is_this_machine(name):
+                detail = "the header Host names another service than this one"
+                raise Denied(codes.FOREIGN_HOST, detail)
+            if len(self._known) < _MOST_KNOWN:
+                self._known.add(host)
         if origin is not None and origin.lower() not in self._origins:
             raise Denied(codes.FOREIGN_ORIGIN, "the header Origin names a page of somebody else")
 

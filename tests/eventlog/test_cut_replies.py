@@ -156,6 +156,7 @@ EXPECTED = {
     "listening_client": 1,
     "asking_client": 2,
     "asking_client_of_threads": 2,
+    "hearing_client": 1,
     "ringing_client": 2,
     "working_client": 4,
     "rq_client": 1,

@@ -5,6 +5,7 @@ import random
 import shutil
 import subprocess
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,9 +16,15 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import make_url
 
+from eventlog.moves import Where
+from ledger import partitions
+from ledger.engines import reading_engine
+from readmodel.app import create_app
+from readmodel.hot.cache import ItemCache
 from runtime.settings import Settings
 from tests.readmodel.shop import Shop, asked_at, opened
 from tests.waiting import until
+from worker.moves import where
 
 _STRICT = "handling=strict"
 _SECONDS = 30.0
@@ -79,7 +86,8 @@ def _asked(server: Any, question: str) -> tuple[Any, ...]:
 
 @pytest.fixture
 def replica(postgresql_server: Any, run_folder: Path) -> Iterator[Replica]:
-    folder = run_folder / f"replica-{os.getpid()}"
+    # Its own each time: whoever starts servers remembers them by their folders.
+    folder = run_folder / f"replica-{uuid.uuid4().hex[:8]}"
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         made = Replica(postgresql_server, folder)
@@ -153,3 +161,45 @@ def _now_and_then(shop: Shop, client: FlaskClient, replica: Replica) -> None:
     replica.let_go()
     assert behind > 5
     assert fresh > 5
+
+
+def test_what_a_replica_shows_that_is_behind_is_not_kept_in_memory(
+    shop: Shop, postgresql_url: str, replica: Replica, settings: Settings
+) -> None:
+    database = make_url(postgresql_url).database
+    assert database is not None
+    shop.create("lamp", 100)
+    shop.apply()
+    replica.catch_up()
+    reads, cache = reading_engine(replica.url(database)), ItemCache(1 << 20)
+    client = create_app(settings, reads, shop.inspector, cache=cache).test_client()
+    for _ in range(2):
+        before = _beat(shop, cache)
+
+    def prices() -> tuple[int, int]:
+        first, second = (client.get("/items/lamp").json["price"] for _ in range(2))
+        return first, second
+
+    assert (prices(), cache.figures().hits) == ((100, 100), 1)
+    replica.hold_back()
+    shop.reprice("lamp", 7)
+    shop.apply()
+    after = _here(shop)
+    cache.moved(0, before.point, after.point, after.in_step, ("lamp",), gap=False)
+    # It is as old as the replica is, each time.
+    assert (prices(), cache.figures().hits) == ((100, 100), 1)
+    replica.let_go()
+    replica.catch_up()
+    assert (prices(), cache.figures().hits) == ((7, 7), 2)
+    reads.dispose()
+
+
+def _beat(shop: Shop, cache: ItemCache) -> Where:
+    """Let a worker say where the ledger is, and return that."""
+    here = _here(shop)
+    cache.beat("w", 0, here.point, here.in_step)
+    return here
+
+
+def _here(shop: Shop) -> Where:
+    return where(partitions.read(shop.world.engine, [0])[0])
