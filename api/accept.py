@@ -113,6 +113,15 @@ class Acceptor:
         self._reach("api.before_answer")
         return answers
 
+    async def accept_one(self, draft: Draft, sender: Sender) -> Answer:
+        """Accept one command and wait for nothing more."""
+        submission = _submission(draft, sender, None, with_items=True)
+        (verdict,) = await self._batcher.append(self._partition(draft), [submission])
+        answer = self._judge(draft, verdict)
+        self._count([answer])
+        self._reach("api.before_answer")
+        return answer
+
     async def _accept(
         self, drafts: Sequence[Draft], sender: Sender, wait: float, *, with_items: bool
     ) -> list[Answer]:
@@ -195,18 +204,18 @@ class Acceptor:
         places: dict[int, list[int]] = defaultdict(list)
         for place, draft in enumerate(drafts):
             places[self._partition(draft)].append(place)
-        answers = await asyncio.gather(
-            *(
-                self._batcher.append(
-                    partition,
-                    [
-                        _submission(drafts[place], sender, reply_to, with_items=with_items)
-                        for place in mine
-                    ],
-                )
-                for partition, mine in places.items()
+        appends = [
+            self._batcher.append(
+                partition,
+                [
+                    _submission(drafts[place], sender, reply_to, with_items=with_items)
+                    for place in mine
+                ],
             )
-        )
+            for partition, mine in places.items()
+        ]
+        # One needs no task of its own.
+        answers = [await appends[0]] if len(appends) == 1 else await asyncio.gather(*appends)
         verdict_of = {
             place: verdict
             for mine, verdicts in zip(places.values(), answers, strict=True)

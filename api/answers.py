@@ -70,9 +70,11 @@ class Answers:
             "problem": problem.document(self._command_url),
         }
 
-    def _later(self, answer: Accepted, preferences: Preferences) -> Response:
+    def plain(self, answer: Accepted) -> tuple[dict[str, str], bytes]:
+        """Write headers and body for a command that is accepted, and no more was asked for."""
         draft, token = answer.draft, answer.position.token
         command_url = f"{self._query_url}/commands/{draft.id}?token={token}"
+        item_url = self._item_url(answer)
         headers = {
             "Location": command_url,
             "Consistency-Token": token,
@@ -80,24 +82,26 @@ class Answers:
             "Vary": "Prefer",
             **_replayed(answer),
         }
-        applied = ["respond-async"] if preferences.asked_async else []
         body: dict[str, Any] = {
             "command_id": draft.id,
             "item_id": draft.command.item_id,
             "status": "accepted",
             "token": token,
-            "links": {"command": command_url, "item": self._item_url(answer)},
+            "links": {"command": command_url, "item": item_url},
         }
         if isinstance(draft.command, SchedulePrice):
             body["schedule_id"] = draft.id
-            body["links"]["scheduled_price"] = (
-                f"{self._item_url(answer)}/scheduled-prices/{draft.id}"
-            )
+            body["links"]["scheduled_price"] = f"{item_url}/scheduled-prices/{draft.id}"
+        return headers, orjson.dumps(body)
+
+    def _later(self, answer: Accepted, preferences: Preferences) -> Response:
+        headers, body = self.plain(answer)
+        applied = ["respond-async"] if preferences.asked_async else []
         if preferences.minimal:
             applied.append("return=minimal")
         if applied:
             headers["Preference-Applied"] = ", ".join(applied)
-        return json_or_nothing(None if preferences.minimal else orjson.dumps(body), 202, headers)
+        return json_or_nothing(None if preferences.minimal else body, 202, headers)
 
     def _final(self, answer: Accepted, notice: Notice, preferences: Preferences) -> Response:
         outcome = notice.outcome

@@ -1,5 +1,6 @@
 """The command API, put together."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -14,6 +15,7 @@ from api.batch_keys import Remember
 from api.counts import Counts
 from api.edge import Edge
 from api.guard import guarding
+from api.hot import Hot, told
 from api.imports.feeder import Log
 from api.imports.lanes import Lanes
 from api.limits import BodyLimit
@@ -73,13 +75,27 @@ def create_app(
     )
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, service_url=settings.public_command_url)
-    app.add_middleware(turnstile.Turnstile, streams="/imports", width=turnstile.WIDTH)
+    turns = asyncio.Semaphore(turnstile.WIDTH)
+    app.add_middleware(turnstile.Turnstile, streams="/imports", turns=turns)
     app.add_middleware(TrailingSlash)
     app.add_middleware(Edge, guard=guard, settings=settings)
     app.add_middleware(Meter, counts=counts)
     acceptor = Acceptor(batcher, waiters, partitions, watch.is_lasting, counts, reach)
     answers = Answers(settings.public_command_url, settings.public_query_url)
     currency = settings.default_currency
+    if limit is unlimited:
+        app.add_middleware(
+            Hot,
+            told=Meter(Edge(told, guard, settings), counts),
+            guard=guard,
+            acceptor=acceptor,
+            answers=answers,
+            counts=counts,
+            turns=turns,
+            clock=clock,
+            currency=currency,
+            strict=settings.require_if_match,
+        )
     door = Door(acceptor, answers, clock, currency, strict=settings.require_if_match)
     app.include_router(batch.routes(door, remember))
     app.include_router(items.routes(door))

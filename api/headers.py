@@ -26,15 +26,24 @@ def idempotency_key(request: Request) -> str | None:
     sent = request.headers.getlist("idempotency-key")
     if not sent:
         return None
-    match = _KEY.fullmatch(sent[0].strip())
-    if match is None or len(sent) > 1:
+    key = read_key(sent[0]) if len(sent) == 1 else None
+    if key is None:
         raise bad_header("Idempotency-Key", "must be one key of 1 to 255 visible ASCII characters")
-    return match[1] or match[2]
+    return key
+
+
+def read_key(sent: str) -> str | None:
+    """Read one `Idempotency-Key`; `None` where it is none."""
+    match = _KEY.fullmatch(sent.strip())
+    return None if match is None else match[1] or match[2]
 
 
 def trace_of(request: Request) -> str | None:
+    return read_trace(request.headers.get("traceparent", ""))
+
+
+def read_trace(sent: str) -> str | None:
     """Read a `traceparent` of the W3C's form; anything else is no trace and is not kept."""
-    sent = request.headers.get("traceparent", "")
     return sent if _TRACE.fullmatch(sent) else None
 
 

@@ -73,8 +73,13 @@ def command_id_of(request: Request, now: int) -> str:
     key = idempotency_key(request)
     if key is None:
         return uuid7(now)
-    subject = caller_of(request).subject
-    return uuid8("command", subject, request.method, request.url.path.rstrip("/"), key)
+    path = request.url.path.rstrip("/")
+    return keyed_id(caller_of(request).subject, request.method, path, key)
+
+
+def keyed_id(subject: str, method: str, path: str, key: str) -> str:
+    """Derive a command's id from who sends it where under which key."""
+    return uuid8("command", subject, method, path, key)
 
 
 def check_id(item_id: str) -> None:

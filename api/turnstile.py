@@ -46,10 +46,11 @@ def only_waits_now() -> None:
 class Turnstile:
     """ASGI middleware. What is taken in as a stream passes beside it."""
 
-    def __init__(self, app: ASGIApp, streams: str, width: int = WIDTH) -> None:
+    def __init__(self, app: ASGIApp, streams: str, turns: asyncio.Semaphore) -> None:
+        """`turns` are shared with whoever else works at requests."""
         self._app = app
         self._streams = streams
-        self._turns = asyncio.Semaphore(width)
+        self._turns = turns
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] == self._streams:

@@ -64,7 +64,7 @@ def run(turnstile: Turnstile, receive: Receive, path: str = "/items") -> asyncio
 def test_no_more_than_the_width_are_inside_and_all_have_their_turn() -> None:
     async def scenario() -> None:
         inside = Inside()
-        turnstile = Turnstile(inside, "/imports", width=3)
+        turnstile = Turnstile(inside, "/imports", asyncio.Semaphore(3))
         tasks = [run(turnstile, at_once) for _ in range(10)]
         await until(lambda: inside.inside == 3)
         inside.out.set()
@@ -78,8 +78,10 @@ def test_who_only_waits_is_not_counted() -> None:
     async def scenario() -> None:
         inside = Inside()
         inside.waits = True
-        tasks = [run(Turnstile(inside, "/imports", width=1), at_once) for _ in range(2)]
-        turnstile = Turnstile(inside, "/imports", width=1)
+        tasks = [
+            run(Turnstile(inside, "/imports", asyncio.Semaphore(1)), at_once) for _ in range(2)
+        ]
+        turnstile = Turnstile(inside, "/imports", asyncio.Semaphore(1))
         tasks += [run(turnstile, at_once) for _ in range(50)]
         await until(lambda: inside.inside == 52)
         inside.out.set()
@@ -92,7 +94,7 @@ def test_who_only_waits_is_not_counted() -> None:
 def test_who_is_slow_to_send_or_streams_holds_nobody_up(path: str) -> None:
     async def scenario() -> None:
         inside = Inside()
-        turnstile = Turnstile(inside, "/imports", width=1)
+        turnstile = Turnstile(inside, "/imports", asyncio.Semaphore(1))
         slow = [run(turnstile, never, path) for _ in range(5)]
         quick = run(turnstile, at_once)
         await until(lambda: inside.inside == 1)
@@ -111,7 +113,7 @@ def test_a_request_that_fails_gives_its_turn_back() -> None:
         raise ZeroDivisionError
 
     async def scenario() -> None:
-        turnstile = Turnstile(broken, "/imports", width=1)
+        turnstile = Turnstile(broken, "/imports", asyncio.Semaphore(1))
         for _ in range(3):
             with pytest.raises(ZeroDivisionError):
                 await run(turnstile, at_once)

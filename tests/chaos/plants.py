@@ -132,12 +132,7 @@ PLANTS: tuple[Plant, ...] = (
             (
                 "worker/apply.py",
                 "    partitions.move(connection, moved)\n",
-                "    return moved\n",
-            ),
-            (
-                "worker/apply.py",
-                "            write(connection, projections, jobs, given)\n",
-                "            moved = write(connection, projections, jobs, given)\n",
+                "    Circumstances.later = moved\n",
             ),
             (
                 "worker/apply.py",
@@ -146,7 +141,7 @@ PLANTS: tuple[Plant, ...] = (
                     '    given.reach("tx.after_commit")\n'
                     "    if jobs:\n"
                     "        with engine.begin() as connection:\n"
-                    "            partitions.move(connection, moved)\n"
+                    "            partitions.move(connection, Circumstances.later)\n"
                 ),
             ),
         ),
