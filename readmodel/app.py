@@ -45,6 +45,8 @@ from readmodel.standings import Standings
 from readmodel.status import StatusRoutes
 from readmodel.turns import Turns
 from readmodel.view_routes import ViewRoutes
+from readmodel.web.render import Pages
+from readmodel.web.site import Site
 from runtime.auth.guard import Guard, guard_of
 from runtime.measures import Requests
 from runtime.response_headers import SECURITY_HEADERS
@@ -107,12 +109,24 @@ def create_app(
     feed = Feed(engine, cursors, pulse, turns)
     forms = Forms(cursors, public_url)
     followed = ChangeRoutes(reads, feed, cursors, forms, public_url)
-    door = Doorkeeper(guard or guard_of(settings), _limit(settings))
+    guard = guard or guard_of(settings)
+    door = Doorkeeper(guard, _limit(settings))
     portions = Portions(engine, forms, cursors)
     streams = Streams(portions, pulse, settings.followers_limit)
     streamed = StreamRoutes(reads, feed, portions, streams, door)
     schemas = SchemaRoutes(public_url)
     exported = ExportRoutes(engine, reads, cursors, public_url)
+    site = Site(
+        Pages(
+            public_url,
+            settings.public_command_url,
+            settings.default_currency,
+            wants_tokens=guard.wants_tokens,
+        ),
+        reads,
+        paging,
+        public_url,
+    )
     for path, view in (
         ("/items", items.items),
         ("/items/<item_id>", items.item),
@@ -142,10 +156,11 @@ def create_app(
         ("/openapi.json", pages.openapi),
         ("/docs", pages.docs),
         ("/docs/<asset>", pages.docs_asset),
+        *site.routes(),
     ):
         app.add_url_rule(path, path, view, methods=["GET"], provide_automatic_options=False)
     _guard(app, door)
-    register_problems(app, public_url, structlog.get_logger("readmodel"))
+    register_problems(app, public_url, site.explain, structlog.get_logger("readmodel"))
     # Flask names this as its extension point, and declares it as a method.
     flask = turns.around(app.wsgi_app)
     metered = Meter(flask, requests, NEEDED)

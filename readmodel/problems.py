@@ -1,6 +1,6 @@
 """Every error leaves as a problem document; no framework's own page ever does."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Flask, request
@@ -53,10 +53,20 @@ def bad_header(header: str, code: str, detail: str) -> Trouble:
     return Trouble(problem(MALFORMED_HEADER, said, errors=errors), FRESH_ONLY)
 
 
-def register_problems(app: Flask, service_url: str, log: FilteringBoundLogger) -> None:
-    """Answer every error of the application with a problem under this service's URL."""
+def register_problems(
+    app: Flask,
+    service_url: str,
+    explain: Callable[[Trouble], Answer | None],
+    log: FilteringBoundLogger,
+) -> None:
+    """Answer every error of the application with a problem under this service's URL, or with the
+    page that `explain` writes for people.
+    """
 
     def write(trouble: Trouble) -> Answer:
+        page = explain(trouble)
+        if page is not None:
+            return page
         body = trouble.problem.body(service_url)
         written = answer(body, trouble.headers, trouble.problem.status)
         written.content_type = PROBLEM_JSON

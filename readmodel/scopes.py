@@ -38,4 +38,8 @@ NEEDED: Mapping[str, Sequence[Scope]] = {
     "/openapi.json": _OPEN,
     "/docs": _OPEN,
     "/docs/<asset>": _OPEN,
+    # Pages for people: as what they show.
+    "/": _OPEN,
+    "/ui/assets/<asset_edition>/<name>": _OPEN,
+    "/ui/": _READ,
 }

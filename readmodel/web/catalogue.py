@@ -1,0 +1,88 @@
+"""The page of the catalogue: search, filters, order, and page after page of items."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import orjson
+
+from readmodel import params
+from readmodel.answers import Answer
+from readmodel.item_routes import SORTS
+from readmodel.paging import Paging
+from readmodel.params import DEFAULT_PAGE, Reader
+from readmodel.reads import Reads
+from readmodel.views import pages as lists
+from readmodel.views.chosen import Filter, Sort
+from readmodel.web import form
+from readmodel.web.form import Form
+from readmodel.web.money import amount_of
+from readmodel.web.render import Pages
+
+_BEST_FIRST = "-updated_at"
+
+
+class CataloguePage:
+    """Answers from `reads`."""
+
+    def __init__(self, pages: Pages, reads: Reads, paging: Paging) -> None:
+        self._pages = pages
+        self._reads = reads
+        self._paging = paging
+
+    def catalogue(self) -> Answer:
+        given = form.filled_in()
+        asked = form.read(given, _readers(given.get("currency", "").upper()))
+        if asked.wrong:
+            return self._answer(asked, [], None, 400)
+        values = asked.values
+        chosen = Filter(
+            price_min=values.get("min"),
+            price_max=values.get("max"),
+            currency=values.get("currency"),
+            include_deleted=values.get("deleted", False),
+            words=values.get("q"),
+        )
+        sort: Sort = values.get("sort", SORTS[_BEST_FIRST])
+        binding = ("catalogue", sort, chosen)
+        after = self._paging.place(values, *binding)
+        with self._reads.snapshot(*chosen.views) as read:
+            page = lists.page(read.connection, read.slots, chosen, sort, DEFAULT_PAGE, after)
+        items = [orjson.loads(each) for each in page.bodies]
+        return self._answer(asked, items, self._paging.following(page.last, *binding))
+
+    def _answer(
+        self, asked: Form, items: list[Any], following: str | None, status: int = 200
+    ) -> Answer:
+        filters = {name: value for name, value in asked.filled.items() if name != "cursor"}
+        filters["sort"] = filters["sort"] or _BEST_FIRST
+        return self._pages.page(
+            "catalogue.html",
+            {
+                "filters": filters,
+                "wrong": {name: asked.wrong.get(name, "") for name in asked.filled},
+                "refused": bool(asked.wrong),
+                "items": items,
+                "next": following,
+                "continued": bool(asked.filled["cursor"]),
+                "narrowed": any(filters[each] for each in ("q", "min", "max", "currency")),
+            },
+            status,
+        )
+
+
+def _currency(value: str) -> str:
+    return params.currency(value.upper())
+
+
+def _readers(currency: str | None) -> Mapping[str, Reader]:
+    amount = partial(amount_of, currency)
+    return {
+        "q": params.words,
+        "min": amount,
+        "max": amount,
+        "currency": _currency,
+        "deleted": params.flag,
+        "sort": params.one_of(SORTS),
+        "cursor": params.text,
+    }

@@ -1,0 +1,49 @@
+"""Amounts as people write them: `12.99` for 1299 minor units of EUR (ISO 4217)."""
+
+import re
+from collections.abc import Mapping
+
+from domain import rules
+from readmodel.params import BadValue
+
+_USUAL = 2
+# ISO 4217, list one, column "minor unit", where it is not 2.
+DIGITS: Mapping[str, int] = {
+    **dict.fromkeys(
+        (
+            *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI"),
+            *("VND", "VUV", "XAF", "XOF", "XPF"),
+        ),
+        0,
+    ),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}
+_AMOUNT = re.compile(r"([0-9]{1,16})(?:\.([0-9]{1,4}))?")
+
+
+def digits(currency: str | None) -> int:
+    """Tell how many decimals amounts of a currency have."""
+    return DIGITS.get(currency or "", _USUAL)
+
+
+def written(amount: int, currency: str) -> str:
+    """Write an amount with its decimals, thousands apart, without the currency."""
+    places = digits(currency)
+    if not places:
+        return f"{amount:,}"
+    whole, part = divmod(amount, 10**places)
+    return f"{whole:,}.{part:0{places}}"
+
+
+def amount_of(currency: str | None, value: str) -> int:
+    """Read an amount as minor units. Raises BadValue."""
+    places = digits(currency)
+    found = _AMOUNT.fullmatch(value.strip().replace(",", ""))
+    if found is None or len(found[2] or "") > places:
+        example = "1299" if places == 0 else f"12.{'990'.ljust(places, '0')[:places]}"
+        raise BadValue("not-an-amount", f"an amount such as {example}")
+    amount = int(found[1] + (found[2] or "").ljust(places, "0"))
+    if amount > rules.PRICE_LIMIT:
+        raise BadValue("price-range", "no price is as high")
+    return amount

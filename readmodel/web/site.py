@@ -1,0 +1,73 @@
+"""The pages and what they need, by path; and the page that says what is wrong."""
+
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+from flask import Response, request
+
+from readmodel import params
+from readmodel.answers import FRESH_ONLY, Answer, answer
+from readmodel.paging import Paging
+from readmodel.problems import Trouble, nothing_here
+from readmodel.reads import Reads
+from readmodel.web.assets import assets, edition
+from readmodel.web.catalogue import CataloguePage
+from readmodel.web.render import Pages, lead_to
+from runtime.auth.exposure import is_this_machine
+
+View = Callable[..., Response]
+# Below it everything is for people.
+ROOT = "/ui"
+
+_ASSET_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+
+class Site:
+    """All pages; links are under `public_url`."""
+
+    def __init__(self, pages: Pages, reads: Reads, paging: Paging, public_url: str) -> None:
+        self._pages = pages
+        self._public_url = public_url
+        self._catalogue = CataloguePage(pages, reads, paging)
+
+    def routes(self) -> Iterator[tuple[str, View]]:
+        """List the pages."""
+        yield "/", self.home
+        yield "/ui/assets/<asset_edition>/<name>", self.asset
+        yield "/ui/", self._at_home(self._catalogue.catalogue)
+
+    def home(self) -> Response:
+        params.read(request.args, {})
+        return lead_to(f"{self._pages.base}{ROOT}/")
+
+    def asset(self, asset_edition: str, name: str) -> Answer:
+        """Serve a file that pages name. Raises Trouble where there is no such file."""
+        found = assets().get(name)
+        if found is None or asset_edition != edition():
+            raise nothing_here(request.path)
+        written = answer(found.body, _ASSET_HEADERS)
+        written.content_type = found.media_type
+        return written
+
+    def explain(self, trouble: Trouble) -> Answer | None:
+        """Write the page of a problem, where it is a page that was asked for; else `None`."""
+        if not request.path.startswith(f"{ROOT}/") or "text/html" not in request.accept_mimetypes:
+            return None
+        values = {"problem": trouble.problem}
+        headers = {**FRESH_ONLY, **trouble.headers}
+        return self._pages.page("problem.html", values, trouble.problem.status, headers)
+
+    def _at_home(self, view: View) -> View:
+        """Lead to the page under the name that the command API knows, where both names are this
+        machine: it takes commands from no other.
+        """
+        home = urlsplit(self._public_url)
+
+        def page(**arguments: str) -> Response:
+            here = urlsplit(request.host_url)
+            others = here.hostname != home.hostname and here.port == home.port
+            if others and all(is_this_machine(each.hostname or "") for each in (here, home)):
+                return lead_to(self._public_url + request.full_path)
+            return view(**arguments)
+
+        return page

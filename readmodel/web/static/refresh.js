@@ -1,0 +1,22 @@
+// Asks for this page again and puts the new part in the place of the old one; what did not change,
+// what has the focus and what is being typed stay as they are.
+
+import { say } from "./say.js";
+
+// `token` is of a write that is to be in what is shown.
+export async function refresh(part, token = null) {
+  const list = document.querySelector(part);
+  // Whoever has gone on to later pages of a list does not want to be thrown back to the first one.
+  if (list?.dataset.long) {
+    say("There is something new", { action: { name: "Show", act: () => location.reload() } });
+    return;
+  }
+  const headers = token ? { "Consistency-Token": token, Prefer: "wait=5" } : {};
+  await window.htmx.ajax("GET", location.href, {
+    source: part,
+    target: part,
+    select: part,
+    swap: "outerMorph",
+    headers,
+  });
+}

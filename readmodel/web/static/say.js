@@ -1,0 +1,31 @@
+// Messages at the edge of the page, read out by screen readers. What is said is text, never markup.
+
+const SECONDS = 6;
+
+export function say(text, { bad = false, action = null } = {}) {
+  const place = document.getElementById("toasts");
+  const toast = document.createElement("div");
+  toast.className = bad ? "toast bad" : "toast";
+  const words = document.createElement("span");
+  words.textContent = text;
+  toast.append(words);
+  if (action) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = action.name;
+    button.addEventListener("click", () => {
+      toast.remove();
+      action.act();
+    });
+    toast.append(button);
+  }
+  place.append(toast);
+  // Time to read it; one that asks for something stays until it is answered or another comes.
+  if (action) {
+    for (const other of place.querySelectorAll(".toast:has(button)")) {
+      if (other !== toast) other.remove();
+    }
+  } else {
+    setTimeout(() => toast.remove(), SECONDS * 1000);
+  }
+}
