@@ -42,4 +42,6 @@ NEEDED: Mapping[str, Sequence[Scope]] = {
     "/": _OPEN,
     "/ui/assets/<asset_edition>/<name>": _OPEN,
     "/ui/": _READ,
+    "/ui/items/<item_id>": _READ,
+    "/ui/items/<item_id>/diff": _READ,
 }

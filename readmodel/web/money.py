@@ -11,15 +11,15 @@ _USUAL = 2
 DIGITS: Mapping[str, int] = {
     **dict.fromkeys(
         (
-            *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI"),
+            *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX"),
             *("VND", "VUV", "XAF", "XOF", "XPF"),
         ),
         0,
     ),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-    **dict.fromkeys(("CLF", "UYW"), 4),
 }
-_AMOUNT = re.compile(r"([0-9]{1,16})(?:\.([0-9]{1,4}))?")
+# A comma parts thousands, and nothing else: what `12,99` means depends on who reads it.
+_AMOUNT = re.compile(r"([0-9]{1,16}|[0-9]{1,3}(?:,[0-9]{3}){1,5})(?:\.([0-9]{1,4}))?")
 
 
 def digits(currency: str | None) -> int:
@@ -39,11 +39,11 @@ def written(amount: int, currency: str) -> str:
 def amount_of(currency: str | None, value: str) -> int:
     """Read an amount as minor units. Raises BadValue."""
     places = digits(currency)
-    found = _AMOUNT.fullmatch(value.strip().replace(",", ""))
+    found = _AMOUNT.fullmatch(value.strip())
     if found is None or len(found[2] or "") > places:
         example = "1299" if places == 0 else f"12.{'990'.ljust(places, '0')[:places]}"
         raise BadValue("not-an-amount", f"an amount such as {example}")
-    amount = int(found[1] + (found[2] or "").ljust(places, "0"))
+    amount = int(found[1].replace(",", "") + (found[2] or "").ljust(places, "0"))
     if amount > rules.PRICE_LIMIT:
         raise BadValue("price-range", "no price is as high")
     return amount

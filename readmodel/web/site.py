@@ -12,6 +12,7 @@ from readmodel.problems import Trouble, nothing_here
 from readmodel.reads import Reads
 from readmodel.web.assets import assets, edition
 from readmodel.web.catalogue import CataloguePage
+from readmodel.web.item import ItemPage
 from readmodel.web.render import Pages, lead_to
 from runtime.auth.exposure import is_this_machine
 
@@ -29,12 +30,15 @@ class Site:
         self._pages = pages
         self._public_url = public_url
         self._catalogue = CataloguePage(pages, reads, paging)
+        self._item = ItemPage(pages, reads, paging)
 
     def routes(self) -> Iterator[tuple[str, View]]:
         """List the pages."""
         yield "/", self.home
         yield "/ui/assets/<asset_edition>/<name>", self.asset
         yield "/ui/", self._at_home(self._catalogue.catalogue)
+        yield "/ui/items/<item_id>", self._at_home(self._item.item)
+        yield "/ui/items/<item_id>/diff", self._at_home(self._item.diff)
 
     def home(self) -> Response:
         params.read(request.args, {})

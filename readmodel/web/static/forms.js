@@ -1,1 +1,223 @@
-export function listen() {}
+// Forms that command: reads the fields, sends the command, and says beside a field what is wrong
+// with it. A form is named by what it does.
+
+import { newKey, send, Unreachable } from "./command.js";
+import { choice, offer } from "./conflict.js";
+import { amountOf, example } from "./money.js";
+import { refresh, settle } from "./refresh.js";
+import { say } from "./say.js";
+
+const item = (form, rest = "") => `/items/${encodeURIComponent(form.dataset.item)}${rest}`;
+const unchanged = (form) => ({ "If-Match": `"${form.dataset.version}"` });
+const DONE = {
+  edit: "Saved",
+  delete: "Deleted",
+  restore: "Restored",
+  revert: "Reverted",
+  schedule: "Scheduled",
+  unschedule: "Cancelled",
+};
+
+// What each form sends; null where a field can not be read, or there is nothing to send.
+const COMMANDS = {
+  create(form) {
+    const body = fields(form);
+    if (!body) return null;
+    const id = form.elements.id.value.trim();
+    if (!id) return { method: "POST", path: "/items", body };
+    const path = `/items/${encodeURIComponent(id)}`;
+    return { method: "PUT", path, body, headers: { "If-None-Match": "*" } };
+  },
+  edit(form) {
+    const body = fields(form);
+    if (!body) return null;
+    const before = JSON.parse(form.dataset.before);
+    const chosen = choice(form);
+    for (const name of Object.keys(before)) {
+      if (body[name] === before[name] || chosen[name] === "theirs") delete body[name];
+    }
+    return { method: "PATCH", path: item(form), body, headers: unchanged(form), type: "application/merge-patch+json" };
+  },
+  delete: (form) => ({ method: "DELETE", path: item(form, reasoned(form)), headers: unchanged(form) }),
+  restore: (form) => ({ method: "POST", path: item(form, `/restore${reasoned(form)}`), headers: unchanged(form) }),
+  revert(form) {
+    const body = { to_version: Number(form.elements.to_version.value), ...reason(form) };
+    return { method: "POST", path: item(form, "/revert"), body, headers: unchanged(form) };
+  },
+  schedule(form) {
+    const price = amount(form);
+    if (price === null) return null;
+    const body = { price, currency: form.elements.currency.value, ...reason(form) };
+    for (const name of ["effective_from", "effective_until"]) {
+      const { value } = form.elements[name];
+      if (value) body[name] = `${value.length === 16 ? `${value}:00` : value}Z`;
+    }
+    return { method: "POST", path: item(form, "/scheduled-prices"), body };
+  },
+  unschedule(form) {
+    const schedule = encodeURIComponent(form.elements.schedule.value);
+    return { method: "DELETE", path: item(form, `/scheduled-prices/${schedule}${reasoned(form)}`) };
+  },
+};
+
+export function listen() {
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!(form.dataset.command in COMMANDS)) return;
+    event.preventDefault();
+    submit(form);
+  });
+  document.addEventListener("ledger:event", (event) => {
+    const form = document.querySelector("dialog[open] form[data-item]");
+    if (form?.dataset.item !== event.detail.item_id || event.detail.version <= Number(form.dataset.version)) return;
+    // Its own command brings events, too, and they may be told before it is answered.
+    if (!form.dataset.sending) form.querySelector("[data-meanwhile]").hidden = false;
+  });
+  // `close` does not bubble.
+  document.addEventListener("close", (event) => tidy(event.target.querySelector("form[data-command]")), true);
+}
+
+async function submit(form) {
+  if (form.dataset.sending) return;
+  clear(form);
+  const command = COMMANDS[form.dataset.command](form);
+  if (!command) {
+    form.querySelector("[aria-invalid=true]")?.focus();
+    return;
+  }
+  busy(form, true);
+  try {
+    const body = command.body === undefined ? undefined : JSON.stringify(command.body);
+    // The same command under the same key, also where the button is pressed again after a failure.
+    const { key } = keyOf(form, JSON.stringify([command.method, command.path, body, command.headers]));
+    const onWait = () => tell(form, "Accepted; it waits for its turn …");
+    const outcome = await send(command.method, command.path, { ...command, body, key, onWait });
+    await (outcome.problem ? refused(form, outcome) : done(form, outcome));
+  } catch (error) {
+    if (!(error instanceof Unreachable)) throw error;
+    tell(form, "The command API does not answer. Press the button again: nothing happens twice.");
+  } finally {
+    busy(form, false);
+  }
+}
+
+async function done(form, { item: made, token }) {
+  const dialog = form.closest("dialog");
+  if (form.dataset.command === "create") {
+    const { base } = document.body.dataset;
+    const id = encodeURIComponent(made.id);
+    // Not before the new page can show it.
+    await fetch(`${base}/items/${id}`, { method: "HEAD", headers: token ? { "Consistency-Token": token, Prefer: "wait=5" } : {} });
+    location.assign(`${base}/ui/items/${id}`);
+    return;
+  }
+  dialog.close();
+  say(DONE[form.dataset.command]);
+  await refresh("#item", token);
+}
+
+async function refused(form, { status, problem }) {
+  if (status === 401) {
+    tell(form, "You are signed out, or may not do this. Sign in and send it again.");
+    return;
+  }
+  if (status === 412) {
+    await offer(form, problem);
+    return;
+  }
+  let first = null;
+  const left = [];
+  for (const error of problem.errors ?? []) {
+    const field = form.elements[error.pointer?.slice(1)];
+    if (field instanceof HTMLElement && field.type !== "hidden") {
+      wrong(field, error.detail);
+      first ??= field;
+    } else {
+      left.push(error.detail);
+    }
+  }
+  if (left.length || !first) tell(form, [...left, ...(problem.errors ? [] : [problem.detail ?? problem.title])].join("; "));
+  first?.focus();
+}
+
+// Members of an item, as they are filled in; null where the price is no amount.
+function fields(form) {
+  const price = amount(form);
+  if (price === null) return null;
+  return {
+    name: form.elements.name.value,
+    description: form.elements.description.value.replaceAll("\r\n", "\n") || null,
+    price,
+    currency: form.elements.currency.value,
+    ...reason(form),
+  };
+}
+
+function amount(form) {
+  const { price, currency } = form.elements;
+  const found = amountOf(price.value, currency.value);
+  if (found === null) wrong(price, `an amount such as ${example(currency.value)}`);
+  return found;
+}
+
+function reason(form) {
+  const { value } = form.elements.reason;
+  return value ? { reason: value } : {};
+}
+
+function reasoned(form) {
+  const { value } = form.elements.reason;
+  return value ? `?${new URLSearchParams({ reason: value })}` : "";
+}
+
+// A command that is sent again is the same one; another one has a key of its own.
+const keys = new WeakMap();
+
+function keyOf(form, payload) {
+  const last = keys.get(form);
+  if (last?.payload === payload) return last;
+  const next = { payload, key: newKey() };
+  keys.set(form, next);
+  return next;
+}
+
+function wrong(field, said) {
+  const id = `${field.id}-wrong`;
+  const place = document.getElementById(id) ?? document.createElement("span");
+  place.id = id;
+  place.className = "wrong";
+  place.dataset.wrong = "";
+  place.textContent = said;
+  field.setAttribute("aria-invalid", "true");
+  field.setAttribute("aria-describedby", id);
+  field.closest(".field").append(place);
+}
+
+export function tell(form, said) {
+  form.querySelector("[data-problem]").textContent = said;
+}
+
+function clear(form) {
+  tell(form, "");
+  for (const each of form.querySelectorAll("[data-wrong]")) each.remove();
+  for (const each of form.querySelectorAll("[aria-invalid]")) {
+    each.removeAttribute("aria-invalid");
+    each.removeAttribute("aria-describedby");
+  }
+}
+
+function busy(form, is) {
+  if (is) form.dataset.sending = "";
+  else delete form.dataset.sending;
+  for (const button of form.querySelectorAll("button:not([data-closes])")) button.disabled = is;
+}
+
+// A dialog that is opened again begins anew, with what the item is by then.
+function tidy(form) {
+  if (!form) return;
+  clear(form);
+  form.reset();
+  keys.delete(form);
+  form.querySelector("[data-conflict]")?.replaceChildren();
+  settle();
+}

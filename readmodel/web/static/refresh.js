@@ -3,11 +3,24 @@
 
 import { say } from "./say.js";
 
+// Nobody likes a form to change while they fill it in: its page is loaded again when it closes.
+let owed = null;
+
+export function settle() {
+  if (owed) refresh(owed);
+}
+
 // `token` is of a write that is to be in what is shown.
 export async function refresh(part, token = null) {
   const list = document.querySelector(part);
+  if (!list) return;
+  if (document.querySelector("dialog[open]")) {
+    owed = part;
+    return;
+  }
+  owed = null;
   // Whoever has gone on to later pages of a list does not want to be thrown back to the first one.
-  if (list?.dataset.long) {
+  if (list.dataset.long) {
     say("There is something new", { action: { name: "Show", act: () => location.reload() } });
     return;
   }

@@ -1,0 +1,188 @@
+"""The page of an item: as it is or was, what happened to it, what it cost, and what it will cost;
+and what differs between two of its versions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection
+
+from domain.item import Item
+from ledger import heads
+from readmodel import params
+from readmodel.answers import Answer
+from readmodel.item_problems import known, never_seen, no_such_version, not_yet_created
+from readmodel.paging import Paging
+from readmodel.params import BadValue, Reader
+from readmodel.reads import LEDGER, Reads
+from readmodel.views import history, items, prices, schedules, versions
+from readmodel.views.prices import PricePage
+from readmodel.views.versions import Stamp
+from readmodel.web import form
+from readmodel.web.render import Pages
+from readmodel.web.timeline import Entry, entries, money
+
+_EVENTS = 25
+# Intervals in the table; the chart has them all.
+_INTERVALS = 200
+_SCHEDULES = 50
+_NO_PRICES = PricePage((), None)
+# What a field for date and time sends, which people read as UTC here.
+_TO_THE_MINUTE = len("2026-11-22T08:00")
+_FIELDS = ("name", "description", "price", "deleted_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A field in two states of an item, as people read it."""
+
+    field: str
+    before: str | None
+    after: str | None
+
+    @property
+    def is_changed(self) -> bool:
+        return self.before != self.after
+
+
+class ItemPage:
+    """Answers from `reads`."""
+
+    def __init__(self, pages: Pages, reads: Reads, paging: Paging) -> None:
+        self._pages = pages
+        self._reads = reads
+        self._paging = paging
+
+    def item(self, item_id: str) -> Answer:
+        asked = form.read(form.filled_in(), _STATE)
+        checked = known(item_id)
+        values = asked.values
+        with self._reads.snapshot(LEDGER) as read:
+            connection = read.connection
+            last = versions.last(connection, checked)
+            if last is None:
+                raise never_seen(checked)
+            current = _at(connection, checked, last.version)
+            version = _version(connection, checked, last, values)
+            shown = current if version == last.version else _at(connection, checked, version)
+            told, following = self._history(connection, current, values)
+            priced = prices.page(connection, checked, _INTERVALS, (None, None), None) or _NO_PRICES
+            scheduled = schedules.page(connection, checked, _SCHEDULES, None)
+        return self._pages.page(
+            "item.html",
+            {
+                "item": _document(shown),
+                "last": last.version,
+                "is_past": bool(asked.filled["version"] or asked.filled["as_of"]),
+                "is_deleted_now": current.is_deleted,
+                "as_of": asked.filled["as_of"],
+                "wrong": asked.wrong.get("as_of") or asked.wrong.get("version") or "",
+                "entries": told,
+                "next": following,
+                "prices": [each.document() for each in priced.intervals],
+                "all_prices": priced.following is None,
+                "scheduled": [each.document() for each in scheduled.scheduled],
+            },
+            400 if asked.wrong else 200,
+        )
+
+    def diff(self, item_id: str) -> Answer:
+        asked = form.read(form.filled_in(), _DIFF)
+        checked = known(item_id)
+        with self._reads.snapshot(LEDGER) as read:
+            connection = read.connection
+            last = versions.last(connection, checked)
+            if last is None:
+                raise never_seen(checked)
+            after: int = asked.values.get("to", last.version)
+            before: int = asked.values.get("from", max(after - 1, 1))
+            if max(before, after) > last.version:
+                raise no_such_version(checked, last.version)
+            states = [_document(_at(connection, checked, each)) for each in (before, after)]
+        return self._pages.page(
+            "diff.html",
+            {
+                "item": states[1],
+                "last": last.version,
+                "before": before,
+                "after": after,
+                "compared": list(_compare(*states)),
+                "wrong": next(iter(asked.wrong.values()), ""),
+            },
+            400 if asked.wrong else 200,
+        )
+
+    def _history(
+        self, connection: Connection, current: Item, values: Mapping[str, Any]
+    ) -> tuple[list[Mapping[str, Any]], str | None]:
+        """Read a stretch of what happened, and where the next one begins."""
+        binding = ("item page", current.id)
+        before: int | None = self._paging.place(values, *binding)
+        page = history.history(connection, current.id, _EVENTS, before)
+        if page is None:
+            return [], None
+        newest = current if before is None else _at(connection, current.id, before - 1)
+        told = [_entry(each) for each in entries(page.events, newest.currency)]
+        return told, self._paging.following(page.last, *binding)
+
+
+def _moment(value: str) -> int:
+    """Read a moment as RFC 3339 has it, or as a field for date and time sends it."""
+    if "Z" in value.upper() or "+" in value:
+        return params.moment(value)
+    whole = f"{value}:00" if len(value) == _TO_THE_MINUTE else value
+    try:
+        return params.moment(f"{whole}Z")
+    except BadValue as error:
+        raise BadValue(error.code, "a date and a time, such as 2026-11-22T08:00") from error
+
+
+_STATE: Mapping[str, Reader] = {
+    "version": params.version(1),
+    "as_of": _moment,
+    "cursor": params.text,
+}
+_DIFF: Mapping[str, Reader] = {"from": params.version(1), "to": params.version(1)}
+
+
+def _version(connection: Connection, item_id: str, last: Stamp, values: Mapping[str, Any]) -> int:
+    """Find the version that is asked for. Raises Trouble where there is none."""
+    match values:
+        case {"version": int(version)}:
+            if version > last.version:
+                raise no_such_version(item_id, last.version)
+            return version
+        case {"as_of": int(at)}:
+            version = versions.as_of(connection, item_id, last, at)
+            if version == 0:
+                raise not_yet_created(item_id, versions.effective(connection, item_id, [1])[1])
+            return version
+        case _:
+            return last.version
+
+
+def _at(connection: Connection, item_id: str, version: int) -> Item:
+    item = heads.at_version(connection, item_id, version)
+    if item is None:
+        raise LookupError(f"item {item_id} has a version {version} and no events up to it")
+    return item
+
+
+def _document(item: Item) -> dict[str, Any]:
+    return orjson.loads(items.render(item))
+
+
+def _entry(entry: Entry) -> Mapping[str, Any]:
+    return {**entry.told, "title": entry.title, "lines": [asdict(each) for each in entry.lines]}
+
+
+def _compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Compared]:
+    def value(state: Mapping[str, Any], field: str) -> str | None:
+        return money(state["price"], state["currency"]) if field == "price" else state[field]
+
+    return [
+        Compared(each.removesuffix("_at").capitalize(), value(before, each), value(after, each))
+        for each in _FIELDS
+    ]

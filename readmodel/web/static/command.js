@@ -1,0 +1,75 @@
+// Sends a command to the command API and waits for what becomes of it. Repeating it is safe: every
+// command has a key of its own, under which it happens once, however often it is sent.
+
+const WAIT = 20;
+const PATIENCE = 120_000;
+const TRIES = 5;
+
+export class Unreachable extends Error {}
+
+// Returns {status, problem, item, etag, token, location}; `problem` is null where it was done.
+// Throws Unreachable where nothing is known of it after many tries.
+export async function send(method, path, { body, type = "application/json", headers = {}, key, onWait }) {
+  const until = Date.now() + PATIENCE;
+  let failures = 0;
+  for (;;) {
+    const response = await once(method, path, { body, type, headers, key });
+    if (response?.status === 202 && Date.now() < until) {
+      // It is accepted, and nothing can lose it: asked again, the service tells how it went.
+      onWait?.();
+      continue;
+    }
+    const isPassing = !response || [429, 503, 504].includes(response.status);
+    if (!isPassing) return read(response);
+    failures += 1;
+    if (failures >= TRIES || Date.now() > until) {
+      if (response) return read(response);
+      throw new Unreachable("The command API does not answer");
+    }
+    await rest(Number(response?.headers.get("Retry-After")) || failures);
+  }
+}
+
+async function once(method, path, { body, type, headers, key }) {
+  const { command, signsIn } = document.body.dataset;
+  try {
+    return await fetch(command + path, {
+      method,
+      body,
+      headers: {
+        ...(body === undefined ? {} : { "Content-Type": type }),
+        Prefer: `wait=${WAIT}`,
+        "Idempotency-Key": key,
+        ...headers,
+      },
+      credentials: signsIn === undefined ? "omit" : "include",
+    });
+  } catch {
+    return null;
+  }
+}
+
+async function read(response) {
+  const kind = response.headers.get("Content-Type") ?? "";
+  const document_ = kind.includes("json") ? await response.json() : null;
+  return {
+    status: response.status,
+    problem: response.ok ? null : (document_ ?? { title: `Status ${response.status}` }),
+    item: response.ok ? document_ : null,
+    etag: response.headers.get("ETag"),
+    token: response.headers.get("Consistency-Token"),
+    location: response.headers.get("Location"),
+  };
+}
+
+// Not randomUUID: browsers have that on https and on this machine alone.
+export function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (each) => each.toString(16).padStart(2, "0")).join("");
+}
+
+function rest(seconds) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, seconds * 1000);
+  });
+}

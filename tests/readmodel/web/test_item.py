@@ -1,0 +1,208 @@
+"""The page of an item, and the one that compares two of its versions."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import orjson
+import pytest
+from flask.testing import FlaskClient
+
+from domain.events import (
+    ItemDeleted,
+    ItemDescribed,
+    ItemPriceScheduled,
+    ItemRenamed,
+    ItemRepriced,
+    ItemRestored,
+)
+from runtime.times import rfc3339
+from tests.readmodel.conftest import Ledger
+from tests.readmodel.web.reading import Page, get, page_of
+from tests.readmodel.web.stock import AT, created
+
+DAY = 86_400_000
+
+
+def lines(page: Page) -> list[str]:
+    return page.texts("p", class_="change")
+
+
+def titles(page: Page) -> list[str]:
+    entries = [each for each in page.all("li") if each.attributes.get("id", "").startswith("v")]
+    return [next(part.text for part in each.inside if part.tag == "strong") for each in entries]
+
+
+def shown(page: Page) -> str:
+    return " ".join(page.one("p", class_="big").text.split())
+
+
+def test_the_item_is_shown_as_it_stands(client: FlaskClient, ledger: Ledger) -> None:
+    ledger.add(created("lamp", "Lamp", 1299, description="Shines.\nBrightly."))
+    page = page_of(client, "/ui/items/lamp")
+    assert page.texts("h1") == ["Lamp"]
+    assert shown(page) == "12.99 EUR"
+    assert page.one("p", class_="prose").text == "Shines.\nBrightly."
+
+
+def test_the_history_says_who_changed_what_from_what_to_what_and_why(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    ledger.add(created("lamp", "Lamp", 1299))
+    ledger.add(ItemRenamed("lamp", AT + 1, AT + 1, "Lantern"), reason="<b>rebranding</b>")
+    ledger.add(ItemRepriced("lamp", AT + 2, AT + 2, 999, "EUR"))
+    ledger.add(ItemRepriced("lamp", AT + 3, AT + 3, 1500, "JPY"))
+    ledger.add(ItemDescribed("lamp", AT + 4, AT + 4, "Shines."))
+    page = page_of(client, "/ui/items/lamp")
+    assert titles(page) == ["Described", "Price changed", "Price changed", "Renamed", "Created"]
+    assert lines(page) == [
+        "Description after: Shines.",
+        "Price before: 9.99 EUR → after: 1,500 JPY",
+        "Price before: 12.99 EUR → after: 9.99 EUR",
+        "Name before: Lamp → after: Lantern",
+        "Name after: Lamp",
+        "Price after: 12.99 EUR",
+    ]
+    assert page.texts("blockquote") == ["<b>rebranding</b>"]
+    assert "by rosa" in page.one("ol", class_="timeline").text
+
+
+def test_a_change_that_took_effect_earlier_says_both_moments(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    ledger.add(created("lamp", at=AT - 90 * DAY))
+    ledger.add(ItemRepriced("lamp", AT, AT - 30 * DAY, 999, "EUR"))
+    told = [
+        each["datetime"] for each in map(_attributes, page_of(client, "/ui/items/lamp").all("time"))
+    ]
+    assert {rfc3339(AT), rfc3339(AT - 30 * DAY)} <= set(told)
+
+
+def _attributes(element: Any) -> dict[str, str]:
+    return element.attributes
+
+
+def test_older_events_follow_page_by_page_in_the_currency_of_their_time(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    ledger.add(created("lamp", price=100, currency="JPY"))
+    ledger.add(*(ItemRepriced("lamp", AT + n, AT + n, 100 + n, "JPY") for n in range(1, 40)))
+    ledger.add(*(ItemRepriced("lamp", AT + n, AT + n, 100 + n, "EUR") for n in range(40, 61)))
+    asked: dict[str, str] = {}
+    met: list[str] = []
+    while True:
+        page = page_of(client, "/ui/items/lamp", **asked)
+        met += [each for each in lines(page) if each.startswith("Price")]
+        older = page.all("a", hx_target="#older")
+        if not older:
+            break
+        query = parse_qs(urlsplit(older[0].attributes["href"]).query)
+        asked = {name: value for name, (value,) in query.items()}
+    assert len(met) == 61
+    assert met[20] == "Price before: 139 JPY → after: 1.40 EUR"
+    assert met[-1] == "Price after: 100 JPY"
+
+
+def test_a_state_of_the_past_is_shown_by_moment_and_by_version_without_ways_to_change_it(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    ledger.add(created("lamp", price=1299))
+    ledger.add(ItemRepriced("lamp", AT + DAY, AT + DAY, 999, "EUR"))
+    for asked in ({"as_of": rfc3339(AT + 1)}, {"as_of": rfc3339(AT)[:16]}, {"version": "1"}):
+        page = page_of(client, "/ui/items/lamp", **asked)
+        assert shown(page) == "12.99 EUR"
+        assert page.all("dialog") == []
+        assert page.texts("p", class_="notice")
+    assert shown(page_of(client, "/ui/items/lamp", as_of=rfc3339(AT + DAY))) == "9.99 EUR"
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ({"version": "3"}, 404),
+        ({"version": "0"}, 400),
+        ({"as_of": "soon"}, 400),
+        ({"as_of": "2020-01-01T00:00"}, 404),
+        ({"cursor": "x"}, 400),
+        ({"colour": "red"}, 400),
+    ],
+)
+def test_what_can_not_be_shown_says_why(
+    client: FlaskClient, ledger: Ledger, asked: dict[str, str], status: int
+) -> None:
+    ledger.add(created("lamp"), ItemRepriced("lamp", AT, AT, 1, "EUR"))
+    assert get(client, "/ui/items/lamp", **asked).status_code == status
+
+
+@pytest.mark.parametrize("item_id", ["nobody", "a b", "%00", "-x"])
+def test_an_item_never_seen_is_a_page_that_says_so(client: FlaskClient, item_id: str) -> None:
+    assert get(client, f"/ui/items/{item_id}").status_code == 404
+    assert get(client, f"/ui/items/{item_id}/diff").status_code == 404
+
+
+def test_a_deleted_item_can_be_restored_and_nothing_else(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    ledger.add(created("lamp"), ItemDeleted("lamp", AT, AT))
+    page = page_of(client, "/ui/items/lamp")
+    assert [each.attributes["id"] for each in page.all("dialog")] == ["restore"]
+    ledger.add(ItemRestored("lamp", AT, AT))
+    page = page_of(client, "/ui/items/lamp")
+    kinds = {each.attributes["id"] for each in page.all("dialog")}
+    assert kinds == {"edit", "delete", "revert", "schedule", "unschedule"}
+
+
+def test_forms_know_the_version_and_the_values_they_were_made_from(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    name = "\"><script>'"
+    ledger.add(created("lamp", name, 5, "KWD"), ItemDescribed("lamp", AT, AT, None))
+    form = page_of(client, "/ui/items/lamp").one("form", data_command="edit")
+    assert form.attributes["data-version"] == "2"
+    before = {"name": name, "description": None, "price": 5, "currency": "KWD"}
+    assert orjson.loads(form.attributes["data-before"]) == before
+    filled = {
+        each.attributes["name"]: each.attributes["value"]
+        for each in form.inside
+        if "value" in each.attributes
+    }
+    assert filled == {"name": name, "price": "0.005"}
+
+
+def test_scheduled_prices_say_when_and_can_be_cancelled_until_they_are_over(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    ledger.add(created("lamp"))
+    ledger.add(
+        ItemPriceScheduled("lamp", AT, AT, "s1", 799, "EUR", AT + DAY, AT + 2 * DAY, "rosa", "sale")
+    )
+    page = page_of(client, "/ui/items/lamp")
+    (opens,) = page.all("button", data_opens="unschedule")
+    assert opens.attributes["data-fill-schedule"] == "s1"
+    told = "7.99 EUR"
+    assert told in page.texts("span", class_="price")
+
+
+def test_the_table_of_prices_has_every_interval(client: FlaskClient, ledger: Ledger) -> None:
+    ledger.add(created("lamp", price=1299), ItemRepriced("lamp", AT + 1, AT + 1, 999, "EUR"))
+    ledger.add(ItemDeleted("lamp", AT + 2, AT + 2))
+    rows = page_of(client, "/ui/items/lamp").all("tr")[1:]
+    told = [[cell.text for cell in row.inside if cell.tag in {"time", "span"}] for row in rows]
+    assert [each[2] for each in told] == ["9.99 EUR", "12.99 EUR"]
+
+
+def test_two_versions_are_compared_field_by_field(client: FlaskClient, ledger: Ledger) -> None:
+    ledger.add(created("lamp", "Lamp", 1299), ItemRenamed("lamp", AT, AT, "<i>Lantern</i>"))
+    ledger.add(ItemRepriced("lamp", AT + 1, AT + 1, 999, "EUR"))
+    page = page_of(client, "/ui/items/lamp/diff", **{"from": "1", "to": "3"})
+    assert page.texts("del") == ["Lamp", "12.99 EUR"]
+    assert page.texts("ins") == ["<i>Lantern</i>", "9.99 EUR"]
+    # Not told otherwise: the last one with the one before it.
+    assert page_of(client, "/ui/items/lamp/diff").texts("ins") == ["9.99 EUR"]
+
+
+@pytest.mark.parametrize(("asked", "status"), [({"to": "9"}, 404), ({"from": "x"}, 400)])
+def test_versions_that_are_not_there_are_not_compared(
+    client: FlaskClient, ledger: Ledger, asked: dict[str, str], status: int
+) -> None:
+    ledger.add(created("lamp"))
+    assert get(client, "/ui/items/lamp/diff", **asked).status_code == status
