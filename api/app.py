@@ -33,6 +33,7 @@ from api.watch import Watch
 from eventlog.batcher import Batcher
 from eventlog.import_state import ImportStates
 from runtime.auth.guard import Guard, guard_of
+from runtime.auth.visitors import origin_of
 from runtime.failpoints import Reach, nowhere
 from runtime.settings import Settings
 
@@ -71,7 +72,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        dependencies=[Depends(guarding(guard, limit))],
+        dependencies=[Depends(guarding(guard, origin_of(settings.public_query_url), limit))],
     )
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, service_url=settings.public_command_url)

@@ -90,6 +90,9 @@ class Edge:
         if of_our_pages:
             headers["Access-Control-Allow-Origin"] = self._page_origin
             headers["Access-Control-Expose-Headers"] = _SHOWN
+            if self._guard.wants_tokens:
+                # The cookie of who has signed in there.
+                headers["Access-Control-Allow-Credentials"] = "true"
 
     def _problem(self, problem: Problem, headers: Mapping[str, str]) -> Response:
         return ProblemAnswer(problem, self._service_url, headers)

@@ -10,6 +10,7 @@ from fastapi import Request
 from api.meter import note_route
 from api.rate import Limit, unlimited
 from api.scopes import NEEDED, TIMES
+from runtime.auth import cookie
 from runtime.auth.caller import Caller
 from runtime.auth.denied import Denied, KeysWanted
 from runtime.auth.guard import Guard, require
@@ -18,12 +19,19 @@ from runtime.auth.guard import Guard, require
 _WAITING = 4
 
 
-def guarding(guard: Guard, limit: Limit = unlimited) -> Callable[[Request], Awaitable[None]]:
-    """Make the dependency. It knows the caller before anything else of the request is read."""
+def guarding(
+    guard: Guard, page_origin: str, limit: Limit = unlimited
+) -> Callable[[Request], Awaitable[None]]:
+    """Make the dependency. It knows the caller before anything else of the request is read. The
+    cookie of who has signed in counts only where a page of `page_origin` sends it: others can
+    have a browser send it, too.
+    """
     waiting = ThreadPoolExecutor(_WAITING, "keys")
 
     async def identify(request: Request) -> Caller:
-        authorization = request.headers.getlist("authorization")
+        authorization: Sequence[str] = request.headers.getlist("authorization")
+        if not authorization and request.headers.get("origin") == page_origin:
+            authorization = cookie.authorization_of(request.headers.get("cookie"))
         try:
             return guard.caller_at_once(authorization)
         except KeysWanted:

@@ -42,7 +42,8 @@ OF_CLIENTS = frozenset({"token"})
 MAY_TOUCH: Mapping[str, frozenset[str]] = {
     "api": _SERVICE | {"ring_url", "backlog_limit", "backlog_age", "witness", "require_if_match"},
     "query": _SERVICE
-    | {"database_url", "data", "workers", "cursor_secret", "followers_limit", "item_cache"},
+    | {"database_url", "data", "workers", "cursor_secret", "followers_limit"}
+    | {"item_cache", "cookie_domain"},
     "worker": _EVERY | {"ring_url", "database_url", "data", "workers", "heartbeat"},
     "cron": _EVERY | {"ring_url", "heartbeat"},
 }

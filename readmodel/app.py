@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 import structlog
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from sqlalchemy import Engine
 
 from eventlog.inspect import LogInspector
@@ -125,7 +125,8 @@ def create_app(
         ),
         reads,
         paging,
-        public_url,
+        door,
+        settings,
     )
     for path, view in (
         ("/items", items.items),
@@ -159,6 +160,10 @@ def create_app(
         *site.routes(),
     ):
         app.add_url_rule(path, path, view, methods=["GET"], provide_automatic_options=False)
+    for path, view in site.forms():
+        app.add_url_rule(
+            path, f"POST {path}", view, methods=["POST"], provide_automatic_options=False
+        )
     _guard(app, door)
     register_problems(app, public_url, site.explain, structlog.get_logger("readmodel"))
     # Flask names this as its extension point, and declares it as a method.
@@ -176,7 +181,8 @@ def _guard(app: Flask, door: Doorkeeper) -> None:
         if rule is not None:
             request.environ[ROUTE] = rule.rule
         # Where there is nothing, there is nothing to guard.
-        door.let_in(request.environ, () if rule is None else NEEDED[rule.rule])
+        needed = () if rule is None else NEEDED[rule.rule]
+        g.caller = door.let_in(request.environ, needed)
         refuse_other_bytes(request.query_string)
 
     def complete(response: Response) -> Response:

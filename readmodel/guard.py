@@ -6,7 +6,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 from readmodel.rate import Limit, unlimited
-from runtime.auth import codes
+from runtime.auth import codes, cookie
 from runtime.auth.caller import Caller
 from runtime.auth.denied import Denied
 from runtime.auth.guard import Guard, require
@@ -37,8 +37,8 @@ class Doorkeeper:
         self._guard = guard
         self._limit = limit
 
-    def let_in(self, environ: MutableMapping[str, Any], needed: Sequence[str]) -> None:
-        """Look at a request and at who asks, once: whoever is asked again says the same, and counts
+    def let_in(self, environ: MutableMapping[str, Any], needed: Sequence[str]) -> Caller | None:
+        """Look at a request and tell who asks, once: whoever is asked again says the same, and counts
         no second request. Where nothing is needed, nobody is asked who they are.
         """
         if _VERDICT not in environ:
@@ -46,12 +46,13 @@ class Doorkeeper:
             try:
                 self.check(environ)
                 if needed:
-                    self.caller(environ, needed)
+                    environ[_VERDICT] = self.caller(environ, needed)
             except Denied as denied:
                 environ[_VERDICT] = denied
-        verdict: Denied | None = environ[_VERDICT]
-        if verdict is not None:
+        verdict: Denied | Caller | None = environ[_VERDICT]
+        if isinstance(verdict, Denied):
             raise verdict
+        return verdict
 
     def check(self, environ: Environ) -> None:
         """Look at what no request may be, whatever it asks for."""
@@ -70,9 +71,8 @@ class Doorkeeper:
     def caller(self, environ: Environ, needed: Sequence[str]) -> Caller:
         """Tell who asks, where a resource is not open to all."""
         address = f"address {environ.get('REMOTE_ADDR', '')}"
-        authorization = environ.get("HTTP_AUTHORIZATION")
         try:
-            caller = self._guard.caller(() if authorization is None else (authorization,))
+            caller = self._guard.caller(_authorization(environ))
         except Denied:
             self._limit(address)
             raise
@@ -82,10 +82,19 @@ class Doorkeeper:
 
     def may_stay(self, environ: Environ, needed: Sequence[str]) -> bool:
         """Say whether who was let in still is, a while later: tokens end, and are revoked."""
-        authorization = environ.get("HTTP_AUTHORIZATION")
         try:
-            caller = self._guard.caller(() if authorization is None else (authorization,))
+            caller = self._guard.caller(_authorization(environ))
             require(caller, needed)
         except Denied:
             return False
         return True
+
+
+def _authorization(environ: Environ) -> Sequence[str]:
+    """Find the token of a request: in its header, else in the cookie of who has signed in. Reading
+    is all that can be asked for here, so nobody is harmed by a page that makes a browser ask.
+    """
+    authorization = environ.get("HTTP_AUTHORIZATION")
+    if authorization is not None:
+        return (authorization,)
+    return cookie.authorization_of(environ.get("HTTP_COOKIE"))

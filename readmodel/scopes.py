@@ -41,6 +41,8 @@ NEEDED: Mapping[str, Sequence[Scope]] = {
     # Pages for people: as what they show.
     "/": _OPEN,
     "/ui/assets/<asset_edition>/<name>": _OPEN,
+    "/ui/sign-in": _OPEN,
+    "/ui/sign-out": _OPEN,
     "/ui/": _READ,
     "/ui/items/<item_id>": _READ,
     "/ui/items/<item_id>/diff": _READ,

@@ -19,6 +19,7 @@ from runtime.values import (
     Algorithms,
     Currency,
     DatabaseUrl,
+    Domain,
     JwksUrl,
     Port,
     Rate,
@@ -172,6 +173,12 @@ class Settings(BaseSettings):
         default="itemledger",
         min_length=1,
         description="`aud` that every token must name, ours and the identity provider's.",
+    )
+    cookie_domain: Domain | None = Field(
+        default=None,
+        description="Domain of the cookie that pages sign in with, such as `shop.example` for "
+        "services at `read.shop.example` and `write.shop.example`. Default: the query API's host "
+        "alone, which is enough where both services have the same one, on whichever ports.",
     )
     jwks_url: JwksUrl | None = Field(
         default=None,

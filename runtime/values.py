@@ -106,6 +106,7 @@ def _database_url(url: str) -> str:
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
+Domain = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]
 WebUrl = Annotated[str, AfterValidator(_web_url)]
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]

@@ -6,12 +6,14 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import orjson
+from flask import g
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from domain.currencies import ISO_4217
 from readmodel.answers import Answer, answer
 from readmodel.web import money
 from readmodel.web.assets import edition
+from runtime.auth.caller import Caller
 from runtime.auth.visitors import origin_of
 
 HTML = "text/html; charset=utf-8"
@@ -28,11 +30,14 @@ class Pages:
     def __init__(
         self, public_url: str, command_url: str, currency: str, *, wants_tokens: bool
     ) -> None:
+        self.wants_tokens = wants_tokens
         self.base = urlsplit(public_url).path.rstrip("/")
         self._policy = {
             "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
             f"img-src 'self'; connect-src 'self' {origin_of(command_url)}; form-action 'self'; "
-            "base-uri 'none'; frame-ancestors 'none'"
+            "base-uri 'none'; frame-ancestors 'none'",
+            # Without it, a browser does not say which page sends a form.
+            "Referrer-Policy": "same-origin",
         }
         self._templates = Environment(
             loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -61,7 +66,13 @@ class Pages:
         headers: Mapping[str, str] = _CACHING,
     ) -> Answer:
         """Answer with a page."""
-        body = self._templates.get_template(template).render({**self._shared, **values})
+        caller: Caller | None = g.get("caller")
+        who = {
+            "who": None if caller is None else caller.subject,
+            "may_write": caller is not None and "items:write" in caller.scopes,
+            "may_operate": caller is not None and "ops" in caller.scopes,
+        }
+        body = self._templates.get_template(template).render({**self._shared, **who, **values})
         written = answer(body, {**self._policy, **headers}, status)
         written.content_type = HTML
         return written

@@ -7,6 +7,7 @@ from flask import Response, request
 
 from readmodel import params
 from readmodel.answers import FRESH_ONLY, Answer, answer
+from readmodel.guard import Doorkeeper
 from readmodel.paging import Paging
 from readmodel.problems import Trouble, nothing_here
 from readmodel.reads import Reads
@@ -14,21 +15,27 @@ from readmodel.web.assets import assets, edition
 from readmodel.web.catalogue import CataloguePage
 from readmodel.web.item import ItemPage
 from readmodel.web.render import Pages, lead_to
+from readmodel.web.sign_in import SignInPage
 from runtime.auth.exposure import is_this_machine
+from runtime.settings import Settings
 
 View = Callable[..., Response]
 # Below it everything is for people.
 ROOT = "/ui"
 
+_UNAUTHORIZED = 401
 _ASSET_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 class Site:
-    """All pages; links are under `public_url`."""
+    """All pages."""
 
-    def __init__(self, pages: Pages, reads: Reads, paging: Paging, public_url: str) -> None:
+    def __init__(
+        self, pages: Pages, reads: Reads, paging: Paging, door: Doorkeeper, settings: Settings
+    ) -> None:
         self._pages = pages
-        self._public_url = public_url
+        self._public_url = settings.public_query_url
+        self._sign_in = SignInPage(pages, door, settings)
         self._catalogue = CataloguePage(pages, reads, paging)
         self._item = ItemPage(pages, reads, paging)
 
@@ -39,6 +46,13 @@ class Site:
         yield "/ui/", self._at_home(self._catalogue.catalogue)
         yield "/ui/items/<item_id>", self._at_home(self._item.item)
         yield "/ui/items/<item_id>/diff", self._at_home(self._item.diff)
+
+        yield "/ui/sign-in", self._at_home(self._sign_in.page)
+
+    def forms(self) -> Iterator[tuple[str, View]]:
+        """List what takes forms."""
+        yield "/ui/sign-in", self._sign_in.sign_in
+        yield "/ui/sign-out", self._sign_in.sign_out
 
     def home(self) -> Response:
         params.read(request.args, {})
@@ -57,6 +71,8 @@ class Site:
         """Write the page of a problem, where it is a page that was asked for; else `None`."""
         if not request.path.startswith(f"{ROOT}/") or "text/html" not in request.accept_mimetypes:
             return None
+        if trouble.problem.status == _UNAUTHORIZED and "HX-Request" not in request.headers:
+            return self._sign_in.lead_here()
         values = {"problem": trouble.problem}
         headers = {**FRESH_ONLY, **trouble.headers}
         return self._pages.page("problem.html", values, trouble.problem.status, headers)

@@ -12,11 +12,12 @@ from redis import Redis
 
 from api.scopes import NEEDED
 from eventlog import keys
+from runtime.auth import cookie
 from runtime.auth.caller import SCOPES
 from runtime.settings import Settings
 from tests.api.conftest import Api, running_api
 from tests.api.test_items import LAMP, problem
-from tests.tokens import bearer, guard
+from tests.tokens import bearer, guard, token
 
 ROUTES = sorted(NEEDED)
 # Written out once more: what stands in the table is to be what was meant.
@@ -51,6 +52,33 @@ def ask(api: Api, method: str, path: str, headers: dict[str, str]) -> httpx.Resp
     for name in ("{schedule_id}", "{import_id}"):
         filled = filled.replace(name, "x")
     return api.client.request(method, filled, headers=headers)
+
+
+def test_the_cookie_of_who_has_signed_in_counts_from_the_query_apis_pages_alone(
+    guarded: Api,
+) -> None:
+    signed_in = {"Cookie": f"other=1; {cookie.NAME}={token('items:write')}"}
+    page = "http://query.test"
+    for origin in (None, "null", "https://evil.example", f"{page}.evil.example", page.upper()):
+        headers = signed_in | ({} if origin is None else {"Origin": origin})
+        answer = guarded.client.post("/items", json=LAMP, headers=headers)
+        problem(answer, 401, "unauthenticated")
+    answer = guarded.client.post("/items", json=LAMP, headers=signed_in | {"Origin": page})
+    assert answer.status_code == 202
+    assert answer.headers["access-control-allow-origin"] == page
+    assert answer.headers["access-control-allow-credentials"] == "true"
+    # A token in the header says who asks, whatever the cookie says.
+    headers = {**signed_in, "Origin": page, "Authorization": "Bearer nonsense"}
+    problem(guarded.client.post("/items", json=LAMP, headers=headers), 401, "unauthenticated")
+
+
+def test_the_cookies_scopes_count(guarded: Api) -> None:
+    headers = {
+        "Cookie": f"{cookie.NAME}={token('items:read')}",
+        "Origin": "http://query.test",
+    }
+    answer = guarded.client.post("/items", json=LAMP, headers=headers)
+    problem(answer, 403, "insufficient-scope")
 
 
 def test_who_writes_or_operates_needs_the_scope_for_it_and_everything_else_is_open() -> None:

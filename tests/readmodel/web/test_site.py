@@ -52,6 +52,7 @@ def test_all_a_page_needs_comes_from_here_and_its_policy_allows_nothing_else(
     assert allowed["script-src"] == allowed["style-src"] == allowed["form-action"] == "'self'"
     assert allowed["connect-src"] == "'self' https://write.example"
     assert allowed["frame-ancestors"] == allowed["base-uri"] == "'none'"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
     assert "unsafe" not in answer.headers["Content-Security-Policy"]
     # What the policy would not let work must not be there.
     assert re.findall(r"<script(?! src=)|<style| style=| on[a-z]+=|javascript:", answer.text) == []
