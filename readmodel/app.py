@@ -45,6 +45,7 @@ from readmodel.standings import Standings
 from readmodel.status import StatusRoutes
 from readmodel.turns import Turns
 from readmodel.view_routes import ViewRoutes
+from readmodel.web.imports import ImportPages
 from readmodel.web.render import Pages
 from readmodel.web.site import Site
 from runtime.auth.guard import Guard, guard_of
@@ -116,18 +117,14 @@ def create_app(
     streamed = StreamRoutes(reads, feed, portions, streams, door)
     schemas = SchemaRoutes(public_url)
     exported = ExportRoutes(engine, reads, cursors, public_url)
-    site = Site(
-        Pages(
-            public_url,
-            settings.public_command_url,
-            settings.default_currency,
-            wants_tokens=guard.wants_tokens,
-        ),
-        reads,
-        paging,
-        door,
-        settings,
+    for_people = Pages(
+        public_url,
+        settings.public_command_url,
+        settings.default_currency,
+        wants_tokens=guard.wants_tokens,
     )
+    import_pages = ImportPages(for_people, imported, lookups, paging)
+    site = Site(for_people, reads, paging, import_pages, door, settings)
     for path, view in (
         ("/items", items.items),
         ("/items/<item_id>", items.item),

@@ -57,7 +57,17 @@ class ImportRoutes:
     def imports(self) -> Response:
         given = params.read(request.args, PAGING)
         before = self._paging.place(given, "imports")
-        limit: int = given.get("limit", params.DEFAULT_PAGE)
+        members, last = self.listed(before, given.get("limit", params.DEFAULT_PAGE))
+        following = self._paging.following(last, "imports")
+        return answer(
+            orjson.dumps({"imports": members, "next": following}),
+            self._paging.headers("/imports", following),
+        )
+
+    def listed(self, before: Any, limit: int) -> tuple[list[dict[str, Any]], Any]:
+        """Tell of up to `limit` imports that are older than a place in the list, newest first; and
+        the place of the last one where more follow.
+        """
         with self._reads.connect() as connection:
             found = imports.newest(connection, before, limit + 1)
             counts = imports.totals(connection, [each.id for each in found[:limit]])
@@ -67,16 +77,15 @@ class ImportRoutes:
             self._document(Known(each, counts.get(each.id, imports.Counts()), fed.get(each.id)))
             for each in shown
         ]
-        last = [shown[-1].begun_at, shown[-1].id] if len(found) > limit else None
-        following = self._paging.following(last, "imports")
-        return answer(
-            orjson.dumps({"imports": members, "next": following}),
-            self._paging.headers("/imports", following),
-        )
+        return members, [shown[-1].begun_at, shown[-1].id] if len(found) > limit else None
 
     def import_(self, import_id: str) -> Response:
         params.read(request.args, {})
-        return answer(orjson.dumps(self._document(self._known(import_id))))
+        return answer(orjson.dumps(self.told(import_id)))
+
+    def told(self, import_id: str) -> dict[str, Any]:
+        """Tell of one import. Raises Trouble where there is none."""
+        return self._document(self._known(import_id))
 
     def rows(self, import_id: str) -> Response:
         given = params.read(request.args, _ROWS)

@@ -45,7 +45,7 @@ class Ndjson:
     def written(self, parts: Iterable[Sequence[RowResult]]) -> Generator[bytes]:
         for part in parts:
             yield b"".join(
-                orjson.dumps(_members(each), option=orjson.OPT_APPEND_NEWLINE) for each in part
+                orjson.dumps(members(each), option=orjson.OPT_APPEND_NEWLINE) for each in part
             )
 
     def page(self, part: Sequence[RowResult], _: str | None) -> bytes:
@@ -88,7 +88,7 @@ class Json:
             yield self.page(part, None)
 
     def page(self, part: Sequence[RowResult], following: str | None) -> bytes:
-        return orjson.dumps({"rows": [_members(each) for each in part], "next": following})
+        return orjson.dumps({"rows": [members(each) for each in part], "next": following})
 
 
 NDJSON, CSV, JSON = Ndjson(), Csv(), Json()
@@ -100,21 +100,22 @@ def chosen(accepted: MIMEAccept) -> Ndjson | Csv | Json:
     return _KINDS[accepted.best_match(_KINDS, NDJSON.media_type)]
 
 
-def _members(result: RowResult) -> dict[str, Any]:
-    members: dict[str, Any] = {
+def members(result: RowResult) -> dict[str, Any]:
+    """Write a result as its JSON object."""
+    document: dict[str, Any] = {
         "row": result.row,
         "status": result.status,
         "item_id": result.item_id,
     }
     if result.version:
-        members["version"] = result.version
+        document["version"] = result.version
     if result.code is not None or result.detail is not None:
-        members["problem"] = {
+        document["problem"] = {
             "status": result.http_status or 500,
             "code": result.code or result.status,
             "detail": _detail(result),
         }
-    return members
+    return document
 
 
 def _detail(result: RowResult) -> str | None:

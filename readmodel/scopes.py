@@ -44,6 +44,9 @@ NEEDED: Mapping[str, Sequence[Scope]] = {
     "/ui/sign-in": _OPEN,
     "/ui/sign-out": _OPEN,
     "/ui/": _READ,
+    "/ui/feed": _READ,
+    "/ui/imports": ("items:read", "items:write"),
+    "/ui/imports/<import_id>": ("items:read", "items:write"),
     "/ui/items/<item_id>": _READ,
     "/ui/items/<item_id>/diff": _READ,
 }

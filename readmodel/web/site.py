@@ -13,6 +13,8 @@ from readmodel.problems import Trouble, nothing_here
 from readmodel.reads import Reads
 from readmodel.web.assets import assets, edition
 from readmodel.web.catalogue import CataloguePage
+from readmodel.web.feed import FeedPage
+from readmodel.web.imports import ImportPages
 from readmodel.web.item import ItemPage
 from readmodel.web.render import Pages, lead_to
 from readmodel.web.sign_in import SignInPage
@@ -31,13 +33,21 @@ class Site:
     """All pages."""
 
     def __init__(
-        self, pages: Pages, reads: Reads, paging: Paging, door: Doorkeeper, settings: Settings
+        self,
+        pages: Pages,
+        reads: Reads,
+        paging: Paging,
+        imports: ImportPages,
+        door: Doorkeeper,
+        settings: Settings,
     ) -> None:
         self._pages = pages
         self._public_url = settings.public_query_url
         self._sign_in = SignInPage(pages, door, settings)
         self._catalogue = CataloguePage(pages, reads, paging)
         self._item = ItemPage(pages, reads, paging)
+        self._feed = FeedPage(pages, reads)
+        self._imports = imports
 
     def routes(self) -> Iterator[tuple[str, View]]:
         """List the pages."""
@@ -47,6 +57,9 @@ class Site:
         yield "/ui/items/<item_id>", self._at_home(self._item.item)
         yield "/ui/items/<item_id>/diff", self._at_home(self._item.diff)
 
+        yield "/ui/feed", self._at_home(self._feed.feed)
+        yield "/ui/imports", self._at_home(self._imports.imports)
+        yield "/ui/imports/<import_id>", self._at_home(self._imports.import_)
         yield "/ui/sign-in", self._at_home(self._sign_in.page)
 
     def forms(self) -> Iterator[tuple[str, View]]:

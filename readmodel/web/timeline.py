@@ -41,9 +41,15 @@ def entries(events: Iterable[Mapping[str, Any]], currency: str) -> Iterator[Entr
     for each in events:
         changes = each["changes"]
         changed = changes.get("currency", {"from": currency, "to": currency})
-        title = _TITLES.get(each["type"], each["type"])
-        yield Entry(each, title, tuple(_lines(changes, changed["from"], changed["to"])))
+        yield Entry(
+            each, title_of(each["type"]), tuple(_lines(changes, changed["from"], changed["to"]))
+        )
         currency = changed["from"] or currency
+
+
+def title_of(type_name: str) -> str:
+    """Name a type of event for people."""
+    return _TITLES.get(type_name, type_name)
 
 
 def money(amount: int | None, currency: str | None) -> str | None:

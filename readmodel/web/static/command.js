@@ -8,13 +8,13 @@ const TRIES = 5;
 export class Unreachable extends Error {}
 
 // Returns {status, problem, item, etag, token, location}; `problem` is null where it was done.
-// Throws Unreachable where nothing is known of it after many tries.
-export async function send(method, path, { body, type = "application/json", headers = {}, key, onWait }) {
+// With `once` it is enough that it is accepted. Throws Unreachable where nothing is known of it after many tries.
+export async function send(method, path, { body, type = "application/json", headers = {}, key, onWait, once: only = false }) {
   const until = Date.now() + PATIENCE;
   let failures = 0;
   for (;;) {
     const response = await once(method, path, { body, type, headers, key });
-    if (response?.status === 202 && Date.now() < until) {
+    if (response?.status === 202 && !only && Date.now() < until) {
       // It is accepted, and nothing can lose it: asked again, the service tells how it went.
       onWait?.();
       continue;

@@ -19,7 +19,7 @@ from tests.readmodel.web.reading import Page, get, page_of
 from tests.readmodel.web.stock import created
 
 MANIFEST = orjson.loads((VENDOR / "manifest.json").read_bytes())
-PAGES = ["/ui/", "/ui/items/lamp", "/ui/items/lamp/diff"]
+PAGES = ["/ui/", "/ui/items/lamp", "/ui/items/lamp/diff", "/ui/feed", "/ui/imports", "/ui/sign-in"]
 
 
 @pytest.fixture(autouse=True)

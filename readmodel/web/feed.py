@@ -1,0 +1,59 @@
+"""The page of the feed: what happened last, of all items, and what happens now."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from readmodel import params
+from readmodel.answers import Answer
+from readmodel.feed.told import tell
+from readmodel.reads import LEDGER, Reads
+from readmodel.views import changes
+from readmodel.views.change_rows import ChangeRow
+from readmodel.views.changes import Wanted
+from readmodel.web import form
+from readmodel.web.render import Pages
+from readmodel.web.timeline import money, title_of
+from runtime.times import rfc3339
+
+# Events that are shown, and how far back each partition is looked at for them.
+_SHOWN = 50
+
+
+class FeedPage:
+    """Answers from `reads`."""
+
+    def __init__(self, pages: Pages, reads: Reads) -> None:
+        self._pages = pages
+        self._reads = reads
+
+    def feed(self) -> Answer:
+        params.read(form.filled_in(), {})
+        with self._reads.snapshot(LEDGER) as read:
+            ends = changes.head(read.connection)
+            start = tuple(max(each - _SHOWN, 0) for each in ends)
+            found = changes.read(read.connection, start, _SHOWN * max(len(ends), 1), Wanted())
+        newest = sorted(found.rows, key=lambda each: (each.recorded_at, each.offset))[-_SHOWN:]
+        events = [_event(each) for each in reversed(newest)]
+        return self._pages.page("feed.html", {"events": events})
+
+
+def _event(row: ChangeRow) -> Mapping[str, Any]:
+    told = tell(row.type, row.data)
+    return {
+        "item_id": row.item_id,
+        "version": row.version,
+        "title": title_of(told.name),
+        "says": _says(orjson.loads(told.data)),
+        "actor": row.actor,
+        "reason": row.reason,
+        "recorded_at": rfc3339(row.recorded_at),
+    }
+
+
+def _says(data: Mapping[str, Any]) -> str:
+    """Say in a line what an event holds."""
+    price = money(data.get("price"), data.get("currency"))
+    parts = (data.get("name"), price, data.get("description"))
+    return " · ".join(each for each in parts if each)

@@ -1,0 +1,72 @@
+"""The pages of imports: all of them, and how far one is, with what became of its rows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Engine
+
+from readmodel import import_rows, params
+from readmodel.answers import Answer
+from readmodel.import_routes import ROW_STATUSES, ImportRoutes
+from readmodel.paging import PAGING, Paging
+from readmodel.params import Reader
+from readmodel.web import form
+from readmodel.web.render import Pages
+
+_PAGE = 25
+_ROWS = 50
+_LIST: Mapping[str, Reader] = {"cursor": PAGING["cursor"]}
+_ONE: Mapping[str, Reader] = {
+    "cursor": PAGING["cursor"],
+    "status": params.one_of({each: each for each in (*ROW_STATUSES, "all")}),
+}
+# While it is one of these, it goes on by itself.
+_MOVING = ("receiving", "running")
+
+
+class ImportPages:
+    """Shows what `imports` tells, and rows from `reads`."""
+
+    def __init__(self, pages: Pages, imports: ImportRoutes, reads: Engine, paging: Paging) -> None:
+        self._pages = pages
+        self._imports = imports
+        self._reads = reads
+        self._paging = paging
+
+    def imports(self) -> Answer:
+        given = params.read(form.filled_in(), _LIST)
+        members, last = self._imports.listed(self._paging.place(given, "imports page"), _PAGE)
+        return self._pages.page(
+            "imports.html",
+            {
+                "imports": [_shown(each) for each in members],
+                "next": self._paging.following(last, "imports page"),
+            },
+        )
+
+    def import_(self, import_id: str) -> Answer:
+        given = params.read(form.filled_in(), _ONE)
+        # What went wrong is what somebody looks for.
+        status: str = given.get("status", "rejected")
+        binding = ("import page", import_id, status)
+        after: str | None = self._paging.place(given, *binding)
+        told = _shown(self._imports.told(import_id))
+        asked = import_rows.Asked(import_id, None if status == "all" else status, after)
+        found = import_rows.read(self._reads, asked, _ROWS + 1)
+        last = found[_ROWS - 1].key if len(found) > _ROWS else None
+        return self._pages.page(
+            "import.html",
+            {
+                "told": told,
+                "status": status,
+                "statuses": ("rejected", *(each for each in ROW_STATUSES if each != "rejected")),
+                "rows": [import_rows.members(each) for each in found[:_ROWS]],
+                "next": self._paging.following(last, *binding),
+            },
+        )
+
+
+def _shown(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Add how far it is, and whether it goes on."""
+    final = sum(told[each] for each in ("applied", "unchanged", "rejected", "skipped", "other"))
+    return {**told, "final": final, "is_moving": told["status"] in _MOVING}

@@ -1,0 +1,103 @@
+"""The pages of imports."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from flask.testing import FlaskClient
+
+from ledger.imports import Counts
+from tests.readmodel.conftest import Ledger
+from tests.readmodel.test_imports import AT, ID, OTHER, begun, results
+from tests.readmodel.web.reading import Page, get, page_of
+
+
+def test_imports_are_listed_with_how_far_they_are(client: FlaskClient, ledger: Ledger) -> None:
+    begun(ledger, Counts(applied=1200, rejected=34), rows=5000)
+    begun(ledger, import_id=OTHER, begun_at=AT + 1, rows=3, dry=True)
+    page = page_of(client, "/ui/imports")
+    assert page.texts("a", class_="title-link") == [OTHER, ID]
+    assert "1,234 of 5,000 · 34 rejected" in " ".join(page.one("table").text.split())
+
+
+def test_while_an_import_goes_on_its_pages_are_asked_for_again(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    begun(ledger, Counts(applied=3), rows=3)
+    for path, part in (("/ui/imports", "imports"), (f"/ui/imports/{ID}", "import")):
+        page = page_of(client, path)
+        (element,) = [each for each in page.elements if each.attributes.get("id") == part]
+        assert "hx-trigger" not in element.attributes
+    begun(ledger, Counts(), import_id=OTHER, rows=3)
+    for path, part in (("/ui/imports", "imports"), (f"/ui/imports/{OTHER}", "import")):
+        page = page_of(client, path)
+        (element,) = [each for each in page.elements if each.attributes.get("id") == part]
+        assert element.attributes["hx-trigger"] == "every 1s"
+
+
+def test_rejected_rows_are_shown_first_and_say_why(client: FlaskClient, ledger: Ledger) -> None:
+    begun(ledger, Counts(applied=2, rejected=1))
+    results(ledger)
+    page = page_of(client, f"/ui/imports/{ID}")
+    assert _rows(page) == ["3 rejected name: is required, in row 3"]
+    everything = page_of(client, f"/ui/imports/{ID}", status="all")
+    assert len(_rows(everything)) == 3
+    assert _rows(page_of(client, f"/ui/imports/{ID}", status="applied"))[0] == "2 applied lamp-2"
+
+
+def test_rows_follow_page_by_page(client: FlaskClient, ledger: Ledger) -> None:
+    begun(ledger, Counts(applied=60, rejected=60), rows=120)
+    results(ledger, rows=120)
+    asked, met = {"status": "all"}, []
+    while asked:
+        page = page_of(client, f"/ui/imports/{ID}", **asked)
+        met += _rows(page)
+        more = page.all("a", hx_target="#more")
+        query = parse_qs(urlsplit(more[0].attributes["href"]).query) if more else {}
+        asked = {name: value for name, (value,) in query.items()}
+    assert [int(each.split()[0]) for each in met] == list(range(2, 122))
+
+
+@pytest.mark.parametrize(
+    ("said", "steps"),
+    [
+        ({"status": "received", "rows": 0}, ["revert"]),
+        ({"status": "received", "rows": 0, "dry": True}, []),
+        ({"status": "cancelled"}, ["revert"]),
+        ({"status": "failed"}, ["cancel", "revert"]),
+    ],
+)
+def test_an_import_offers_what_can_be_done_to_it(
+    client: FlaskClient, ledger: Ledger, said: dict[str, Any], steps: list[str]
+) -> None:
+    begun(ledger, **said)
+    page = page_of(client, f"/ui/imports/{ID}")
+    buttons = [each.attributes.get("data-step") for each in page.all("button")]
+    assert [each for each in buttons if each] == steps
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "status"),
+    [
+        (f"/ui/imports/{ID}", {}, 404),
+        ("/ui/imports/x%00", {}, 404),
+        ("/ui/imports", {"cursor": "x"}, 400),
+        ("/ui/imports", {"colour": "red"}, 400),
+    ],
+)
+def test_what_is_not_there_is_a_page_that_says_so(
+    client: FlaskClient, path: str, asked: dict[str, str], status: int
+) -> None:
+    answer = get(client, path, **asked)
+    assert answer.status_code == status
+    assert Page(answer.text).texts("h1")
+
+
+def _rows(page: Page) -> list[str]:
+    bodies = [each for each in page.all("tbody") if each.attributes.get("id") == "rows"]
+    rows = [row for body in bodies for row in body.inside if row.tag == "tr"]
+    return [
+        " ".join(" ".join(cell.text for cell in row.inside if cell.tag == "td").split())
+        for row in rows
+        if row.attributes.get("id") != "more"
+    ]
