@@ -24,7 +24,7 @@ from api.metrics import exposition
 from api.paths import TrailingSlash
 from api.rate import Limit, unlimited
 from api.requests import Door
-from api.routes import batch, bringing_back, docs, health, imports, items, scheduled_prices
+from api.routes import batch, bringing_back, dead, docs, health, imports, items, scheduled_prices
 from api.routes import metrics as metrics_page
 from api.routes import problems as problem_pages
 from api.routes.imports import Imports
@@ -38,6 +38,8 @@ from runtime.failpoints import Reach, nowhere
 from runtime.settings import Settings
 
 _TITLE = "itemledger command API"
+# Seconds for which an operator's order is tried: somebody waits for the answer.
+_ORDER_PATIENCE = 5.0
 
 
 def create_app(
@@ -116,6 +118,8 @@ def create_app(
             )
         )
     )
+    orders = Log(batcher, lanes, partitions, patience=_ORDER_PATIENCE)
+    app.include_router(dead.routes(orders, clock, settings.public_query_url))
     app.include_router(health.routes(ping, watch, guard))
     app.include_router(
         metrics_page.routes(exposition(counts, watch, guard, batcher, waiters, lanes))

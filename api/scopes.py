@@ -22,6 +22,8 @@ NEEDED: Mapping[tuple[str, str], Sequence[Scope]] = {
     ("POST", "/imports/{import_id}/resume"): _WRITE,
     ("POST", "/imports/{import_id}/cancel"): _WRITE,
     ("POST", "/imports/{import_id}/revert"): _WRITE,
+    ("POST", "/dead/{command_id}/replay"): ("ops",),
+    ("POST", "/dead/{command_id}/discard"): ("ops",),
     ("GET", "/metrics"): ("ops",),
     ("HEAD", "/metrics"): ("ops",),
     ("GET", "/health/live"): _OPEN,

@@ -46,6 +46,7 @@ from readmodel.status import StatusRoutes
 from readmodel.turns import Turns
 from readmodel.view_routes import ViewRoutes
 from readmodel.web.imports import ImportPages
+from readmodel.web.operations import OperationsPage
 from readmodel.web.render import Pages
 from readmodel.web.site import Site
 from runtime.auth.guard import Guard, guard_of
@@ -124,7 +125,8 @@ def create_app(
         wants_tokens=guard.wants_tokens,
     )
     import_pages = ImportPages(for_people, imported, lookups, paging)
-    site = Site(for_people, reads, paging, import_pages, door, settings)
+    operations = OperationsPage(for_people, status.document, lookups)
+    site = Site(for_people, reads, paging, import_pages, operations, door, settings)
     for path, view in (
         ("/items", items.items),
         ("/items/<item_id>", items.item),

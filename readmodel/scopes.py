@@ -44,6 +44,7 @@ NEEDED: Mapping[str, Sequence[Scope]] = {
     "/ui/sign-in": _OPEN,
     "/ui/sign-out": _OPEN,
     "/ui/": _READ,
+    "/ui/operations": ("ops", "items:read"),
     "/ui/feed": _READ,
     "/ui/imports": ("items:read", "items:write"),
     "/ui/imports/<import_id>": ("items:read", "items:write"),

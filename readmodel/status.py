@@ -73,6 +73,10 @@ class StatusRoutes:
 
     def status(self) -> Response:
         params.read(request.args, {})
+        return answer(orjson.dumps(self.document()), FRESH_ONLY)
+
+    def document(self) -> dict[str, Any]:
+        """Tell how far everything is. Raises what the log and the database raise."""
         heads = self._inspector.heads()
         now = self._clock()
         checkup = self._inspector.checkup(now)
@@ -91,18 +95,13 @@ class StatusRoutes:
                 },
             }
         standing = self._standings.compare(heads, ledger)
-        return answer(
-            orjson.dumps(
-                {
-                    "partitions": [each.document() for each in standing],
-                    "pump": standings.pump(standing) or _OK,
-                    "workers": [_worker(each) for each in checkup.workers],
-                    "durability": self._durability(checkup),
-                    **document,
-                }
-            ),
-            FRESH_ONLY,
-        )
+        return {
+            "partitions": [each.document() for each in standing],
+            "pump": standings.pump(standing) or _OK,
+            "workers": [_worker(each) for each in checkup.workers],
+            "durability": self._durability(checkup),
+            **document,
+        }
 
     def _database(self) -> dict[str, str]:
         try:

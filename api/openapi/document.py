@@ -8,6 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from api import schemas
 from api.openapi.headers import headers_of
+from api.openapi.of_dead import OF_DEAD
 from api.openapi.of_imports import OF_IMPORTS
 from api.openapi.of_items import OF_ITEMS
 from api.openapi.of_pages import OF_PAGES
@@ -18,7 +19,7 @@ from api.openapi.table import Answer, Body, Link, Operation
 from api.scopes import NEEDED
 from domain.currencies import ISO_4217
 
-OPERATIONS: Sequence[Operation] = (*OF_ITEMS, *OF_IMPORTS, *OF_PAGES)
+OPERATIONS: Sequence[Operation] = (*OF_ITEMS, *OF_IMPORTS, *OF_DEAD, *OF_PAGES)
 
 _REF = "#/components/schemas/{model}"
 _MODELS = (
@@ -46,6 +47,7 @@ _SAYS = (
 _TAGS: Mapping[str, str] = {
     "items": "Change items: one at a time, by schedule, or many at once.",
     "imports": "Files of any number of rows.",
+    "dead": "What to do about commands that met a defect.",
     "health": "Is the process alive, and does it accept.",
     "problems": "What the problem codes mean.",
     "description": "What this service tells of itself.",

@@ -15,7 +15,9 @@ _MAPPED = rf" *({'|'.join(MEMBERS)}) *:[^,]*[^, ][^,]*"
 
 # The page to try things on fills in the first example of a parameter: of others, that would be a
 # key that is soon used, a version that the item is not at.
-_FILLED_IN = frozenset({"item_id", "schedule_id", "import_id", "code", "Prefer", "Accept"})
+_FILLED_IN = frozenset(
+    {"item_id", "schedule_id", "import_id", "command_id", "code", "Prefer", "Accept"}
+)
 
 
 def _parameter(
@@ -59,6 +61,23 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
         {"type": "string", "pattern": _UUID},
         upload=IMPORT_ID,
     ),
+    "CommandId": _parameter(
+        "path",
+        "command_id",
+        "The id of a dead command.",
+        {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._~-]{0,98}$"},
+        command=COMMAND_ID,
+    ),
+    "Partition": {
+        **_parameter(
+            "query",
+            "partition",
+            "The partition of the command; its token begins with it.",
+            {"type": "integer", "minimum": 0},
+            first=0,
+        ),
+        "required": True,
+    },
     "Code": _parameter(
         "path",
         "code",

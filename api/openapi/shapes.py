@@ -91,6 +91,12 @@ IMPORT: Mapping[str, Any] = {
         "rows": f"{_QUERY}/imports/{IMPORT_ID}/rows",
     },
 }
+ORDER: Mapping[str, Any] = {
+    "command_id": COMMAND_ID,
+    "status": "accepted",
+    "token": "0.1795334400000.9",
+    "links": {"command": f"{_QUERY}/commands/{COMMAND_ID}?token=0.1795334400000.9"},
+}
 READY: Mapping[str, Any] = {
     "status": "ready",
     "accepting": True,
@@ -175,6 +181,15 @@ SHAPES: Mapping[str, Any] = {
             "schedule_id": _UUID,
         },
         says="On disk in the log; not applied yet.",
+    ),
+    "OrderAnswer": _closed(
+        {
+            "command_id": {**_UUID, "description": "Of the order itself."},
+            "status": {"const": "accepted"},
+            "token": {**_STRING, "description": "The Consistency-Token."},
+            "links": _closed({"command": _URI}),
+        },
+        says="An order about a dead command, on disk in the log.",
     ),
     "BatchResults": _closed(
         {"results": {"type": "array", "items": {"$ref": "#/components/schemas/RowResult"}}},

@@ -16,6 +16,7 @@ from readmodel.web.catalogue import CataloguePage
 from readmodel.web.feed import FeedPage
 from readmodel.web.imports import ImportPages
 from readmodel.web.item import ItemPage
+from readmodel.web.operations import OperationsPage
 from readmodel.web.render import Pages, lead_to
 from readmodel.web.sign_in import SignInPage
 from runtime.auth.exposure import is_this_machine
@@ -38,6 +39,7 @@ class Site:
         reads: Reads,
         paging: Paging,
         imports: ImportPages,
+        operations: OperationsPage,
         door: Doorkeeper,
         settings: Settings,
     ) -> None:
@@ -48,6 +50,7 @@ class Site:
         self._item = ItemPage(pages, reads, paging)
         self._feed = FeedPage(pages, reads)
         self._imports = imports
+        self._operations = operations
 
     def routes(self) -> Iterator[tuple[str, View]]:
         """List the pages."""
@@ -60,6 +63,7 @@ class Site:
         yield "/ui/feed", self._at_home(self._feed.feed)
         yield "/ui/imports", self._at_home(self._imports.imports)
         yield "/ui/imports/<import_id>", self._at_home(self._imports.import_)
+        yield "/ui/operations", self._at_home(self._operations.operations)
         yield "/ui/sign-in", self._at_home(self._sign_in.page)
 
     def forms(self) -> Iterator[tuple[str, View]]:

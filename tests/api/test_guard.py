@@ -37,7 +37,12 @@ WRITING = {
     ("POST", "/imports/{import_id}/cancel"),
     ("POST", "/imports/{import_id}/revert"),
 }
-OPERATING = {("GET", "/metrics"), ("HEAD", "/metrics")}
+OPERATING = {
+    ("GET", "/metrics"),
+    ("HEAD", "/metrics"),
+    ("POST", "/dead/{command_id}/replay"),
+    ("POST", "/dead/{command_id}/discard"),
+}
 SETS = [combined for count in range(4) for combined in itertools.combinations(SCOPES, count)]
 
 
@@ -49,7 +54,7 @@ def guarded(settings: Settings, valkey_url: str, redis: "Redis") -> Generator[Ap
 
 def ask(api: Api, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
     filled = path.replace("{item_id}", "lamp-1").replace("{code}", "not-found")
-    for name in ("{schedule_id}", "{import_id}"):
+    for name in ("{schedule_id}", "{import_id}", "{command_id}"):
         filled = filled.replace(name, "x")
     return api.client.request(method, filled, headers=headers)
 

@@ -1,1 +1,96 @@
-export function watch() {}
+// The plots of operations, of what the page has told since it was opened; and orders about dead
+// commands.
+
+import { ticks } from "./chart.js";
+import { newKey, send, Unreachable } from "./command.js";
+import { say } from "./say.js";
+
+// Ten minutes, a figure every two seconds.
+const KEPT = 300;
+
+export function watch() {
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-order]");
+    if (button) order(button.dataset.order, button.dataset.id, button.dataset.partition, button);
+  });
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("form[data-discard]")) return;
+    event.preventDefault();
+    const { command, partition } = event.target.elements;
+    event.target.closest("dialog").close();
+    order("discard", command.value, partition.value);
+  });
+  if (!document.querySelector("[data-board]")) return;
+  const rate = plot("rate", "per second");
+  const lag = plot("lag", "commands");
+  let last = null;
+  const note = () => {
+    const told = document.querySelector("[data-board]").dataset;
+    const now = Date.now() / 1000;
+    const outcomes = Number(told.outcomes);
+    if (last && now - last.now < 0.5) return;
+    if (last) rate(now, Math.max(0, (outcomes - last.outcomes) / (now - last.now)));
+    lag(now, Number(told.lag));
+    last = { now, outcomes };
+  };
+  note();
+  document.addEventListener("htmx:after:swap", note);
+}
+
+function plot(id, label) {
+  const place = document.getElementById(id);
+  const style = getComputedStyle(document.body);
+  const colour = (name) => style.getPropertyValue(name).trim();
+  const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+  const size = () => ({ width: place.clientWidth, height: 170 });
+  const data = [[], []];
+  const chart = new window.uPlot(
+    {
+      ...size(),
+      legend: { show: false },
+      cursor: { show: false },
+      scales: {
+        x: { range: (_, low, high) => window_(low, high) },
+        y: { range: (_, __, high) => [0, Math.max(high || 0, 1) * 1.1] },
+      },
+      axes: [
+        { ...axis, values: ticks, space: 90, size: 34 },
+        { ...axis, size: 50 },
+      ],
+      series: [
+        {},
+        { label, stroke: colour("--accent"), fill: colour("--accent-soft"), width: 2, points: { show: false } },
+      ],
+    },
+    data,
+    place,
+  );
+  new ResizeObserver(() => chart.setSize(size())).observe(place);
+  return (time, value) => {
+    data[0].push(time);
+    data[1].push(value);
+    for (const each of data) if (each.length > KEPT) each.shift();
+    chart.setData(data);
+  };
+}
+
+// Two minutes at least, so that the first figures are not as wide as the plot.
+function window_(low, high) {
+  const end = high ?? Date.now() / 1000;
+  return [Math.min(low ?? end, end - 120), end];
+}
+
+async function order(what, id, partition, button = null) {
+  if (button) button.disabled = true;
+  try {
+    const path = `/dead/${encodeURIComponent(id)}/${what}?partition=${encodeURIComponent(partition)}`;
+    const { problem } = await send("POST", path, { key: newKey(), once: true });
+    if (problem) say(problem.detail ?? problem.title, { bad: true });
+    else say(what === "replay" ? "It will be tried again at once" : "It will be given up at once");
+  } catch (error) {
+    if (!(error instanceof Unreachable)) throw error;
+    say(error.message, { bad: true });
+  } finally {
+    if (button) button.disabled = false;
+  }
+}
