@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up test fuzz lint chaos chaos-planted torn journey contention overload followers own-writes \
-  bench bench-big bench-imports bench-lists bench-rebuild bench-streams
+  hostile screenshots bench bench-big bench-imports bench-lists bench-rebuild bench-streams
 
 # uv may choose among the Pythons that are there; it never fetches one.
 export UV_PYTHON_DOWNLOADS := never
@@ -48,6 +48,12 @@ overload: $(STAMP) ## twice the sustainable load for 60 s: answers, and the lag 
 
 followers: $(STAMP) ## followers of the feed, cut off at random beside writers and killed workers: SECONDS=60 SEED=7
 	@exec .venv/bin/python -m tests.followers --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+hostile: $(STAMP) ## 200 texts that would be scripts, in every field of every page, in a real browser: none may run
+	@HOSTILE_STEP=1 exec .venv/bin/python -m pytest -n 0 tests/browser/test_hostile_texts.py
+
+screenshots: $(STAMP) ## docs/screenshots: every page, wide and narrow, light and dark
+	@exec .venv/bin/python -m tests.browser.screenshots $(ARGS)
 
 own-writes: $(STAMP) ## 10,000 writes, each read with its token: none may be stale; and how soon others see them
 	@exec .venv/bin/python -m tests.own_writes $(if $(SEED),--seed $(SEED)) $(ARGS)

@@ -26,7 +26,8 @@ BODY_TOO_LARGE = ProblemCode(
 
 Environ = Mapping[str, Any]
 
-# Under this name the environment of a request keeps why it was denied; `None` where it was not.
+# Under this name the environment of a request keeps who asks, or why it was denied; `None` where
+# nobody has to say who they are.
 _VERDICT = "itemledger.verdict"
 
 

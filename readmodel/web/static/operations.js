@@ -50,7 +50,7 @@ function plot(id, label) {
       legend: { show: false },
       cursor: { show: false },
       scales: {
-        x: { range: (_, low, high) => window_(low, high) },
+        x: { range: () => shown(data[0]) },
         y: { range: (_, __, high) => [0, Math.max(high || 0, 1) * 1.1] },
       },
       axes: [
@@ -75,9 +75,9 @@ function plot(id, label) {
 }
 
 // Two minutes at least, so that the first figures are not as wide as the plot.
-function window_(low, high) {
-  const end = high ?? Date.now() / 1000;
-  return [Math.min(low ?? end, end - 120), end];
+function shown(times) {
+  const end = times.at(-1) ?? Date.now() / 1000;
+  return [Math.min(times[0] ?? end, end - 120), end];
 }
 
 async function order(what, id, partition, button = null) {

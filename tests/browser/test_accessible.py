@@ -1,0 +1,61 @@
+"""Every page for somebody who does not see it, or not well: axe-core finds nothing serious."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from tests.browser.browser import window
+from tests.browser.stock import patch, put, write
+from tests.journey import Deployment
+
+SEEN: tuple[dict[str, Any], ...] = (
+    {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
+    {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
+)
+# Where most differs on a phone, and in the dark.
+FEW = ("/ui/", "/ui/items/plate", "/ui/imports", "/ui/operations")
+PATHS = (
+    "/ui/",
+    "/ui/?q=nothing-has-this",
+    "/ui/?min=x",
+    "/ui/items/plate",
+    "/ui/items/plate?version=1",
+    "/ui/items/plate/diff",
+    "/ui/items/nobody",
+    "/ui/feed",
+    "/ui/imports",
+    "/ui/operations",
+    "/ui/sign-in",
+)
+
+
+@pytest.mark.parametrize("seen", SEEN, ids=["wide and light", "narrow and dark"])
+def test_axe_finds_nothing_serious_on_any_page_and_none_is_too_wide(
+    browser: Browser, deployment: Deployment, seen: dict[str, Any]
+) -> None:
+    write(deployment, put("plate", "Plate", description="Round. " * 60))
+    write(deployment, patch("plate", price=999, description="Flat.", reason="sale " * 30))
+    with window(browser, deployment.query_url, **seen) as opened:
+        for path in PATHS if seen is SEEN[0] else FEW:
+            opened.go(path)
+            _check(opened.page, path)
+            assert (
+                opened.page.evaluate("document.documentElement.scrollWidth")
+                <= seen["viewport"]["width"]
+            )
+        opened.go("/ui/items/plate")
+        opened.page.get_by_role("button", name="Edit").click()
+        _check(opened.page, "the form")
+        assert opened.complaints == []
+
+
+def _check(page: Any, where: str) -> None:
+    found = Axe().run(page).response["violations"]
+    serious = [
+        (each["id"], [node["html"] for node in each["nodes"]])
+        for each in found
+        if each["impact"] in {"serious", "critical"}
+    ]
+    assert serious == [], where
