@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from api.imports.problems import OWN as OF_IMPORTS
 from domain.refusals import REFUSALS
 from runtime.auth.codes import GUARDS
-from runtime.problem_pages import MALFORMED_HEADER, OF_OUTCOMES, ProblemCode, of_refusal
+from runtime.problem_pages import MALFORMED_HEADER, NOT_DEAD, OF_OUTCOMES, ProblemCode, of_refusal
 
 BAD_REQUEST = ProblemCode(
     "bad-request",
@@ -23,6 +23,7 @@ _OWN = (
         "Send one JSON document in UTF-8, without a byte order mark.",
     ),
     MALFORMED_HEADER,
+    NOT_DEAD,
     ProblemCode(
         "bad-parameter",
         400,

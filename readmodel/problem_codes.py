@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from domain.refusals import REFUSALS
 from readmodel.guard import BODY_TOO_LARGE
 from runtime.auth.codes import GUARDS
-from runtime.problem_pages import MALFORMED_HEADER, OF_OUTCOMES, ProblemCode, of_refusal
+from runtime.problem_pages import MALFORMED_HEADER, NOT_DEAD, OF_OUTCOMES, ProblemCode, of_refusal
 
 BAD_PARAMETER = ProblemCode(
     "bad-parameter",
@@ -101,13 +101,6 @@ IMPORT_NOT_FOUND = ProblemCode(
     "No such import",
     "No import of this id was ever begun.",
     "Ask at the Location of the answer to POST /imports as it is. GET /imports lists them all.",
-)
-NOT_DEAD = ProblemCode(
-    "not-dead",
-    404,
-    "The command is not dead",
-    "An operator's order was about a command that is not among the dead ones.",
-    "See itemledger dead list. A parked command goes on by itself after the dead one before it.",
 )
 CURSOR_AHEAD = ProblemCode(
     "cursor-ahead",

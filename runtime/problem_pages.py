@@ -39,6 +39,13 @@ MALFORMED_HEADER = ProblemCode(
     "A header that this request depends on is not of the form it must have.",
     "`errors` names the header and its form. To leave it out is always allowed.",
 )
+NOT_DEAD = ProblemCode(
+    "not-dead",
+    404,
+    "The command is not dead",
+    "An operator's order was about a command that is not among the dead ones.",
+    "See itemledger dead list. A parked command goes on by itself after the dead one before it.",
+)
 DISCARDED = ProblemCode(
     "discarded",
     500,

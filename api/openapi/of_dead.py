@@ -23,7 +23,14 @@ def _order(name: str, summary: str, says: str) -> Operation:
         },
         ("CommandId", "Partition", "IdempotencyKey"),
         None,
-        ("malformed-header", "bad-parameter", "not-accepted", "outcome-unknown", "body-too-large"),
+        (
+            "malformed-header",
+            "bad-parameter",
+            "not-dead",
+            "not-accepted",
+            "outcome-unknown",
+            "body-too-large",
+        ),
         (),
         f"{says} Where there is no such dead command, nothing changes, and the outcome of the "
         "order is `rejected`.",

@@ -13,10 +13,12 @@ from api.imports.feeder import Log, Stuck, Unwanted
 from api.problems import ProblemRaised, bad_parameter, not_accepted, outcome_unknown, retry_after
 from api.requests import Clock, command_id_of
 from eventlog.envelope import Order
+from runtime.problem_pages import NOT_DEAD
+from runtime.problems import Problem
 
 # What the id of a command may look like; one of a row has its number behind a dot.
 _ID = re.compile(r"[A-Za-z0-9._~-]{1,100}")
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,3}")
+_NUMBER = re.compile(r"0|[1-9][0-9]*")
 
 
 def routes(log: Log, clock: Clock, query_url: str) -> APIRouter:
@@ -66,10 +68,15 @@ def routes(log: Log, clock: Clock, query_url: str) -> APIRouter:
 
 
 def _partition(request: Request, partitions: int) -> int:
-    """Read in which partition the command is; its token begins with it."""
+    """Read in which partition the command is; its token begins with it. Raises ProblemRaised where
+    there is none of this number.
+    """
     require_known_parameters(request, "partition")
     given = request.query_params.get("partition", "")
-    if _NUMBER.fullmatch(given) is None or int(given) >= partitions:
-        detail = f"the partition of the command, from 0 to {partitions - 1}"
+    if _NUMBER.fullmatch(given) is None:
+        detail = f"the partition of the command, a number from 0 to {partitions - 1}"
         raise bad_parameter("partition", "invalid-partition", detail)
+    if int(given) >= partitions:
+        detail = f"partitions are from 0 to {partitions - 1}: no command of {given} is dead"
+        raise ProblemRaised(Problem(NOT_DEAD.status, NOT_DEAD.code, NOT_DEAD.title, detail))
     return int(given)

@@ -24,13 +24,10 @@ def order(api: Api | Service, path: str, **headers: str) -> httpx.Response:
 
 def kill_one(world: World) -> None:
     """Put a command on the log that nobody can read, and see it dead."""
-    world.redis.xadd(keys.log(0), {"c": BAD}, id=f"{_epoch(world)}-2")
-    world.redis.hset(keys.head(0), "n", 2)
+    epoch, n = (int(each) for each in world.redis.hmget(keys.head(0), "epoch", "n"))
+    world.redis.xadd(keys.log(0), {"c": BAD}, id=f"{epoch}-{n + 1}")
+    world.redis.hset(keys.head(0), "n", str(n + 1))
     until(lambda: world.rows(tables.quarantine, "n"), 10, "it is dead")
-
-
-def _epoch(world: World) -> int:
-    return int(world.redis.hget(keys.head(0), "epoch"))  # type: ignore[arg-type]
 
 
 def test_an_order_goes_on_the_log_once_under_its_key(api: Api, redis: "Redis") -> None:
@@ -47,11 +44,15 @@ def test_an_order_goes_on_the_log_once_under_its_key(api: Api, redis: "Redis") -
     assert urlsplit(first.headers["Location"]).path == f"/commands/{given.id}"
 
 
-@pytest.mark.parametrize("asked", ["", "?partition=", "?partition=1", "?partition=-1", "?x=1"])
+@pytest.mark.parametrize("asked", ["", "?partition=", "?partition=01", "?partition=-1", "?x=1"])
 def test_an_order_names_a_partition_that_there_is(api: Api, redis: "Redis", asked: str) -> None:
     answer = order(api, f"/dead/bad/discard{asked}")
     assert problem(answer, 400, "bad-parameter")["errors"][0]["parameter"] in {"partition", "x"}
     assert redis.xlen(keys.log(0)) == 0
+
+
+def test_in_a_partition_that_is_not_there_nothing_is_dead(api: Api) -> None:
+    problem(order(api, "/dead/bad/replay?partition=1"), 404, "not-dead")
 
 
 def test_a_dead_command_is_given_up(service: Service) -> None:

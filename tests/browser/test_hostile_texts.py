@@ -59,6 +59,7 @@ def test_no_text_becomes_a_script(deployment: Deployment, mine: Window) -> None:
     assert mine.complaints == []
 
 
+@pytest.mark.timeout(600)
 def test_what_others_have_written_meanwhile_is_no_script_either(
     deployment: Deployment, mine: Window
 ) -> None:

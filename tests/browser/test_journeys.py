@@ -109,6 +109,31 @@ def test_a_conflict_is_a_choice_between_both_values(deployment: Deployment, mine
     expect(page.get_by_role("button", name="Edit")).to_be_visible()
 
 
+def test_a_page_that_is_hidden_gives_its_connection_back_and_catches_up_when_it_is_seen(
+    deployment: Deployment, mine: Window
+) -> None:
+    write(deployment, put("stool", "Stool", 100))
+    page = mine.page
+    mine.go("/ui/items/stool")
+    live = page.locator(".live")
+    expect(live).to_have_attribute("data-state", "on")
+    _say_that_it_is_hidden(page, "true")
+    expect(live).to_have_attribute("data-state", "off")
+    write(deployment, patch("stool", price=200))
+    expect(page.locator(".big")).to_have_text("1.00 EUR")
+    _say_that_it_is_hidden(page, "false")
+    expect(page.locator(".big")).to_have_text("2.00 EUR")
+    expect(live).to_have_attribute("data-state", "on")
+
+
+def _say_that_it_is_hidden(page: Page, hidden: str) -> None:
+    """As browsers do of a tab behind others; this one is always in front."""
+    page.evaluate(
+        f"Object.defineProperty(document, 'hidden', {{value: {hidden}, configurable: true}});"
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
+
+
 def test_a_price_is_scheduled_and_cancelled(deployment: Deployment, mine: Window) -> None:
     write(deployment, put("sofa", "Sofa", 90_000))
     page = mine.page

@@ -2,27 +2,44 @@
 
 import { refresh } from "./refresh.js";
 
-// Events come in bursts; the page is not asked for more often than this.
+// Events come in bursts; the page is not asked for more often than this, in milliseconds.
 const REST = 700;
 
 export function follow() {
   const sign = document.querySelector("[data-live]");
   if (!sign) return;
+  let source = listen(sign);
+  // What is loaded again comes without the sign's state.
+  document.addEventListener("htmx:after:swap", () => show(source.readyState === EventSource.OPEN));
+  // A browser has few connections per service, six mostly, and a stream takes one: a page that is
+  // hidden gives its own back, and catches up when it is seen again.
+  document.addEventListener("visibilitychange", () => {
+    source.close();
+    show(false);
+    if (document.hidden) return;
+    source = listen(sign);
+    soon(sign.dataset.refresh);
+  });
+  addEventListener("pagehide", () => source.close());
+}
+
+function listen(sign) {
   const { item, refresh: part } = sign.dataset;
   const asked = new URLSearchParams({ after: "head" });
   if (item) asked.set("item_id", item);
   const source = new EventSource(`${document.body.dataset.base}/changes/stream?${asked}`);
-  source.addEventListener("open", () => show(sign, true));
-  source.addEventListener("error", () => show(sign, false));
+  source.addEventListener("open", () => show(true));
+  source.addEventListener("error", () => show(false));
   source.addEventListener("message", (event) => {
     document.dispatchEvent(new CustomEvent("ledger:event", { detail: JSON.parse(event.data) }));
-    if (part) soon(part);
+    soon(part);
   });
-  // A connection that is left open would take one of the few that a browser has per service.
-  addEventListener("pagehide", () => source.close());
+  return source;
 }
 
-function show(sign, on) {
+function show(on) {
+  const sign = document.querySelector("[data-live]");
+  if (!sign) return;
   sign.dataset.state = on ? "on" : "off";
   sign.querySelector("span").textContent = on ? "Live" : "Connecting";
 }
