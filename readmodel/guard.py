@@ -39,7 +39,7 @@ class Doorkeeper:
         self._limit = limit
 
     def let_in(self, environ: MutableMapping[str, Any], needed: Sequence[str]) -> Caller | None:
-        """Look at a request and tell who asks, once: whoever is asked again says the same, and counts
+        """Look at a request and tell who asks, once: who is asked again says the same, and counts
         no second request. Where nothing is needed, nobody is asked who they are.
         """
         if _VERDICT not in environ:
