@@ -35,6 +35,11 @@ def test_an_item_is_found_created_edited_and_changed_while_somebody_looks(
     expect(page.locator("#rows tr")).to_have_count(51)
     page.locator("#more").scroll_into_view_if_needed()
     expect(page.locator("#rows tr")).to_have_count(60)
+    # Whoever has gone on is told, and not thrown back.
+    expect(page.locator(".live")).to_have_attribute("data-state", "on")
+    write(deployment, put("chair-0", "Chair 00", 1))
+    expect(page.get_by_text("There is something new")).to_be_visible()
+    expect(page.locator("#rows tr")).to_have_count(60)
     page.fill("#q", "chair 42")
     expect(page.locator(".title-link")).to_have_text(["Chair 42"])
     expect(page.locator("#q")).to_be_focused()

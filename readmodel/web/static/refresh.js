@@ -20,7 +20,8 @@ export async function refresh(part, token = null) {
   }
   owed = null;
   // Whoever has gone on to later pages of a list does not want to be thrown back to the first one.
-  if (list.dataset.long) {
+  const rows = list.querySelector("[data-page]");
+  if (rows && rows.querySelectorAll("tr[id^='row-']").length > Number(rows.dataset.page)) {
     say("There is something new", { action: { name: "Show", act: () => location.reload() } });
     return;
   }
