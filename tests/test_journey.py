@@ -8,7 +8,7 @@ import pytest
 from tests.journey import Account, Deployment, beginning_of_the_real_input
 
 # `make journey` takes all of them.
-ROWS = 12_000
+ROWS = 8_000
 
 
 @pytest.mark.timeout(280)

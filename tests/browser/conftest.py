@@ -10,15 +10,15 @@ from tests.browser.browser import Window, running_browser, window
 from tests.journey import Deployment
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with running_browser() as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def deployment(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A service that all tests of this process share; each has items of its own."""
+    """A service that all tests of a module share; each has items of its own."""
     folder: Path = tmp_path_factory.mktemp("browser")
     made = Deployment(folder, f"sqlite:///{folder / 'data' / 'itemledger.db'}")
     with made.up():

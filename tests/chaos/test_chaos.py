@@ -27,7 +27,7 @@ def test_nothing_acknowledged_is_lost_doubled_or_out_of_order_whatever_happens(
     folder = ROOT / "chaos-report" / f"test-{database}-{seed}"
     options = Options(
         folder=folder,
-        seconds=30,
+        seconds=24,
         seed=seed,
         database=database,
         root=Path(os.environ.get("CHAOS_ROOT", ROOT)),

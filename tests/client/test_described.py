@@ -24,7 +24,8 @@ SERVICES: Mapping[str, Any] = {
     QUERY: orjson.loads(openapi(QUERY)),
 }
 # For people, probes and tools.
-NOT_FOR_PROGRAMS = re.compile(r"/(health|metrics|problems|openapi|docs|schemas)\b")
+# What has met a defect is decided about by people, on the pages and in the console.
+NOT_FOR_PROGRAMS = re.compile(r"/(dead|health|metrics|problems|openapi|docs|schemas)\b")
 # Described only where they make a difference.
 ALWAYS = {"Idempotency-Key", "Prefer"}
 HEADERS = (*ALWAYS, "If-Match", "If-None-Match", "Command-Deadline", "Consistency-Token")
