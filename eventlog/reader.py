@@ -92,23 +92,23 @@ class LogReader:
                 pipeline.xrange(keys.log(each.partition), min=f"({each.stream_id}", count=count)
             answers: list[Any] = pipeline.execute()
         return [
-            [
-                # An entry without our field is none of ours: it comes out unreadable.
-                LogEntry(
-                    Position.from_stream_id(position.partition, entry_id.decode()),
-                    fields.get(b"c", b"") if fields else b"",
-                )
-                for entry_id, fields in found
-            ]
+            _entries(position.partition, found)
             for position, found in zip(positions, answers, strict=True)
         ]
 
-    def wait_for_more(self, positions: Sequence[Position], milliseconds: int) -> set[int]:
-        """Wait until something follows one of these positions, and tell in which partitions."""
+    def wait(
+        self, positions: Sequence[Position], count: int, milliseconds: int
+    ) -> dict[int, list[LogEntry]]:
+        """Wait until something follows one of these positions; read up to `count` entries of each
+        partition that has some.
+        """
+        partitions = {keys.log(each.partition).encode(): each.partition for each in positions}
         streams: Any = {keys.log(each.partition): each.stream_id for each in positions}
-        found: Any = self.redis.xread(streams, count=1, block=milliseconds)
-        names = {name.decode() if isinstance(name, bytes) else name for name, _ in found or ()}
-        return {each.partition for each in positions if keys.log(each.partition) in names}
+        answer: Any = self.redis.xread(streams, count=count, block=milliseconds)
+        return {
+            (partition := partitions[name]): _entries(partition, found)
+            for name, found in answer or ()
+        }
 
     def tidy(
         self,
@@ -220,3 +220,14 @@ class LogReader:
             pipeline.xtrim(keys.log(partition), minid=mark.stream_id, approximate=True)
             pipeline.zremrangebyscore(keys.marks(partition), 0, now - KEEP_MS)
             pipeline.execute()
+
+
+def _entries(partition: int, found: Any) -> list[LogEntry]:
+    # An entry without our field is none of ours: it comes out unreadable.
+    return [
+        LogEntry(
+            Position.from_stream_id(partition, entry_id.decode()),
+            fields.get(b"c", b"") if fields else b"",
+        )
+        for entry_id, fields in found
+    ]

@@ -45,7 +45,8 @@ class Applied:
     `items` holds, by command, the item as the command left it, where somebody waits to be told;
     `dead` the commands that hit a defect, with its traceback; `corrected` where and with which
     fingerprint commands were accepted first that came again with another, `None` where that is not
-    known; `moves` where which partitions were moved to, and the items that changed.
+    known; `moves` where which partitions were moved to, and the items that changed. It is
+    `by_others` where somebody else had applied all of the batch before.
     """
 
     upto: Position
@@ -56,6 +57,7 @@ class Applied:
     dead: Mapping[str, str] = field(default_factory=dict[str, str])
     corrected: Mapping[str, Correction] = field(default_factory=dict[str, Correction])
     moves: Sequence[Move] = ()
+    by_others: bool = False
 
 
 class Held(Exception):
@@ -107,7 +109,7 @@ def apply(
             if fresh:
                 jobs.append(begin(connection, checkpoint, fresh, given))
             else:
-                applied[partition] = Applied(checkpoint.position)
+                applied[partition] = Applied(checkpoint.position, by_others=True)
         moves: Mapping[int, Move] = {}
         if jobs:
             condemned = given.locked({each.upto.partition: each.checkpoint for each in jobs})

@@ -9,7 +9,6 @@ import structlog
 from sqlalchemy import Engine
 
 from eventlog.appender import Appender
-from eventlog.envelope import Rows
 from eventlog.reader import LogReader
 from eventlog.ring import Ring
 from runtime.errors import first_line
@@ -20,19 +19,13 @@ from worker.batches import Batches
 from worker.further import Further
 from worker.intake import Intake
 from worker.pause import Pause
+from worker.session import Session
 from worker.tally import Tally
 from worker.trouble import is_outage
 
-# Commands that share a transaction, about, and the least that is read of each partition.
-BATCH = 1000
-_LEAST = 50
-# Partitions that share one: what a transaction costs is then paid once for all of them.
+# Partitions that share a transaction: what one costs is then paid once for all of them. Where there
+# are more, nobody knows which of them to wait for.
 _AT_ONCE = 32
-# Rows of imports that share one: whoever else comes waits for these at least. Where anybody does
-# come, the command API lets fewer wait than that.
-_ROWS = 1000
-# Seconds for which more rows are waited for: to be called for them takes as long.
-_LINGER = 0.03
 # Seconds: how long some partitions are drained while others wait, and how long one job lasts.
 _SLICE = 1.0
 _JOB = 10.0
@@ -69,6 +62,7 @@ class Drain:
         self._batches = Batches(engine, reader, projections, clock, stopping, reach)
         further = Further(engine, reader.redis, Appender(reader.redis, ring), reader.partitions)
         self._intake = Intake(engine, reader, further, clock, tally or Tally(), reach)
+        self._watched = range(reader.partitions) if reader.partitions <= _AT_ONCE else ()
         self._locks = [threading.Lock() for _ in range(reader.partitions)]
         self._batches_begun: dict[int, float] = {}
         self._applied_at = -_LATELY
@@ -102,7 +96,7 @@ class Drain:
             while not self._pause.left and (ready := self._ring.next_ready(_AT_ONCE)):
                 aside |= set(ready)
                 self._reach("worker.after_pop")
-                aside -= self._tried(ready)
+                aside = aside - set(ready) | self._tried(ready)
                 if self._stopping.is_set():
                     return
                 if time.monotonic() > over:
@@ -110,69 +104,59 @@ class Drain:
                         self._ring.press()
                     return
             if aside and not self._pause.left:
-                aside -= self._tried(list(aside))
+                aside = self._tried(list(aside))
         finally:
             # Whoever has them reads until they are empty, or the sweeper does.
             if aside:
                 self._ring.put_back(aside)
 
-    def _tried(self, ready: Collection[int]) -> set[int]:
-        """Drain partitions, and say with which that could be done; what is left is ready again.
+    def _tried(self, ready: Collection[int], *, linger: bool = True) -> set[int]:
+        """Drain partitions, and say with which that could not be done; what is left is ready again.
 
         It could not be done where somebody else has one, or where it fails: that is no reason to
         leave the others.
         """
+        taken = set(ready)
         try:
-            held, left = self._drain(ready)
+            held, left = self._drain(ready, taken, linger=linger)
         except Exception as error:  # noqa: BLE001  it is said, and the others go on
-            if len(ready) == 1 or is_outage(error):
-                self.failed(error, next(iter(ready)) if len(ready) == 1 else None)
-                return set()
-            return {each for each in ready if self._tried([each])}
+            if len(taken) == 1 or is_outage(error):
+                self.failed(error, next(iter(taken)) if len(taken) == 1 else None)
+                return taken
+            return {failed for each in taken for failed in self._tried([each], linger=False)}
         if left:
             self._ring.put_back(left)
-        return set(ready) - held
+        return held
 
     def partition(self, partition: int) -> bool:
         """Drain one partition for a slice of time and say whether it is empty.
 
         Raises Held where another thread or process has it.
         """
-        held, left = self._drain([partition])
+        held, left = self._drain([partition], set(), linger=False)
         if held:
             raise Held(partition)
         return not left
 
-    def _drain(self, wanted: Collection[int]) -> tuple[set[int], set[int]]:
+    def _drain(
+        self, wanted: Collection[int], taken: set[int], *, linger: bool
+    ) -> tuple[set[int], set[int]]:
         """Drain partitions together for a slice of time; tell which of them somebody else has, and
-        which are not empty.
+        which are not empty. Those that are drained along with them are added to `taken`.
         """
         with ExitStack() as locks:
-            mine = [each for each in wanted if self._lock(each, locks)]
-            held = set(wanted) - set(mine)
-            positions = self._intake.begin(mine) if mine else {}
-            until = time.monotonic() + _SLICE
-            while positions:
-                if self._stopping.is_set() or time.monotonic() > until:
-                    return held, set(positions)
-                count = max(_LEAST, BATCH // len(positions))
-                found = self._intake.read(positions, count)
-                rows = _ROWS // len(positions)
-                batches = {each: _in_hand(batch, rows) for each, batch in found.items() if batch}
-                applied = self._apply(batches) if batches else {}
-                self.worked()
-                held |= batches.keys() - applied.keys()
-                # A read that was not full has read it all: what was appended since rings.
-                more = {
-                    each
-                    for each, taken in applied.items()
-                    if len(found[each]) >= count or taken.upto < found[each][-1].position
-                }
-                fed = {each: applied[each].upto for each in applied if _is_fed(batches[each])}
-                if fed and not more:
-                    more = self._intake.wait_for_more(fed, _LINGER)
-                positions = {each: applied[each].upto for each in more}
-            return held, set()
+
+            def hold(partition: int) -> bool:
+                if not self._lock(partition, locks):
+                    return False
+                taken.add(partition)
+                return True
+
+            watched = self._watched if linger else ()
+            session = Session(self._intake, hold, self._apply, self._stopping, _SLICE, watched)
+            left = session.drain(wanted)
+        self.worked()
+        return session.held, left
 
     def _lock(self, partition: int, locks: ExitStack) -> bool:
         if not self._locks[partition].acquire(blocking=False):
@@ -189,7 +173,10 @@ class Drain:
         self._batches_begun.update(dict.fromkeys(batches, started))
         applied = self._batches.take(batches)
         self._intake.tidy(batches, applied)
+        for each in batches:
+            self._batches_begun.pop(each, None)
         self._applied_at = time.monotonic()
+        self.worked()
         log.debug(
             "applied",
             partitions=list(applied),
@@ -223,19 +210,3 @@ class Drain:
         """Take note that the stores do what they are for."""
         if self._pause.end():
             log.info("draining goes on")
-
-
-def _in_hand(batch: Sequence[Decoded], most: int) -> Sequence[Decoded]:
-    """Take entries until they have so many rows of imports, or all of them."""
-    rows = 0
-    for place, each in enumerate(batch):
-        if isinstance(each.entry, Rows):
-            rows += len(each.entry.rows)
-            if rows >= most:
-                return batch[: place + 1]
-    return batch
-
-
-def _is_fed(batch: Sequence[Decoded]) -> bool:
-    """Say whether an import is being fed, so that more will come at once."""
-    return isinstance(batch[-1].entry, Rows)

@@ -91,9 +91,22 @@ class Intake:
             for partition, entries in zip(positions, found, strict=True)
         }
 
-    def wait_for_more(self, positions: Mapping[int, Position], seconds: float) -> set[int]:
-        """Wait until something follows one of these positions, and tell in which partitions."""
-        return self._reader.wait_for_more(list(positions.values()), int(seconds * 1000))
+    def checkpoints(self, wanted: Sequence[int]) -> dict[int, Position]:
+        """Tell how far the ledger has taken these partitions."""
+        if not wanted:
+            return {}
+        found = partitions.read(self._engine, wanted)
+        return {each: checkpoint.position for each, checkpoint in found.items()}
+
+    def wait(
+        self, positions: Mapping[int, Position], count: int, seconds: float
+    ) -> dict[int, list[Decoded]]:
+        """Wait until something follows one of these positions; read up to `count` entries of each
+        partition that has some.
+        """
+        found = self._reader.wait(list(positions.values()), count, int(seconds * 1000))
+        self._reach("worker.after_read")
+        return {partition: _decoded(entries) for partition, entries in found.items()}
 
     def tidy(
         self, batches: Mapping[int, Sequence[Decoded]], applied: Mapping[int, Applied]

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 from redis import Redis
@@ -18,7 +18,8 @@ from ledger.changes import Changes
 from readmodel.views import items
 from runtime.positions import Position
 from tests.worker.world import NOW, PROJECTIONS, World, ask, envelope, no_ends
-from worker.apply import Circumstances, Held, apply_one
+from worker.apply import Circumstances, Decoded, Held, apply_one
+from worker.drain import Drain
 
 RUG = CreateItem("rug-1", NOW, "Rug", None, 1, "EUR")
 LAMP = envelope("c1", CreateItem("lamp-1", NOW, "Lamp", None, 100, "EUR"))
@@ -77,6 +78,104 @@ def test_what_is_appended_after_the_last_read_is_rung_for(world: World) -> None:
     world.append(*patches(1))
 
     assert world.rang
+
+
+class _Coming:
+    """Appends something, without ringing, each time that a drain begins to wait; keeps what it
+    waited for.
+    """
+
+    def __init__(self, drain: Drain, *appends: Callable[[], object]) -> None:
+        self._wait = drain._intake.wait
+        self._appends = list(appends)
+        self.waited: list[set[int]] = []
+        drain._intake.wait = self  # pyright: ignore[reportAttributeAccessIssue]
+
+    def __call__(
+        self, positions: Mapping[int, Position], count: int, seconds: float
+    ) -> dict[int, list[Decoded]]:
+        self.waited.append(set(positions))
+        if self._appends:
+            self._appends.pop(0)()
+        return self._wait(positions, count, seconds)
+
+
+def test_a_drain_lingers_and_takes_along_what_comes_meanwhile(two_partitions: World) -> None:
+    world = two_partitions
+    rug = envelope("c2", RUG)
+    drain = world.drain()
+    coming = _Coming(
+        drain,
+        lambda: world.append(*patches(1)),
+        lambda: world.append(rug, partition=1),
+    )
+    world.append(LAMP)
+    world.ring.ring([0])
+    jobs = world.ring.jobs_waiting()
+    drain.answer()
+
+    assert applied(world) == ["c1", "p0", "c2"]
+    assert coming.waited == [{0, 1}] * 3
+    assert world.ring.jobs_waiting() == jobs
+
+
+def test_what_is_taken_along_is_read_after_its_bell_is_cleared(
+    two_partitions: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came in between did not ring: the bell was still up."""
+    world = two_partitions
+    drain = world.drain()
+    _Coming(drain, lambda: world.append(envelope("c2", RUG), partition=1))
+    begin, between = drain._intake.begin, list[bool]()
+
+    def late(wanted: Sequence[int]) -> dict[int, Position]:
+        if 1 in wanted:
+            world.append(envelope("c3", PatchItem("rug-1", NOW, price=7)), partition=1)
+            between.append(world.rang)
+        return begin(wanted)
+
+    monkeypatch.setattr(drain._intake, "begin", late)
+    world.append(LAMP)
+    world.ring.ring([0])
+    drain.answer()
+
+    assert between == [False]
+    assert applied(world) == ["c1", "c2", "c3"]
+
+
+def test_a_drain_does_not_wait_beside_a_worker_that_has_the_partition(
+    two_partitions: World,
+) -> None:
+    world = two_partitions
+    other = world.drain()
+
+    drain = world.drain()
+    coming = _Coming(drain, lambda: world.append(*patches(1)))
+    read = drain._intake.wait
+
+    def slowly(
+        positions: Mapping[int, Position], count: int, seconds: float
+    ) -> dict[int, list[Decoded]]:
+        found = read(positions, count, seconds)
+        other.partition(0)
+        return found
+
+    drain._intake.wait = slowly  # pyright: ignore[reportAttributeAccessIssue]
+    world.append(LAMP)
+    world.ring.ring([0])
+    drain.answer()
+
+    assert applied(world) == ["c1", "p0"]
+    assert coming.waited == [{0, 1}, {1}]
+
+
+def test_a_drain_that_has_found_nothing_does_not_wait(world: World) -> None:
+    drain = world.drain()
+    coming = _Coming(drain)
+    world.ring.ring([0])
+    drain.answer()
+
+    assert coming.waited == []
 
 
 class _Racing(Ring):

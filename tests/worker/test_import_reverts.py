@@ -338,8 +338,8 @@ def test_what_a_full_log_put_off_is_not_forgotten_by_the_batches_that_follow_it(
     world: World, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the same drain, which does not look at what was done before."""
-    monkeypatch.setattr("worker.drain._LEAST", 1)
-    monkeypatch.setattr("worker.drain.BATCH", 1)
+    monkeypatch.setattr("worker.session._LEAST", 1)
+    monkeypatch.setattr("worker.session.BATCH", 1)
     importing = Importing(world)
     importing.feed(*map(put, MANY))
     drain(world)

@@ -2,7 +2,8 @@
 
 Producers append, raise the bell, and ring in a second round trip; workers answer doorbells, try the
 partition's lock, read, put back; a sweeper comes round. Extend the model before changing the
-protocol. The letter is that of `worker/drain.py`, `eventlog/ring.py` and `eventlog/append.lua`.
+protocol. The letter is that of `worker/drain.py`, `worker/session.py`, `eventlog/ring.py` and
+`eventlog/append.lua`.
 """
 
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ class Step(Enum):
     LOCKED = auto()
     READING = auto()
     EMPTY = auto()
+    LINGERED = auto()
     DONE = auto()
     DEAD = auto()
 
@@ -51,11 +53,13 @@ class Protocol:
 
     `clear_first`: bell and doorbell go down before reading, not after. `put_back`: a partition that
     somebody else has is made ready again. `unique`: a job is dropped while another one exists.
+    `unready`: who lingers takes back, after it has read, that the partition is ready.
     """
 
     clear_first: bool = True
     put_back: bool = True
     unique: bool = False
+    unready: bool = False
     sweeper: bool = True
     producers: int = 3
     workers: int = 2
@@ -100,7 +104,7 @@ def produced(protocol: Protocol, state: State, place: int) -> Iterator[State]:
             pass
 
 
-def worked(  # noqa: C901  one branch per step
+def worked(  # noqa: C901, PLR0912  one branch per step
     protocol: Protocol, state: State, place: int
 ) -> Iterator[State]:
     def go(step: Step, **changes: object) -> State:
@@ -116,6 +120,9 @@ def worked(  # noqa: C901  one branch per step
             yield go(Step.IDLE, rung=True, jobs=state.jobs + (0 if state.rung else 1))
         case Step.ANSWERED:
             yield go(Step.IDLE, rung=state.rung and not late)
+            if state.log > state.applied and state.lock is None:
+                # It lingers, and the log itself shows that something came.
+                yield go(Step.LOCKED, lock=place)
         case Step.POPPED | Step.ASIDE if state.lock is None:
             yield go(Step.LOCKED, lock=place)
         case Step.POPPED:
@@ -127,10 +134,16 @@ def worked(  # noqa: C901  one branch per step
         case Step.LOCKED:
             yield go(Step.READING, bell=state.bell and not early)
         case Step.READING:
-            # Read once and left: what is appended from here on rings.
+            # Read once: what is appended from here on rings.
             yield go(Step.EMPTY, applied=state.log)
         case Step.EMPTY:
             yield go(Step.ANSWERED, lock=None, bell=state.bell and not late)
+            if state.log > state.applied:
+                # It lingers: what came is read again, and the bell stays as it is.
+                again = Step.LINGERED if protocol.unready else Step.EMPTY
+                yield go(again, applied=state.log)
+        case Step.LINGERED:
+            yield go(Step.EMPTY, ready=False)
         case _:
             pass
 
@@ -187,7 +200,7 @@ def stranded(protocol: Protocol) -> tuple[int, int]:
         Protocol(),
         Protocol(producers=4, workers=3),
         Protocol(deaths=1),
-        Protocol(deaths=2, producers=4, workers=3),
+        Protocol(deaths=2, workers=3),
         Protocol(workers=1, sweeper=False),
     ],
     ids=["as it is", "more of all", "one death", "two deaths", "one worker, nobody sweeps"],
@@ -206,8 +219,15 @@ def test_no_interleaving_strands_an_append(protocol: Protocol) -> None:
         Protocol(sweeper=False, workers=1, unique=True),
         Protocol(sweeper=False, put_back=False),
         Protocol(sweeper=False, deaths=1),
+        Protocol(sweeper=False, workers=1, unready=True),
     ],
-    ids=["cleared after reading", "unique jobs", "left at a lock", "a death nobody sweeps after"],
+    ids=[
+        "cleared after reading",
+        "unique jobs",
+        "left at a lock",
+        "a death nobody sweeps after",
+        "taken back while lingering",
+    ],
 )
 def test_the_model_finds_what_a_wrong_protocol_strands(wrong: Protocol) -> None:
     assert stranded(wrong)[1] > 0

@@ -21,7 +21,7 @@ from tests.worker.processes import (
     looking,
     running_worker,
 )
-from worker.drain import BATCH
+from worker.session import BATCH
 
 # Enough batches for a signal to find one in hand.
 COMMANDS = 8 * BATCH
