@@ -6,9 +6,8 @@ from bench.applying import drained
 from bench.load import closed
 from bench.measure import Found, interleave, ratios
 from bench.reads import drawn, gets
-from bench.sides import Service, Stage, item
+from bench.sides import ITEM_CACHE, Service, Stage, item
 from bench.sizes import Size
-from runtime.settings import Settings
 
 # Accepted at once, on both sides: what waits together is worked at together, and takes memory.
 _AT_ONCE = 10_000
@@ -76,6 +75,5 @@ def _grown(few: Service, many: Service) -> tuple[float, str]:
 
 
 def _cache_limit() -> float:
-    """MB that the cache of items may take at most; 0 where there is none."""
-    field = Settings.model_fields.get("item_cache")
-    return 0.0 if field is None else field.default / 1e6
+    """MB that the cache of items may take at most."""
+    return ITEM_CACHE / 1e6

@@ -18,10 +18,13 @@ from redis import Redis
 
 from bench.anchors import models
 from bench.measure import Counter
-from runtime.settings import PREFIX, Settings
+from runtime.settings import PREFIX
 from tests.journey import ITEMLEDGER, ROOT, Deployment, free_ports
 
 _Started = TypeVar("_Started")
+
+# Bytes in which the services keep items that are read often.
+ITEM_CACHE = 64 * 1024 * 1024
 
 _READY = 60.0
 _LOOK_EVERY = 0.002
@@ -198,7 +201,8 @@ class Stage:
         if database == "postgresql":
             url = self.database()
         deployment = Deployment(folder, url if database == "postgresql" else "")
-        deployment.env |= _env(settings) | {f"{PREFIX}LOG_LEVEL": "warning"}
+        kept = {"item_cache": ITEM_CACHE, "log_level": "warning"}
+        deployment.env |= _env(kept) | _env(settings)
         process = self._stack.enter_context(deployment.up())
         server = self.server if database == "postgresql" else None
         return Service(deployment, url, process.pid, server)
@@ -210,9 +214,7 @@ class Stage:
     def _uncached(self, service: Service) -> Side:
         _, port = free_ports()
         given: dict[str, object] = {"query_port": port, "database_url": service.url}
-        # Before there was a cache there was nothing to be switched off.
-        if "item_cache" in Settings.model_fields:
-            given["item_cache"] = 0
+        given["item_cache"] = 0
         env = service.deployment.env | _env(given)
         return self.run("itemledger, uncached", [*ITEMLEDGER, "query"], port, env)
 

@@ -200,11 +200,12 @@ class Settings(BaseSettings):
         "thread that waits, about 100 KB. Beyond it the answer is 503.",
     )
     item_cache: int = Field(
-        default=64 * 1024 * 1024,
+        default=0,
         ge=0,
         le=1024**4,
         description="Bytes that a query process keeps items in, so that one that is asked for "
-        "often is not read each time; about 1 KB each. Workers tell what changes. 0 keeps none.",
+        "often is not read each time; about 1 KB each. Workers tell what changes: whoever reads "
+        "without a token may then see an item as it was a moment ago. 0 keeps none.",
     )
     rate_limit: Rate | None = Field(
         default=None,

@@ -112,6 +112,7 @@ def test_nobody_reads_what_is_stale_while_workers_are_killed_before_they_tell(
     fails.mkdir()
     deployment = Deployment(tmp_path, database_url)
     deployment.env["ITEMLEDGER_FAILPOINTS"] = str(fails)
+    deployment.env["ITEMLEDGER_ITEM_CACHE"] = str(1 << 26)
     seen = Seen()
     with (
         httpx.Client(base_url=deployment.command_url, trust_env=False, timeout=40) as write,
