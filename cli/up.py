@@ -13,7 +13,7 @@ from cli.children import children
 from cli.engines import start_engines
 from cli.exposure import require_guard
 from cli.ports import check_ports
-from cli.refusals import WRONG_USAGE, Refusal, warn, without_password
+from cli.refusals import WRONG_USAGE, Refusal, warn
 from runtime.child import Child
 from runtime.lock import FolderInUse, FolderLock, lock_folder
 from runtime.settings import PREFIX, Settings
@@ -76,7 +76,7 @@ async def _run(settings: Settings, say: Callable[[str], None], list_children: Li
                     supervisor.start(child)
                 await _await_ready(settings, asked)
             if not asked.is_set():
-                say(_welcome(settings))
+                say(await _banner(settings))
                 await supervisor.run_until(asked)
     finally:
         lock.release()
@@ -111,16 +111,8 @@ async def _await_ready(settings: Settings, asked: asyncio.Event) -> None:
     await await_ready(settings, asked, warn)
 
 
-def _welcome(settings: Settings) -> str:
-    database = ""
-    if settings.database_url is not None:
-        database = f"  Database     {without_password(settings.database_url)}\n"
-    return (
-        "\n"
-        "itemledger is ready.\n"
-        f"  Command API  {settings.public_command_url}   (described at /docs)\n"
-        f"  Query API    {settings.public_query_url}\n"
-        f"  Data         {settings.data.absolute()}\n"
-        f"{database}"
-        "Ctrl-C stops it.\n"
-    )
+async def _banner(settings: Settings) -> str:
+    # Imported here for the same reason.
+    from cli.banner import banner  # noqa: PLC0415
+
+    return await asyncio.to_thread(banner, settings)

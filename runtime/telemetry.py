@@ -5,7 +5,19 @@ import sys
 
 import structlog
 
+from runtime.log_lines import line_renderer, wants_colours
 from runtime.settings import Settings
+
+# They tell of every step of theirs; what matters of it we say ourselves.
+_CHATTY = (
+    "rq",
+    "rq.worker",
+    "alembic",
+    "alembic.runtime.migration",
+    "_granian",
+    "uvicorn",
+    "uvicorn.error",
+)
 
 
 def configure_logging(settings: Settings, process: str) -> None:
@@ -16,10 +28,14 @@ def configure_logging(settings: Settings, process: str) -> None:
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt="iso", utc=True)
+        if as_json
+        else structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
     ]
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer()
+        if as_json
+        else line_renderer(colours=wants_colours() and sys.stderr.isatty())
     )
     structlog.configure(
         processors=[
@@ -43,6 +59,6 @@ def configure_logging(settings: Settings, process: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
-    for chatty in ("rq", "rq.worker", "alembic", "alembic.runtime.migration", "_granian"):
+    for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel("WARNING")
     structlog.contextvars.bind_contextvars(process=process)

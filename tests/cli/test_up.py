@@ -166,3 +166,14 @@ def test_replicas_that_the_embedded_valkey_can_not_have_are_refused_at_once(
     assert "ITEMLEDGER_WAIT_REPLICAS=1" in line
     assert "--redis-url" in line
     assert not deployment.data.exists()
+
+
+def test_the_banner_says_where_it_is_how_safe_and_how_to_stop_it(deployment: Deployment) -> None:
+    with deployment.up():
+        said = deployment.out.read_text()
+    assert f"Command API  http://127.0.0.1:{deployment.ports[0]}" in said
+    assert f"Query API    http://127.0.0.1:{deployment.ports[1]}" in said
+    assert f"Data folder  {deployment.data}" in said
+    assert "Durability   fsync: a command is on disk before it is answered" in said
+    assert "this machine alone, without tokens" in said
+    assert "Ctrl-C stops it" in said
