@@ -37,17 +37,17 @@ def line_renderer(*, colours: bool) -> ConsoleRenderer:
     def painted(style: str | None, text: str) -> str:
         return f"{style}{text}{_RESET}" if style and colours else text
 
-    def moment(_: str, value: object) -> str:
+    def moment(key: str, value: object) -> str:  # noqa: ARG001  structlog names it
         return painted(_DIM, str(value))
 
-    def room(_: str, value: object) -> str:
+    def room(key: str, value: object) -> str:  # noqa: ARG001  structlog names it
         return painted(_ROOMS.get(str(value)), f"{value!s:<{_WIDTH}}")
 
-    def level(_: str, value: object) -> str:
+    def level(key: str, value: object) -> str:  # noqa: ARG001  structlog names it
         name = str(value)
         return "" if name == "info" else painted(_LEVELS.get(name), f"{name}:")
 
-    def event(_: str, value: object) -> str:
+    def event(key: str, value: object) -> str:  # noqa: ARG001  structlog names it
         return _printable(str(value))
 
     def fact(key: str, value: object) -> str:
