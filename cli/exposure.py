@@ -35,13 +35,16 @@ def _doubts(settings: Settings) -> Generator[str]:
     if unnamed is not None:
         yield unnamed
     file = settings.token_secret_file
-    if settings.token_secret is None and file is not None and _is_readable_by_others(file):
+    if settings.token_secret is None and file is not None and is_readable_by_others(file):
         yield (
             f"others on this machine can read {file} ({PREFIX}TOKEN_SECRET_FILE), and with what is "
             "in it make tokens: chmod 600 it"
         )
 
 
-def _is_readable_by_others(file: Path) -> bool:
+def is_readable_by_others(file: Path) -> bool:
+    """Say whether others on this machine can read a file; those that a container is given do not
+    count.
+    """
     mounted = any(each.is_relative_to(_MOUNTED) for each in (file, file.resolve()))
     return not mounted and bool(file.stat().st_mode & _OTHERS_READ)

@@ -12,7 +12,7 @@ import typer
 from cli import options
 from cli.dead_words import dead_app
 from cli.export_words import export
-from cli.refusals import INTERRUPTED, read_settings, refusing
+from cli.refusals import INTERRUPTED, judged_settings, read_settings, refusing
 from cli.token_words import token_app
 
 # A process loads only its own room: the imports stand in the commands.
@@ -24,7 +24,6 @@ app = typer.Typer(
     "`itemledger up` starts everything. Every setting can also be given in the environment "
     "(ITEMLEDGER_DATA, ITEMLEDGER_COMMAND_PORT, …) or in a file `.env`; `.env.example` lists them.",
     no_args_is_help=True,
-    add_completion=False,
     # A traceback must not show local variables: URLs hold passwords.
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -258,6 +257,27 @@ def status(
 
 
 @app.command()
+def doctor(
+    data: options.Data = None,
+    redis_url: options.RedisUrl = None,
+    database_url: options.DatabaseUrl = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Check the deployment that the settings describe, and say how to mend what is not right.
+
+    One line a check: `ok`, `warn` (most likely not meant) or `bad` (a promise is broken, or will be
+    soon). It changes nothing, and may run while the service does or does not.
+
+    Exit code 0: nothing is bad. 1: something is. 2: wrong usage, or a setting that can not be read.
+    """
+    with refusing():
+        settings = judged_settings(data=data, redis_url=redis_url, database_url=database_url)
+        from cli.doctor.run import run_doctor
+
+        raise typer.Exit(run_doctor(settings, as_json=as_json))
+
+
+@app.command()
 def verify(
     expect: Annotated[
         list[str] | None,
@@ -287,9 +307,17 @@ def verify(
         raise typer.Exit(run_verify(settings.sql_url, expect or (), now_ms()))
 
 
+def _views(begun: str) -> list[str]:
+    from readmodel.views.listing import all_views
+
+    return [each.name for each in all_views() if each.name.startswith(begun)]
+
+
 @app.command()
 def rebuild(
-    view: Annotated[str, typer.Argument(help="Name of the view, such as items.")],
+    view: Annotated[
+        str, typer.Argument(help="Name of the view, such as items.", autocompletion=_views)
+    ],
     throttle: Annotated[
         int | None, typer.Option(min=1, help="Events a second at most. Default: no limit.")
     ] = None,

@@ -23,13 +23,14 @@ async def check_ports(settings: Settings, patience: float = 1.0) -> None:
     deadline = time.monotonic() + patience
     for option in ("command", "query"):
         port = settings.command_port if option == "command" else settings.query_port
-        while (error := _bind(settings.host, port)) is not None:
+        while (error := bind(settings.host, port)) is not None:
             if time.monotonic() >= deadline:
                 raise _refusal(settings.host, port, option, error)
             await asyncio.sleep(_INTERVAL)
 
 
-def _bind(host: str, port: int) -> OSError | None:
+def bind(host: str, port: int) -> OSError | None:
+    """Try to listen there, and say what stands in the way; `None` where nothing does."""
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         for family, kind, protocol, _, address in addresses:

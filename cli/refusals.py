@@ -71,14 +71,27 @@ def read_settings(**given: object) -> Settings:
 
     Raises Refusal with one line for each setting that is wrong.
     """
-    file = os.environ.get(ENV_FILE_VARIABLE)
-    if file and not Path(file).is_file():
-        raise Refusal(f"{ENV_FILE_VARIABLE} names {file}, and there is no such file", WRONG_USAGE)
-    path = Path(DEFAULT_ENV_FILE if file is None else file)
+    path = settings_file()
     _require_text(path)
     unknown = tell_unknown(os.environ, path)
     if unknown is not None:
         warn(unknown)
+    return judged_settings(**given)
+
+
+def settings_file() -> Path:
+    """Name the file of settings; the folder where none is to be read. Raises Refusal where one is
+    named that is not there.
+    """
+    file = os.environ.get(ENV_FILE_VARIABLE)
+    if file and not Path(file).is_file():
+        raise Refusal(f"{ENV_FILE_VARIABLE} names {file}, and there is no such file", WRONG_USAGE)
+    return Path(DEFAULT_ENV_FILE if file is None else file)
+
+
+def judged_settings(**given: object) -> Settings:
+    """Read the settings as `read_settings` does, and say nothing of names that are no setting's."""
+    _require_text(settings_file())
     options = {name: value for name, value in given.items() if value is not None}
     try:
         settings = Settings.model_validate(options)
