@@ -15,7 +15,7 @@ import orjson
 
 from cli.import_source import Source
 from cli.reach import Service
-from cli.refusals import FAILED, UNREACHABLE, Refusal
+from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal
 from itemledger_client.transport import Lines
 from runtime.errors import first_line
 
@@ -27,7 +27,11 @@ _FINAL = frozenset({"done", "stopped", "cancelled", "failed"})
 _LINE_LIMIT = 64 * 1024
 
 # What the services say of a request, and how it is said at a console.
-_IN_CONTENT_TYPE, _WITH_CHARSET = "charset in Content-Type", "charset with --charset"
+_PLAINLY = (
+    ("charset in Content-Type", "charset with --charset"),
+    ("map=", "--map"),
+    (": map ", ": --map "),
+)
 
 Pause = Callable[[float], None]
 
@@ -198,6 +202,12 @@ class Client:
                 f"{self._command.mend}",
                 UNREACHABLE,
             )
+        if answer.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            raise Refusal(
+                f"{self._command.url} does not take the file: {_detail(answer, document)}; "
+                f"{self._command.mend_token}",
+                WRONG_USAGE,
+            )
         if answer.is_client_error:
             raise Refusal(
                 f"{self._command.url} does not take the file: "
@@ -287,7 +297,9 @@ def _detail(answer: httpx.Response, document: Mapping[str, Any]) -> str:
 
 
 def _plainly(detail: str) -> str:
-    return detail.replace(_IN_CONTENT_TYPE, _WITH_CHARSET)
+    for theirs, ours in _PLAINLY:
+        detail = detail.replace(theirs, ours)
+    return detail
 
 
 def _seconds(retry_after: str | None) -> float:

@@ -112,9 +112,9 @@ def run_import(
     """
     source = examine(plan.wishes.path, plan.wishes.charset)
     what = "Trying" if plan.wishes.dry else "Importing"
-    say(f"{what} {source.path} at {plan.command.url} under the key {plan.key}.")
     report = Report(source.size)
     try:
+        say(f"{what} {source.path} at {plan.command.url} under the key {plan.key}.")
         with (
             httpx.Client(transport=transport, trust_env=plan.command.proxied) as http,
             report,

@@ -31,7 +31,7 @@ class Report:
         self.begun = False
         self.sent = 0
         self.rows = 0
-        self._bar = progress("{task.fields[note]}")
+        self._bar = progress("{task.fields[note]}", rated=False)
         self._task = self._bar.add_task("", total=size, note="")
 
     def __enter__(self) -> Self:
@@ -73,8 +73,9 @@ class Report:
         parts += [f"{counts['skipped']} skipped"] if counts["skipped"] else []
         parts += [f"{counts['other']} set aside for a defect"] if counts["other"] else []
         rate = told.final_rows / self.seconds
+        rows = "row" if told.final_rows == 1 else "rows"
         line = (
-            f"{told.final_rows} rows: {', '.join(parts)}; {self.seconds:.1f} s, {rate:.0f} rows/s"
+            f"{told.final_rows} {rows}: {', '.join(parts)}; {self.seconds:.1f} s, {rate:.0f} rows/s"
         )
         line = f"Dry run, nothing is changed: {line}" if dry else line
         line += f"; the import was {told.status}" if told.status != "done" else ""

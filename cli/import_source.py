@@ -70,6 +70,8 @@ def examine(path: Path, charset: str | None = None) -> Source:
             beginning = _unpacked(file.read(_SNIFFED), path) if gzipped else file.read(_SNIFFED)
     except OSError as error:
         why = error.strerror or first_line(error)
+        if isinstance(error, FileNotFoundError):
+            why = "there is no such file" + ("" if path.is_absolute() else f" in {Path.cwd()}")
         raise Refusal(f"cannot read {path}: {why}", WRONG_USAGE) from None
     if charset is not None:
         beginning = beginning.decode(charset, "replace").encode("utf-8", "replace")

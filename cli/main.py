@@ -137,7 +137,10 @@ def migrate() -> None:
 def import_(
     file: Annotated[
         Path,
-        typer.Argument(help="NDJSON (a JSON object a line) or CSV with a header; may be gzipped."),
+        typer.Argument(
+            metavar="FILE",
+            help="NDJSON (a JSON object a line) or CSV with a header; may be gzipped.",
+        ),
     ],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Change nothing; tell what would become of each row.")
@@ -316,7 +319,10 @@ def _views(begun: str) -> list[str]:
 @app.command()
 def rebuild(
     view: Annotated[
-        str, typer.Argument(help="Name of the view, such as items.", autocompletion=_views)
+        str,
+        typer.Argument(
+            metavar="VIEW", help="Name of the view, such as items.", autocompletion=_views
+        ),
     ],
     throttle: Annotated[
         int | None, typer.Option(min=1, help="Events a second at most. Default: no limit.")

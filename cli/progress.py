@@ -5,19 +5,33 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 
-def progress(beside: str, *, transient: bool = False) -> Progress:
-    """Make a bar with a text beside the count; disabled where standard error is no terminal."""
+class _Rate(ProgressColumn):
+    """How many of them a second, as it went lately."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f}/s")
+
+
+def progress(beside: str, *, transient: bool = False, rated: bool = True) -> Progress:
+    """Make a bar with a text beside the count, how fast it goes unless the text says so (`rated`),
+    and the time that is left; disabled where standard error is no terminal.
+    """
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.percentage:>3.0f} %"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn(beside),
+        *([_Rate()] if rated else []),
         TimeRemainingColumn(),
         console=console,
         disable=not console.is_terminal,

@@ -31,7 +31,8 @@ class Service:
     @property
     def mend_token(self) -> str:
         """How to come by a token that is taken."""
-        return f"{'set' if self.token is None else 'mend'} {PREFIX}TOKEN"
+        what = "set" if self.token is None else "mend"
+        return f"{what} {PREFIX}TOKEN (`itemledger token create` makes one)"
 
     @property
     def start(self) -> str:

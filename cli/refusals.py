@@ -149,7 +149,10 @@ def reading_refusal(url: str, error: Exception, use: str = "read") -> Refusal:
     if not scheme.startswith("sqlite"):
         return _unusable(url, error, f"start it, or mend {variable}")
     if not Path(place.partition("?")[0]).is_file():
-        mend = f"name its folder with {PREFIX}DATA, or the database with {variable}"
+        mend = (
+            "`itemledger up` makes it, or name its folder with "
+            f"{PREFIX}DATA, or the database with {variable}"
+        )
         return _unusable(url, FileNotFoundError("there is no such file"), mend)
     if any(sign in str(error) for sign in _DAMAGED):
         return _unusable(url, error, "the file is damaged: restore a backup")

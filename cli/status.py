@@ -14,12 +14,15 @@ from rich.table import Table
 
 from cli.reach import Service, away, catalogue, refused
 from cli.refusals import FAILED, UNREACHABLE, Refusal
-from itemledger_client import NotUnderstood, Problem, Unreachable
+from itemledger_client import NotFound, NotUnderstood, Problem, Unreachable
+from runtime.times import now_ms, parse_rfc3339
 
 _TIMEOUT = 10.0
 # The least width of a column whose values may go over several lines.
 _FOLDED = 20
 _FOLDING = frozenset({"why", "error"})
+# Members of workers: when they came to be how they are, and were last heard of.
+_MOMENTS = frozenset({"since", "seen"})
 _ALARM = "bold red"
 _DETACHED = "detached"
 
@@ -45,8 +48,9 @@ def show_rows(
     """
     names = [field.name for field in fields]
     widths = [
-        _FOLDED if field.folds else max(map(cell_len, values))
+        min(_FOLDED, longest) if field.folds else longest
         for field, *values in zip(fields, names, *rows, strict=True)
+        for longest in [max(map(cell_len, values))]
     ]
     # A border before each column, a space on either side of its values, and the last border.
     if console.is_terminal and sum(widths) + 3 * len(fields) + 1 <= console.width:
@@ -104,6 +108,11 @@ def ask_status(service: Service, transport: httpx.BaseTransport | None = None) -
             document = opened.status()
     except Unreachable as error:
         raise away(service, error) from None
+    except NotFound:
+        raise Refusal(
+            f"{service.url} answers 404 to /status: not as itemledger's query API: {service.mend}",
+            UNREACHABLE,
+        ) from None
     except Problem as problem:
         raise refused(service, "/status", problem, service.start) from None
     except NotUnderstood:
@@ -182,9 +191,28 @@ def _show_list(console: Console, name: str, rows: Sequence[Mapping[str, Any]]) -
         Field(member.replace("_", " "), isinstance(value, int | float), folds=member in _FOLDING)
         for member, value in rows[0].items()
     ]
-    cells = [[_shown(row.get(member)) for member in rows[0]] for row in rows]
+    now = now_ms()
+    cells = [
+        [
+            _ago(now, row.get(member))
+            if console.is_terminal and member in _MOMENTS
+            # Programs that read it are better served with the moment itself.
+            else _shown(row.get(member))
+            for member in rows[0]
+        ]
+        for row in rows
+    ]
     alarms = {place for place, row in enumerate(rows) if row.get("state") == _DETACHED}
     show_rows(console, fields, cells, name, alarms)
+
+
+def _ago(now: int, moment: object) -> str:
+    """Say how long ago a moment was, by this machine's clock."""
+    seconds = max(0, now - parse_rfc3339(str(moment))) // 1000
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds} s ago"
 
 
 def _shown(value: object) -> str:

@@ -28,9 +28,11 @@ def check_schema(engine: Engine) -> None:
     """Raise SchemaOutOfDate where the schema is older or newer than this release."""
     with engine.connect() as connection:
         found = current_revision(connection)
+    if found is None:
+        raise SchemaOutOfDate("the database has no schema yet: run `itemledger migrate`")
     if found != REVISION:
         raise SchemaOutOfDate(
-            f"the database has schema {found or 'none'} and this release wants {REVISION}: "
+            f"the database has schema {found} and this release wants {REVISION}: "
             "run `itemledger migrate`"
         )
 

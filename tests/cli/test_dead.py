@@ -172,7 +172,10 @@ def test_a_log_that_goes_away_between_orders_is_told_with_how_many_were_given(
 def test_a_database_that_is_not_there_is_told_with_the_settings_that_name_it(
     tmp_path: Path,
 ) -> None:
-    with pytest.raises(Refusal, match="no such file; name its folder with ITEMLEDGER_DATA"):
+    with pytest.raises(
+        Refusal,
+        match="no such file; `itemledger up` makes it, or name its folder with ITEMLEDGER_DATA",
+    ):
         list_dead(Settings(data=tmp_path), as_json=False)
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from cli.reach import Service
 from cli.refusals import UNREACHABLE, WRONG_USAGE, Refusal
 from cli.status import Field, print_status, show_rows, show_status
+from runtime.times import now_ms, rfc3339
 
 STATUS: dict[str, Any] = {
     "partitions": [
@@ -204,7 +205,7 @@ def test_a_token_that_is_not_taken_is_wrong_usage(
     assert refused.value.code == WRONG_USAGE
     assert str(refused.value) == (
         f"http://127.0.0.1:1 answers {status} to /status: the token has expired; "
-        f"{mend} ITEMLEDGER_TOKEN"
+        f"{mend} ITEMLEDGER_TOKEN (`itemledger token create` makes one)"
     )
 
 
@@ -247,3 +248,23 @@ def test_what_is_red_is_no_success() -> None:
     assert code(sound | {"pump": "stands still"}) == 1
     assert code(sound | {"projections": [view | {"state": "detached"}]}) == 1
     assert code(STATUS | {"dead": 0}) == 1
+
+
+def test_a_terminal_of_80_columns_shows_workers_and_views_as_tables() -> None:
+    moment = rfc3339(now_ms() - 150_000)
+    worker = {
+        "name": "vm-12795-5ccda1",
+        "state": "working",
+        "why": None,
+        "since": moment,
+        "seen": moment,
+    }
+    console = Console(
+        file=io.StringIO(), force_terminal=True, width=80, highlight=False, markup=False
+    )
+    print_status(console, STATUS | {"workers": [worker]})
+    assert isinstance(console.file, io.StringIO)
+    shown = console.file.getvalue()
+    assert "\t" not in shown
+    assert "│ vm-12795-5ccda1 │ working │ -   │ 2 min ago │ 2 min ago │" in shown
+    assert "│ items      │" in shown

@@ -164,8 +164,8 @@ def test_a_database_that_is_away_is_told_and_nothing_is_said_to_be_revoked(
         assert out == ""
         assert err == (
             f"itemledger: cannot use the database sqlite:///{tmp_path}/none.db: there is no such "
-            "file; name its folder with ITEMLEDGER_DATA, or the database with "
-            "ITEMLEDGER_DATABASE_URL\n"
+            "file; `itemledger up` makes it, or name its folder with ITEMLEDGER_DATA, or the "
+            "database with ITEMLEDGER_DATABASE_URL\n"
         )
     assert not (tmp_path / "none.db").exists()
 
