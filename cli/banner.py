@@ -22,6 +22,7 @@ def banner(settings: Settings) -> str:
 
 
 def _rows(settings: Settings) -> Generator[tuple[str, str]]:
+    yield "Pages", f"{settings.public_query_url}/   (for people, in a browser)"
     yield "Command API", f"{settings.public_command_url}   (described at /docs)"
     yield "Query API", f"{settings.public_query_url}   (described at /docs)"
     yield "Data folder", str(settings.data.absolute())

@@ -172,6 +172,7 @@ def test_the_banner_says_where_it_is_how_safe_and_how_to_stop_it(deployment: Dep
     with deployment.up():
         said = deployment.out.read_text()
     assert f"Command API  http://127.0.0.1:{deployment.ports[0]}" in said
+    assert f"Pages        http://127.0.0.1:{deployment.ports[1]}/ " in said
     assert f"Query API    http://127.0.0.1:{deployment.ports[1]}" in said
     assert f"Data folder  {deployment.data}" in said
     assert "Durability   fsync: a command is on disk before it is answered" in said
