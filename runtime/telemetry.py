@@ -25,8 +25,17 @@ def configure_logging(settings: Settings, process: str) -> None:
     as_json = settings.log_format == "json" or (
         settings.log_format == "auto" and not sys.stderr.isatty()
     )
+
+    def named(
+        _logger: object, _method: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        # Not by a context variable: threads begin without those of who started them.
+        event.setdefault("process", process)
+        return event
+
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        named,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True)
         if as_json
@@ -61,4 +70,3 @@ def configure_logging(settings: Settings, process: str) -> None:
     root.setLevel(settings.log_level.upper())
     for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel("WARNING")
-    structlog.contextvars.bind_contextvars(process=process)

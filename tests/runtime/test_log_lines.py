@@ -1,3 +1,8 @@
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 
 from runtime.log_lines import line_renderer, wants_colours
@@ -38,3 +43,25 @@ def test_a_traceback_stands_below_its_line() -> None:
 def test_nobody_gets_colours_who_does_not_want_them(environ: dict[str, str]) -> None:
     assert not wants_colours(environ)
     assert wants_colours({"TERM": "xterm"})
+
+
+THREADS = """
+import logging, threading, structlog
+from runtime.settings import Settings
+from runtime.telemetry import configure_logging
+configure_logging(Settings(), "worker")
+threading.Thread(target=structlog.get_logger().info, args=("a new epoch",)).start()
+threading.Thread(target=logging.getLogger("a library").warning, args=("odd",)).start()
+"""
+
+
+def test_what_a_thread_or_a_library_logs_names_the_process_too() -> None:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("ITEMLEDGER_")}
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS], env=env, capture_output=True, text=True, check=True
+    )
+    logged = [json.loads(line) for line in done.stderr.splitlines()]
+    assert {(each["event"], each["process"]) for each in logged} == {
+        ("a new epoch", "worker"),
+        ("odd", "worker"),
+    }
