@@ -62,8 +62,34 @@ def children(settings: Settings, inherited: Mapping[str, str]) -> list[Child]:
     ]
 
 
+def preparation(settings: Settings, inherited: Mapping[str, str]) -> Child:
+    """Say how to run what has to be done before any of them is started. It is a process of its own,
+    so that what it loads is gone when it is done.
+    """
+    may_touch = _EVERY | _KEYS | {"database_url", "data"}
+    return Child(
+        name="preparation",
+        argv=(sys.executable, "-P", "-m", "cli.prepare"),
+        env=_environment("preparation", may_touch, settings, inherited),
+    )
+
+
 def _child(name: str, process: str, settings: Settings, inherited: Mapping[str, str]) -> Child:
     may_touch = MAY_TOUCH[process]
+    heartbeat = settings.data.absolute() / "heartbeats" / name
+    return Child(
+        name=name,
+        # -P: a folder named `cli` in the working directory is not ours.
+        argv=(sys.executable, "-P", "-m", "cli", process),
+        env=_environment(name, may_touch, settings, inherited),
+        stop_order=STOP_ORDER.index(process),
+        heartbeat=heartbeat if "heartbeat" in may_touch else None,
+    )
+
+
+def _environment(
+    name: str, may_touch: frozenset[str], settings: Settings, inherited: Mapping[str, str]
+) -> dict[str, str]:
     values = settings.model_dump() | {
         "data": str(settings.data.absolute()),
         "redis_url": settings.log_url,
@@ -76,23 +102,14 @@ def _child(name: str, process: str, settings: Settings, inherited: Mapping[str, 
     }
     if "witness" in may_touch:
         values["witness"] = str(settings.data.absolute() / "witness" / name)
-    heartbeat = None
     if "heartbeat" in may_touch:
-        heartbeat = settings.data.absolute() / "heartbeats" / name
-        values["heartbeat"] = str(heartbeat)
-    env = {name: value for name, value in inherited.items() if not _is_ours(name)}
+        values["heartbeat"] = str(settings.data.absolute() / "heartbeats" / name)
+    env = {each: value for each, value in inherited.items() if not _is_ours(each)}
     env[ENV_FILE_VARIABLE] = ""
     for field in sorted(may_touch):
         if values[field] is not None:
             env[PREFIX + field.upper()] = str(values[field])
-    return Child(
-        name=name,
-        # -P: a folder named `cli` in the working directory is not ours.
-        argv=(sys.executable, "-P", "-m", "cli", process),
-        env=env,
-        stop_order=STOP_ORDER.index(process),
-        heartbeat=heartbeat,
-    )
+    return env
 
 
 def _is_ours(name: str) -> bool:

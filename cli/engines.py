@@ -1,14 +1,16 @@
 """Have a log and a database before a process is started that needs them."""
 
 import asyncio
+import os
 from dataclasses import replace
 
-from cli.children import STOP_ORDER
+from cli.children import STOP_ORDER, preparation
 from cli.pause import pause
-from cli.refusals import Refusal
+from cli.refusals import FAILED, Refusal
 from runtime.lock import FolderLock
 from runtime.settings import PREFIX, Settings
 from runtime.supervisor import Supervisor
+from runtime.tether import tethered
 from runtime.valkey import ValkeyUnavailable, answer, valkey_child, why_it_ended
 
 # A Valkey that ended this often before it answered will not answer.
@@ -26,11 +28,7 @@ async def start_engines(
     if settings.redis_url is None and not asked.is_set():
         await _start_valkey(settings, supervisor, lock, asked)
     if not asked.is_set():
-        await asyncio.to_thread(_migrate, settings.sql_url)
-    if not asked.is_set():
-        await asyncio.to_thread(_check_layout, settings)
-    if settings.has_keys and not asked.is_set():
-        await asyncio.to_thread(_mirror_revocations, settings)
+        await _prepare(settings)
 
 
 async def _start_valkey(
@@ -46,13 +44,6 @@ async def _start_valkey(
         if keeper.endings >= _ENOUGH_ENDINGS:
             raise Refusal(why_it_ended(settings))
         await pause(asked)
-
-
-def _migrate(url: str) -> None:
-    # Imported here, where Valkey is running already: a refusal needs none of it.
-    from cli.migrate import migrate_database  # noqa: PLC0415
-
-    migrate_database(url)
 
 
 def _ping(settings: Settings) -> None:
@@ -71,13 +62,19 @@ def _ping(settings: Settings) -> None:
         )
 
 
-def _check_layout(settings: Settings) -> None:
-    from cli.layout import check_layout  # noqa: PLC0415
-
-    check_layout(settings)
-
-
-def _mirror_revocations(settings: Settings) -> None:
-    from cli.tokens import mirror_revocations  # noqa: PLC0415
-
-    mirror_revocations(settings)
+async def _prepare(settings: Settings) -> None:
+    """Run the preparation to its end. It has a session of its own, so that a Ctrl-C does not tear
+    it; it says in its output why it refuses.
+    """
+    child = preparation(settings, os.environ)
+    process = await asyncio.create_subprocess_exec(
+        *tethered(child.argv),
+        env=child.env,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    told, _ = await process.communicate()
+    if process.returncode:
+        line = told.decode().strip() or f"the preparation ended with {process.returncode}"
+        raise Refusal(line, process.returncode if process.returncode > 0 else FAILED)

@@ -3,14 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.engines import writing_engine
-from ledger.schema import current_revision, unusable
+from ledger.schema import REVISION, current_revision, unusable
 
 # Any fixed number: PostgreSQL's advisory lock that keeps two migrations apart.
 _MIGRATION_LOCK = 4_871_203
@@ -29,8 +26,6 @@ def migrate(url: str, also: Callable[[Connection], None]) -> str:
     """
     try:
         return _migrate(url, also)
-    except CommandError as error:
-        raise UnknownSchema(str(error)) from error
     except (SQLAlchemyError, OSError) as error:
         raise unusable(error) from error
 
@@ -47,16 +42,25 @@ def _migrate(url: str, also: Callable[[Connection], None]) -> str:
                 connection.execute(
                     text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
                 )
-            command.upgrade(_config(connection), "head")
+            if current_revision(connection) != REVISION:
+                _upgrade(connection)
             also(connection)
             return current_revision(connection) or ""
     finally:
         engine.dispose()
 
 
-def _config(connection: Connection) -> Config:
+def _upgrade(connection: Connection) -> None:
+    # Imported here: at most starts there is nothing to do, and it takes longer than all that is.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    return config
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise UnknownSchema(str(error)) from error

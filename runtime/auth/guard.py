@@ -2,15 +2,21 @@
 
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from runtime.auth.caller import ANONYMOUS, Caller
 from runtime.auth.denied import KeysWanted, lacks, no_token, undecided
 from runtime.auth.exposure import exposed_without_keys
-from runtime.auth.jwks import ProviderKeys, fetch_from
 from runtime.auth.revoked import Revoked
-from runtime.auth.tokens import OwnKey, Provider, Tokens
 from runtime.auth.visitors import Visitors
 from runtime.settings import PREFIX, Settings
+
+if TYPE_CHECKING:
+    from runtime.auth.tokens import Provider, Tokens
+
+# What judges tokens is imported in the functions: it takes 10 MB of every process, and most
+# services on one machine have no keys.
+# ruff: noqa: PLC0415
 
 
 class Unguarded(Exception):
@@ -20,7 +26,7 @@ class Unguarded(Exception):
 class Guard:
     """Without `tokens` everybody may do everything, if no foreign page sent them."""
 
-    def __init__(self, tokens: Tokens | None, visitors: Visitors) -> None:
+    def __init__(self, tokens: "Tokens | None", visitors: Visitors) -> None:
         self._tokens = tokens
         self._visitors = visitors
 
@@ -92,6 +98,8 @@ def guard_of(settings: Settings, revoked: Revoked | None = None) -> Guard:
     )
     if not settings.has_keys:
         return Guard(None, visitors)
+    from runtime.auth.tokens import OwnKey, Tokens
+
     secret = settings.signing_secret
     own = None if secret is None else OwnKey(secret, settings.token_issuer)
     provider = _provider(settings)
@@ -99,13 +107,16 @@ def guard_of(settings: Settings, revoked: Revoked | None = None) -> Guard:
     return Guard(tokens, visitors)
 
 
-def _provider(settings: Settings) -> Provider | None:
+def _provider(settings: Settings) -> "Provider | None":
     if settings.jwks_url is None:
         return None
     if settings.jwks_issuer is None:
         raise Unguarded(
             f"{PREFIX}JWKS_URL needs {PREFIX}JWKS_ISSUER, too: the `iss` of the provider's tokens"
         )
+    from runtime.auth.jwks import ProviderKeys, fetch_from
+    from runtime.auth.tokens import Provider
+
     algorithms = frozenset(settings.jwks_algorithms.split(","))
     keys = ProviderKeys(fetch_from(settings.jwks_url), algorithms, time.monotonic)
     return Provider(settings.jwks_issuer, keys, algorithms)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.children import MAY_TOUCH, OF_CLIENTS, children
+from cli.children import MAY_TOUCH, OF_CLIENTS, children, preparation
 from cli.misspelt import tell_unknown
 from runtime.child import Child
 from runtime.settings import Settings
@@ -144,3 +144,14 @@ def test_those_that_can_freeze_have_a_heartbeat_each(production: Settings) -> No
 def test_they_stop_front_to_back(production: Settings) -> None:
     order = sorted(children(production, INHERITED), key=lambda child: child.stop_order)
     assert [child.name for child in order] == ["api", "worker-1", "worker-2", "cron", "query"]
+
+
+def test_the_preparation_reads_what_up_has_read(
+    production: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = production.model_copy(update={"partitions": 4, "token_secret": "s" * 32})
+    read = read_by(preparation(told, INHERITED), monkeypatch)
+
+    assert (read.log_url, read.sql_url, read.partitions) == (LOG, SQL, 4)
+    assert read.has_keys
+    assert RING not in preparation(told, INHERITED).env.values()

@@ -178,3 +178,27 @@ def test_the_banner_says_where_it_is_how_safe_and_how_to_stop_it(deployment: Dep
     assert "Durability   fsync: a command is on disk before it is answered" in said
     assert "this machine alone, without tokens" in said
     assert "Ctrl-C stops it" in said
+
+
+def test_a_database_that_is_none_is_refused_in_one_line(deployment: Deployment) -> None:
+    deployment.data.mkdir(mode=0o700)
+    (deployment.data / "itemledger.db").write_bytes(b"something else" * 1000)
+
+    with deployment.starting() as process:
+        assert process.wait() == 3
+    # Beside it there is the log, of the Valkey that is stopped again.
+    said = deployment.out.read_text().splitlines()
+    (line,) = [each for each in said if not each.startswith("{")]
+    assert line.startswith("itemledger: ")
+    assert "not a database" in line
+    assert deployment.pids("api") == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
+def test_up_keeps_nothing_of_what_only_its_start_needs(deployment: Deployment) -> None:
+    with deployment.up() as process:
+        kept = Path(f"/proc/{process.pid}/maps").read_text()
+
+    assert "pydantic_core" in kept
+    assert "sqlalchemy" not in kept
+    assert "hiredis" not in kept
