@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
 
 from pydantic import ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,14 +16,14 @@ from api.accept import Accepted, Acceptor, Answer, Draft, Sender
 from api.answers import Answers
 from api.counts import Counts
 from api.headers import read_key, read_trace
-from api.ids import fingerprint, uuid7, uuid8
+from api.ids import fingerprint, new_item_id, uuid7
 from api.limits import MAX_BODY
 from api.meter import note_route
-from api.requests import Clock, condition, keyed_id
+from api.requests import Clock, keyed_id, payload_of
 from api.schemas import CreateBody, PatchBody, ReplaceBody
 from api.scopes import NEEDED
 from domain import rules
-from domain.commands import Command, Existence
+from domain.commands import Command, Existence, Expected
 from domain.refusals import RuleBroken
 from runtime.auth.caller import Caller
 from runtime.auth.denied import Denied, KeysWanted
@@ -67,11 +66,12 @@ ANSWER = "answer"
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A command that is read here; `item_id` where the path has it."""
+    """A command that is read here; `item_id` is empty where the path has none."""
 
     method: str
+    path: str
     template: str
-    item_id: str | None
+    item_id: str
     caller: Caller
     key: str | None
     trace: str | None
@@ -172,11 +172,11 @@ class Hot:
         if sent is not None and key is None:
             return None
         trace_id = read_trace(trace.decode("latin-1"))
-        return _Asked(scope["method"], template, item_id, caller, key, trace_id)
+        return _Asked(scope["method"], scope["path"], template, item_id, caller, key, trace_id)
 
-    def _route(self, method: str, path: str) -> tuple[str, str | None, frozenset[bytes]] | None:
+    def _route(self, method: str, path: str) -> tuple[str, str, frozenset[bytes]] | None:
         if method == "POST":
-            return (_CREATE, None, _JSON) if path == _CREATE else None
+            return (_CREATE, "", _JSON) if path == _CREATE else None
         item_id = path[len(_PREFIX) :]
         if method not in _CHANGES or self._strict or not path.startswith(_PREFIX):
             return None
@@ -197,40 +197,30 @@ class Hot:
 
     def _draft(self, asked: _Asked, body: bytes) -> Draft | None:
         """Make a command of the body; `None` where it is not right."""
-        now = self._clock()
-        key = asked.key
+        now, key = self._clock(), asked.key
+        if key is None:
+            command_id = uuid7(now)
+        else:
+            command_id = keyed_id(asked.caller.subject, asked.method, asked.path, key)
+        parsed: CreateBody | ReplaceBody | PatchBody
+        command: Command
+        # Nothing is judged by a condition where an item is new.
+        expected: Expected | None = None
         try:
-            match asked.method:
-                case "POST":
-                    parsed = CreateBody.model_validate_json(body)
-                    path = _CREATE
-                    command_id = self._command_id(asked, path, now)
-                    item_id = uuid7(now) if key is None else uuid8(command_id, "item")
-                    command: Command = translate.create(parsed, item_id, now, self._currency)
-                case "PUT":
-                    parsed = ReplaceBody.model_validate_json(body)
-                    command_id = self._command_id(asked, f"{_PREFIX}{asked.item_id}", now)
-                    command = translate.replace(
-                        parsed, asked.item_id or "", now, self._currency, Existence.ANY
-                    )
-                case _:
-                    parsed = PatchBody.model_validate_json(body)
-                    command_id = self._command_id(asked, f"{_PREFIX}{asked.item_id}", now)
-                    command = translate.patch(parsed, asked.item_id or "", now, Existence.ANY)
+            if asked.method == "POST":
+                parsed = CreateBody.model_validate_json(body)
+                item_id = new_item_id(command_id, now, keyed=key is not None)
+                command = translate.create(parsed, item_id, now, self._currency)
+            elif asked.method == "PUT":
+                parsed, expected = ReplaceBody.model_validate_json(body), Existence.ANY
+                command = translate.replace(parsed, asked.item_id, now, self._currency, expected)
+            else:
+                parsed, expected = PatchBody.model_validate_json(body), Existence.ANY
+                command = translate.patch(parsed, asked.item_id, now, expected)
         except ValidationError:
             return None
-        printed = ""
-        if key is not None:
-            payload: Any = parsed.model_dump(exclude_unset=True)
-            if asked.item_id is not None:
-                payload = [payload, condition(Existence.ANY)]
-            printed = fingerprint(payload)
+        printed = "" if key is None else fingerprint(payload_of(parsed, expected))
         return Draft(command_id, command, printed, parsed.reason)
-
-    def _command_id(self, asked: _Asked, path: str, now: int) -> str:
-        if asked.key is None:
-            return uuid7(now)
-        return keyed_id(asked.caller.subject, asked.method, path, asked.key)
 
 
 async def told(scope: Scope, receive: Receive, send: Send) -> None:

@@ -26,6 +26,11 @@ def uuid8(*parts: str) -> str:
     return _uuid(int.from_bytes(digest[:16]), _VERSION_8)
 
 
+def new_item_id(command_id: str, now: int, *, keyed: bool) -> str:
+    """Make the id of an item that a command creates; with a key a repeat makes the same."""
+    return uuid8(command_id, "item") if keyed else uuid7(now)
+
+
 def fingerprint(payload: Any) -> str:
     """Return 128 bits of the SHA-256 of a payload, whatever the order of its members."""
     # The standard library's encoder: a payload that is refused later may hold numbers of any size.

@@ -11,7 +11,7 @@ from api.guard import caller_of
 from api.headers import deadline_of, idempotency_key, preferences, trace_of
 from api.ids import fingerprint, uuid7, uuid8
 from api.problems import ProblemRaised, bad_parameter, precondition_required
-from api.schemas import REASON_LIMIT, ReasonBody
+from api.schemas import REASON_LIMIT, Body, ReasonBody
 from domain import rules
 from domain.commands import Command, Existence, Expected
 from domain.refusals import RuleBroken
@@ -110,6 +110,12 @@ async def reason_in_any(request: Request) -> str | None:
         body = await read_body(request, ReasonBody, JSON)
         return body.reason or reason
     return reason
+
+
+def payload_of(body: Body, expected: Expected | None = None) -> object:
+    """Write what a body says, and on which condition, for the fingerprint of the payload."""
+    said = body.model_dump(exclude_unset=True)
+    return said if expected is None else [said, condition(expected)]
 
 
 def condition(expected: Expected) -> object:

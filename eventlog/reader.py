@@ -1,7 +1,8 @@
 """The worker's side of the log: read after a position, and tidy up behind what is applied."""
 
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -50,7 +51,7 @@ class Settled:
     """
 
     upto: Position
-    ids: Collection[str]
+    ids: AbstractSet[str]
     corrected: Mapping[str, Correction]
 
 
@@ -145,17 +146,14 @@ class LogReader:
         partition = settled.upto.partition
         # What is forgotten here the outcome in SQL still knows.
         kept = _REMEMBER_SCARCELY if self.scarce else _REMEMBER_SECONDS
-        plain = [
-            keys.command(partition, each) for each in settled.ids if each not in settled.corrected
-        ]
+        corrected = settled.corrected
+        plain = [keys.command(partition, each) for each in settled.ids - corrected.keys()]
         if plain:
             # Sent with its text, which is short: a server that was restarted knows no script.
             pipeline.execute_command("EVAL", self._expire, len(plain), *plain, kept)
-        for command_id, correct in settled.corrected.items():
-            if command_id not in settled.ids:
-                continue
+        for command_id in settled.ids & corrected.keys():
             key = keys.command(partition, command_id)
-            if correct is None:
+            if (correct := corrected[command_id]) is None:
                 # It is asked about again, and told again by what the outcome in SQL knows.
                 pipeline.delete(key)
             else:

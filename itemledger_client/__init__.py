@@ -1,5 +1,7 @@
 """The catalogue as a Python program has it: a client of both services, which knows them by HTTP."""
 
+# No room of the service but a library: what is imported from its name is its public interface, as
+# PEP 8 and type checkers read it.
 from itemledger_client.awaited import AsyncCatalogue, AsyncExport
 from itemledger_client.blocking import Catalogue, Export
 from itemledger_client.problems import (

@@ -4,7 +4,14 @@ from fastapi import APIRouter, Request, Response
 
 from api.bodies import JSON, read_body, require_known_parameters
 from api.headers import if_match
-from api.requests import Door, check_id, command_id_of, condition, reason_in_any
+from api.requests import (
+    Door,
+    check_id,
+    command_id_of,
+    condition,
+    payload_of,
+    reason_in_any,
+)
 from api.schemas import RevertBody
 from domain.commands import RestoreItem, RevertItem
 
@@ -31,7 +38,7 @@ def routes(door: Door) -> APIRouter:
         body = await read_body(request, RevertBody, JSON)
         now = door.clock()
         command = RevertItem(item_id, now, body.to_version, expected)
-        payload = [body.model_dump(exclude_unset=True), condition(expected)]
+        payload = payload_of(body, expected)
         command_id = command_id_of(request, now)
         return await door.accept(request, command, body.reason, payload, command_id)
 

@@ -5,8 +5,15 @@ from fastapi import APIRouter, Request, Response
 from api import translate
 from api.bodies import JSON, MERGE_PATCH, read_body, require_known_parameters
 from api.headers import expected_by_put, if_match, take_no_condition
-from api.ids import uuid7, uuid8
-from api.requests import Door, check_id, command_id_of, condition, reason_in_any
+from api.ids import new_item_id
+from api.requests import (
+    Door,
+    check_id,
+    command_id_of,
+    condition,
+    payload_of,
+    reason_in_any,
+)
 from api.schemas import CreateBody, PatchBody, ReplaceBody
 from domain.commands import DeleteItem
 
@@ -23,10 +30,9 @@ def routes(door: Door) -> APIRouter:
         now = door.clock()
         command_id = command_id_of(request, now)
         keyed = "idempotency-key" in request.headers
-        item_id = uuid8(command_id, "item") if keyed else uuid7(now)
-        payload = body.model_dump(exclude_unset=True)
+        item_id = new_item_id(command_id, now, keyed=keyed)
         command = translate.create(body, item_id, now, door.currency)
-        return await door.accept(request, command, body.reason, payload, command_id)
+        return await door.accept(request, command, body.reason, payload_of(body), command_id)
 
     @router.put("/items/{item_id}")
     async def replace(request: Request, item_id: str) -> Response:
@@ -36,7 +42,7 @@ def routes(door: Door) -> APIRouter:
         body = await read_body(request, ReplaceBody, JSON)
         now = door.clock()
         command = translate.replace(body, item_id, now, door.currency, expected)
-        payload = [body.model_dump(exclude_unset=True), condition(expected)]
+        payload = payload_of(body, expected)
         command_id = command_id_of(request, now)
         return await door.accept(request, command, body.reason, payload, command_id)
 
@@ -48,7 +54,7 @@ def routes(door: Door) -> APIRouter:
         body = await read_body(request, PatchBody, MERGE_PATCH)
         now = door.clock()
         command = translate.patch(body, item_id, now, expected)
-        payload = [body.model_dump(exclude_unset=True), condition(expected)]
+        payload = payload_of(body, expected)
         command_id = command_id_of(request, now)
         return await door.accept(request, command, body.reason, payload, command_id)
 

@@ -8,7 +8,14 @@ from api.bodies import JSON, read_body, require_known_parameters
 from api.guard import caller_of
 from api.headers import if_match
 from api.problems import ProblemRaised, no_such_schedule
-from api.requests import Door, check_id, command_id_of, condition, reason_in_any
+from api.requests import (
+    Door,
+    check_id,
+    command_id_of,
+    condition,
+    payload_of,
+    reason_in_any,
+)
 from api.schemas import ScheduleBody
 from domain.commands import CancelScheduledPrice, SchedulePrice
 
@@ -40,7 +47,7 @@ def routes(door: Door) -> APIRouter:
             body.reason,
             expected,
         )
-        payload = [body.model_dump(exclude_unset=True), condition(expected)]
+        payload = payload_of(body, expected)
         return await door.accept(request, command, body.reason, payload, command_id)
 
     @router.delete("/items/{item_id}/scheduled-prices/{schedule_id}")

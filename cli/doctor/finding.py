@@ -6,6 +6,8 @@ from typing import Generic, Literal, TypeVar, assert_never
 
 Facts = TypeVar("Facts")
 Verdict = Literal["ok", "warn", "bad"]
+# Milliseconds.
+_SKEW, _BAD_SKEW = 1_000, 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,3 @@ def clocks(whose: str, skew: int) -> Finding:
     if abs(skew) < _BAD_SKEW:
         return Doubt(seen, f"{mend}: lags and deadlines are told wrong by as much")
     return Fault(seen, f"{mend}: `Command-Deadline` and tokens are judged wrong by as much")
-
-
-# Milliseconds.
-_SKEW, _BAD_SKEW = 1_000, 30_000

@@ -1,7 +1,7 @@
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 import pytest
@@ -36,17 +36,23 @@ class Service:
     world: World
     works: threading.Event
     ended: threading.Event
+    at_work: threading.Lock = field(default_factory=threading.Lock)
 
     def work(self) -> None:
         drain = self.world.drain()
         while not self.ended.is_set():
             self.works.wait()
-            drain.partition(0)
+            with self.at_work:
+                if self.works.is_set():
+                    drain.partition(0)
             self.ended.wait(0.005)
 
     @contextmanager
     def resting_worker(self) -> Generator[None]:
         self.works.clear()
+        # It may have begun to drain just before.
+        with self.at_work:
+            pass
         yield
         self.works.set()
 

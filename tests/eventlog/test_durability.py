@@ -11,21 +11,9 @@ from redis.exceptions import NoPermissionError
 from eventlog import durability
 from eventlog.durability import LogDurability
 from runtime.settings import Durability
+from tests.durable import SAFE
 from tests.waiting import until
 
-SAFE = LogDurability(
-    appendonly=True,
-    appendfsync="always",
-    skips_fsync_on_rewrite=False,
-    untold=None,
-    last_write_ok=True,
-    unsettled=False,
-    incomplete=False,
-    eviction="noeviction",
-    used_memory=1,
-    maxmemory=100,
-    replicas=0,
-)
 REFUSED = replace(
     SAFE, appendfsync=None, skips_fsync_on_rewrite=None, untold="no permission to run config|get"
 )

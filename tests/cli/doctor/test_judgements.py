@@ -13,28 +13,15 @@ from cli.doctor.of_machine import FolderFacts, ProcessFacts, file_system_of
 from cli.doctor.of_services import ServiceFacts
 from cli.doctor.of_settings import SettingsFacts
 from cli.doctor.of_work import WorkFacts
-from eventlog.durability import LogDurability
 from eventlog.server import Server
 from eventlog.workers import Report
 from ledger import checkup
 from ledger.checkup import Database
 from readmodel.standings import Standing
 from runtime.settings import Settings
+from tests.durable import SAFE
 
-KEPT = LogDurability(
-    appendonly=True,
-    appendfsync="always",
-    skips_fsync_on_rewrite=False,
-    untold=None,
-    last_write_ok=True,
-    unsettled=False,
-    incomplete=False,
-    eviction="noeviction",
-    used_memory=1,
-    maxmemory=100,
-    replicas=0,
-)
-LOG = LogFacts(Server("Valkey", (9, 1, 2), 0, KEPT, 8), "fsync", 0)
+LOG = LogFacts(Server("Valkey", (9, 1, 2), 0, SAFE, 8), "fsync", 0)
 POSTGRESQL = checkup.Server(
     settings={"fsync": "on", "full_page_writes": "on"},
     synchronous_commit="on",
@@ -59,7 +46,7 @@ def of_server(**changed: object) -> LogFacts:
 
 
 def kept(**changed: object) -> LogFacts:
-    return of_server(durability=replace(KEPT, **changed))
+    return of_server(durability=replace(SAFE, **changed))
 
 
 def database(**changed: object) -> DatabaseFacts:
