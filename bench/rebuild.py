@@ -38,7 +38,7 @@ from readmodel.views.listing import all_views, install
 from runtime.times import now_ms
 from tests.journey import ITEMLEDGER, Deployment
 from worker.builder import Builder
-from worker.catchup import Pace
+from worker.pace import Pace
 from worker.stores import Stores
 
 _AT_ONCE = 10_000

@@ -19,7 +19,7 @@ from readmodel.views.listing import all_views
 from runtime.settings import Settings
 from runtime.times import now_ms
 from worker.builder import Builder
-from worker.catchup import Pace
+from worker.pace import Pace
 from worker.stores import Stores
 
 # Seconds between two looks, and between two lines where no terminal shows a bar.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, literal, select, tuple_
 
 from ledger import chain
 from ledger.bulk import Row, insert_rows
@@ -48,17 +48,30 @@ def after(connection: Connection, partition: int, offset: int, count: int) -> li
         .order_by(events.c.offset)
         .limit(count)
     )
-    return [
-        Recorded(
-            row["partition"],
-            row["offset"],
-            row["version"],
-            decode(
-                row["type"], row["data"], row["item_id"], row["recorded_at"], row["effective_at"]
-            ),
-            row["command_id"],
-            row["actor"],
-            row["reason"],
-        )
-        for row in connection.execute(statement).mappings()
-    ]
+    return [_recorded(row) for row in connection.execute(statement).mappings()]
+
+
+def by_item(connection: Connection, item_id: str, version: int, count: int) -> list[Recorded]:
+    """Read up to `count` events of whatever partition that follow a version of an item, in the
+    order of items and of their versions.
+    """
+    key = tuple_(events.c.item_id, events.c.version)
+    statement = (
+        select(events)
+        .where(key > tuple_(literal(item_id), literal(version)))
+        .order_by(events.c.item_id, events.c.version)
+        .limit(count)
+    )
+    return [_recorded(row) for row in connection.execute(statement).mappings()]
+
+
+def _recorded(row: RowMapping) -> Recorded:
+    return Recorded(
+        row["partition"],
+        row["offset"],
+        row["version"],
+        decode(row["type"], row["data"], row["item_id"], row["recorded_at"], row["effective_at"]),
+        row["command_id"],
+        row["actor"],
+        row["reason"],
+    )

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import orjson
 from sqlalchemy import Connection, insert, select, update
 
+from ledger import checkpoints
 from ledger.tables import projections
 
 Slot = Literal[1, 2]
@@ -33,8 +35,23 @@ State = Literal[
 
 
 @dataclass(frozen=True, slots=True)
+class ByItem:
+    """How far a build is that takes the events of one item after the other: up to this version of
+    this item, in the order of their ids, `taken` events in all. It leaves out what its partition
+    has got after the offset in `until`.
+    """
+
+    until: tuple[int, ...]
+    item_id: str = ""
+    version: int = 0
+    taken: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Projection:
-    """The row of a view; see the table. `live` is `None` before the view was built once."""
+    """The row of a view; see the table. `live` is `None` before the view was built once; `by_item`
+    is `None` where a build goes on in the order of the ledger.
+    """
 
     view: str
     live: Slot | None
@@ -45,6 +62,7 @@ class Projection:
     begun_at: int | None = None
     begun_from: int | None = None
     changed_at: int = 0
+    by_item: ByItem | None = None
 
     @property
     def shadow(self) -> Slot:
@@ -87,6 +105,19 @@ def add(connection: Connection, view: str, live: Slot | None, now: int) -> None:
     connection.execute(insert(projections).values(row))
 
 
+def taken(connection: Connection, book: Projection) -> int:
+    """Count the events that the slot beside the live one has taken, of all partitions."""
+    if book.by_item is not None:
+        return book.by_item.taken
+    return checkpoints.total(connection, name_of(book.view, book.shadow))
+
+
+def move_by_item(connection: Connection, view: str, by_item: ByItem | None) -> None:
+    """Keep how far a build is, in the transaction that writes its rows."""
+    moved = update(projections).where(projections.c.view == view)
+    connection.execute(moved.values(by_item=_written(by_item)))
+
+
 def change(
     connection: Connection, view: str, now: int, among: Sequence[State], **values: Any
 ) -> bool:
@@ -95,6 +126,8 @@ def change(
         values["live"] = values["live"] or 0
     if "previous" in values:
         values["previous"] = int(values["previous"])
+    if "by_item" in values:
+        values["by_item"] = _written(values["by_item"])
     changed = connection.execute(
         update(projections)
         .where(projections.c.view == view, projections.c.state.in_(among))
@@ -108,5 +141,18 @@ def _projection(row: dict[str, Any]) -> Projection:
         **row,
         "live": row["live"] or None,
         "previous": bool(row["previous"]),
+        "by_item": _read(row["by_item"]),
     }
     return Projection(**members)
+
+
+def _written(by_item: ByItem | None) -> str | None:
+    return None if by_item is None else orjson.dumps(by_item).decode()
+
+
+def _read(text: str | None) -> ByItem | None:
+    if text is None:
+        return None
+    members = orjson.loads(text)
+    until = tuple(members["until"])
+    return ByItem(until, members["item_id"], members["version"], members["taken"])

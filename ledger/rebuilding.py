@@ -9,7 +9,7 @@ from typing import Literal, assert_never
 
 from sqlalchemy import Connection, Engine, func, select
 
-from ledger import checkpoints, partitions, projections
+from ledger import partitions, projections
 from ledger.partitions import Checkpoint
 from ledger.projections import Projection, State, name_of
 from ledger.tables import partitions as ledger
@@ -45,7 +45,7 @@ class Progress:
 def progress(connection: Connection, book: Projection, now: int) -> Progress:
     """Tell how far a view is, in the snapshot of the connection; `now` is in milliseconds."""
     events = int(connection.scalar(select(func.sum(ledger.c.offset))) or 0)
-    taken = checkpoints.total(connection, name_of(book.view, book.shadow))
+    taken = projections.taken(connection, book)
     rate = left = None
     if book.state in {"building", "returning"} and book.begun_at is not None:
         seconds = (now - book.begun_at) / 1000
@@ -119,7 +119,7 @@ def _roll_back(connection: Connection, book: Projection, throttle: int | None, n
 def _go_on(
     connection: Connection, book: Projection, now: int, state: State, throttle: int | None
 ) -> None:
-    begun_from = checkpoints.total(connection, name_of(book.view, book.shadow))
+    begun_from = projections.taken(connection, book)
     _become(connection, book, now, state, throttle=throttle, begun_at=now, begun_from=begun_from)
 
 

@@ -134,8 +134,10 @@ checkpoints = Table(
 )
 
 # The views: which of their two slots is read (0 before there is one), whether the other one can be
-# gone back to, and what is being done about it (`ledger.projections.State`). A build began, or went
+# gone back to, and what is done about it (`ledger.projections.State`). A build began, or went
 # on, at `begun_at` after `begun_from` events; it takes at most `throttle` events a second.
+# `by_item` is how far it is while it takes one item after the other, as JSON
+# (`ledger.projections.ByItem`).
 projections = Table(
     "projections",
     metadata,
@@ -148,6 +150,7 @@ projections = Table(
     Column("begun_at", BigInteger),
     Column("begun_from", BigInteger),
     Column("changed_at", BigInteger, nullable=False),
+    Column("by_item", Text),
 )
 
 # Commands that hit a defect (`dead`), and later ones of the same items that wait behind them

@@ -8,8 +8,8 @@ import structlog
 from ledger import projections
 from ledger.projections import State
 from readmodel.views.view import View
-from worker.catchup import Pace
 from worker.live import Live
+from worker.pace import Pace
 from worker.shadow import Shadow
 from worker.stores import Stores
 from worker.trouble import is_outage

@@ -1,6 +1,5 @@
 """Bring a projection up to the ledger, beside the writing, and let it be in step."""
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,27 +14,13 @@ from ledger.recorded import Recorded
 from readmodel.views.view import View
 from worker.apply import Project
 from worker.fold import Fold
+from worker.pace import Pace, Stride
 from worker.stores import Stores
 
-# Events per transaction: at first, at least, and at most.
-_FIRST, _LEAST, _MOST = 500, 100, 20_000
 # So few are left that they can be taken while the partition is held.
 _FEW = 500
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How a build goes about it: seconds that a transaction of its own may last, since others wait
-    for it; for how long it rests after each, in parts of what that lasted, while `busy` says that
-    there is other work; and at most how many events a second.
-    """
-
-    transaction: float = 0.03
-    rest: float = 0.0
-    throttle: int | None = None
-    busy: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +63,9 @@ class CatchUp:
         self._partition = partition
         self._terms = terms
         self._fold = Fold()
-        self._count = _FIRST
+        self._stride = Stride(terms.pace, terms.going)
         self._few = _FEW
         self._unwanted = False
-        self._rests = threading.Event()
 
     def run(self) -> bool:
         """Take all there is, and say whether the projection is in step then: it is not where it was
@@ -96,7 +80,7 @@ class CatchUp:
                     # It was all there was. Where as much comes again, writers wait for more at the
                     # end, or there would be none.
                     self._few *= 2
-                self._rest(len(found), time.monotonic() - begun)
+                self._stride.rest(len(found), time.monotonic() - begun)
             elif self._join():
                 return True
         return False
@@ -110,8 +94,7 @@ class CatchUp:
             left = ledger.offset - offset
             if left <= self._few:
                 return [], left
-            count = min(self._count, self._terms.pace.throttle or self._count)
-            return events.after(connection, self._partition, offset, count), left
+            return events.after(connection, self._partition, offset, self._stride.count), left
 
     def _take(self, found: list[Recorded]) -> None:
         """Take events in a transaction that holds up nobody but writers of the same file."""
@@ -127,9 +110,7 @@ class CatchUp:
             # What it covers of the log is known where it has taken everything.
             taken = Taken(self._name, before.position, found[-1].offset)
             checkpoints.move(connection, [taken])
-        lasted = max(time.monotonic() - begun, 0.001)
-        fitting = int(len(found) * self._terms.pace.transaction / lasted)
-        self._count = max(_LEAST, min(_MOST, 2 * self._count, max(fitting, self._count // 2)))
+        self._stride.note(len(found), time.monotonic() - begun)
 
     def _join(self) -> bool:
         """Take the last events while the partition is held, so that nothing comes after them, and
@@ -150,13 +131,3 @@ class CatchUp:
             checkpoints.move(connection, [Taken(self._name, held.position, held.offset)])
             partitions.attach(connection, held, self._name)
             return True
-
-    def _rest(self, count: int, lasted: float) -> None:
-        """Leave the others their share, and keep to the throttle."""
-        pace = self._terms.pace
-        rest = lasted * pace.rest if pace.busy() else 0.0
-        if pace.throttle is not None:
-            rest = max(rest, count / pace.throttle - lasted)
-        until = time.monotonic() + rest
-        while (left := until - time.monotonic()) > 0 and self._terms.going():
-            self._rests.wait(min(left, 0.2))

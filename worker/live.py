@@ -14,7 +14,8 @@ from ledger.projections import Projection, Slot, name_of
 from readmodel.views.view import View
 from runtime.positions import Position
 from worker.alone import alone
-from worker.catchup import Pace, Terms, bring
+from worker.catchup import Terms, bring
+from worker.pace import Pace
 from worker.stores import Stores
 from worker.trouble import is_own, shortened
 

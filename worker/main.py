@@ -37,12 +37,12 @@ from runtime.times import now_ms
 from worker import moves
 from worker.alarm import Alarm
 from worker.builder import Builder
-from worker.catchup import Pace
 from worker.drain import Drain
 from worker.heartbeat import beat
 from worker.housekeeping import Housekeeping
 from worker.jobs import Duties, on_duty
 from worker.losses import Losses
+from worker.pace import Pace
 from worker.pause import Pause
 from worker.report import Reporter
 from worker.revocations import MirrorRevocations, together

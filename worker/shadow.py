@@ -13,12 +13,14 @@ import structlog
 from sqlalchemy import Connection
 
 from ledger import checkpoints, partitions, projections
-from ledger.projections import Projection, Slot, State, name_of
+from ledger.projections import ByItem, Projection, Slot, State, name_of
 from readmodel.views.compare import Comparison, compare
 from readmodel.views.view import View
 from runtime.errors import first_line
-from worker.catchup import Pace, Terms, bring
+from worker.by_item import take_by_item
+from worker.catchup import Terms, bring
 from worker.live import Live, in_all, keep_error
+from worker.pace import Pace
 from worker.stores import Stores
 from worker.trouble import is_own
 
@@ -99,7 +101,8 @@ class Shadow:
                     checkpoints.hold(connection, name, each)
                 checkpoints.forget(connection, name)
                 if self._view.clear(connection, book.shadow, most):
-                    if self._change(connection, book, "building", begun_from=0):
+                    by_item = self._by_item(connection)
+                    if self._change(connection, book, "building", begun_from=0, by_item=by_item):
                         log.info("a view is being built anew", view=self._view.name)
                     return
             lasted = max(time.monotonic() - begun, 0.001)
@@ -110,6 +113,8 @@ class Shadow:
         """Take the ledger into the slot; when it is in step, go on to what is next."""
         pace = replace(self._pace, throttle=book.throttle or self._pace.throttle)
         terms = Terms(self._still(book), lambda connection: self._as_it_was(connection, book), pace)
+        if not take_by_item(self._stores, self._view, book, terms):
+            return
         if not bring(self._stores, self._view, book.shadow, terms):
             return
         match book:
@@ -177,8 +182,16 @@ class Shadow:
 
     def _build_on(self, book: Projection) -> None:
         with self._stores.engine.begin() as connection:
-            taken = checkpoints.total(connection, name_of(self._view.name, book.shadow))
+            taken = projections.taken(connection, book)
             self._change(connection, book, "building", begun_from=taken)
+
+    def _by_item(self, connection: Connection) -> ByItem | None:
+        """Begin with what there is by now, item by item, where the view can bear that."""
+        if not self._view.by_item:
+            return None
+        found = partitions.look(connection, range(self._stores.partitions))
+        until = tuple(found[each].offset for each in range(self._stores.partitions))
+        return ByItem(until) if any(until) else None
 
     def _fail(self, book: Projection, error: Exception) -> None:
         """Leave the build as it is, and say why; the error is being handled."""

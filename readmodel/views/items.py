@@ -116,6 +116,7 @@ VIEW = View(
     {slot: [table] for slot, table in TABLES.items()},
     project,
     row=_verified_row,
+    by_item=True,
 )
 
 

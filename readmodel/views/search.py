@@ -198,4 +198,5 @@ VIEW = View(
     make,
     empty,
     _verified_row,
+    by_item=True,
 )

@@ -251,4 +251,5 @@ VIEW = View(
     {slot: [table] for slot, table in TABLES.items()},
     project,
     query=Query(PARAMETERS, _answer),
+    by_item=True,
 )

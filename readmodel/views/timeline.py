@@ -108,6 +108,7 @@ VIEW = View(
     frozenset(get_args(Event)),
     {slot: [table] for slot, table in TABLES.items()},
     project,
+    by_item=True,
 )
 
 

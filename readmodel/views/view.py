@@ -41,7 +41,9 @@ class View:
     `empty` make and empty what a slot has beside tables. Where a table has exactly one row per
     item, `row` may make it of an item and its partition, by which `itemledger verify` compares it;
     without, it takes all events into a database of its own, which is SQLite. `query` answers
-    `GET /views/{name}`.
+    `GET /views/{name}`. With `by_item` it comes to the same rows when it gets one item after the
+    other, each with its events in order, and is built so, which is quicker; without, events of all
+    items always come in the order of the ledger.
     """
 
     name: str
@@ -52,6 +54,7 @@ class View:
     empty: Callable[[Connection, Slot], None] = nothing_more
     row: MakeRow | None = None
     query: Query | None = None
+    by_item: bool = False
 
     def into(self, slot: Slot) -> Callable[[Connection, Changes], None]:
         """Make the projection into one slot."""

@@ -176,8 +176,8 @@ def test_a_view_that_is_caught_up_in_part_does_not_claim_to_be_there(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Positions of the log are claimed when all is taken: what they cover is known then."""
-    monkeypatch.setattr("worker.catchup._FIRST", 2)
-    monkeypatch.setattr("worker.catchup._LEAST", 2)
+    monkeypatch.setattr("worker.pace._FIRST", 2)
+    monkeypatch.setattr("worker.pace._LEAST", 2)
     monkeypatch.setattr("worker.catchup._FEW", 1)
     shop.create("lamp")
     shop.apply()

@@ -1,6 +1,6 @@
 """Whatever happened, and however it came in batches: views tell what a naive reader would."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,15 +41,18 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 @contextmanager
 def built(
-    engine: Engine, view: View, given: History
+    engine: Engine, view: View, given: History, order: Callable[[Recorded], Any] | None = None
 ) -> Iterator[tuple[Connection, list[Recorded]]]:
-    """Build both slots of a view of one history, in different batches; nothing of it stays."""
+    """Build both slots of a view of one history, in different batches, and the second in an order
+    of its own where one is given; nothing of it stays.
+    """
     history = recorded([step for step, _, _ in given])
+    other = history if order is None else sorted(history, key=order)
     with engine.connect() as connection, connection.begin() as transaction:
         insert_rows(connection, tables.events, rows(history))
         for changes in batches(history, [end for _, end, _ in given]):
             view.into(1)(connection, changes)
-        for changes in batches(history, [end for _, _, end in given]):
+        for changes in batches(other, [end for _, _, end in given]):
             view.into(2)(connection, changes)
         yield connection, history
         transaction.rollback()
@@ -104,6 +107,23 @@ def test_what_a_view_comes_to_does_not_depend_on_how_events_come_in_batches(
     engine: Engine, view: View, history: History
 ) -> None:
     with built(engine, view, history) as (connection, _):
+        compared = compare(connection, view, 1, 2, lambda: True)
+    assert compared is not None
+    assert compared.difference is None
+
+
+@pytest.mark.parametrize(
+    "view", [each for each in all_views() if each.by_item], ids=lambda view: view.name
+)
+@thoroughly
+@given(history=HISTORIES)
+def test_what_a_view_that_is_built_by_item_comes_to_does_not_depend_on_the_order_of_items(
+    engine: Engine, view: View, history: History
+) -> None:
+    def by_item(each: Recorded) -> tuple[str, int]:
+        return each.event.item_id, each.version
+
+    with built(engine, view, history, by_item) as (connection, _):
         compared = compare(connection, view, 1, 2, lambda: True)
     assert compared is not None
     assert compared.difference is None

@@ -21,17 +21,18 @@ from readmodel.views.view import View
 from tests.worker import tally
 from tests.worker.histories import History, Killed, book, dying_after, meanwhile
 from tests.worker.world import NOW, World, builder, envelope
-from worker import catchup, live, shadow
+from worker import catchup, live, pace, shadow
 from worker.builder import Builder
-from worker.catchup import Pace
+from worker.pace import Pace
 from worker.stores import Stores
 
 
 @pytest.fixture(autouse=True)
 def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a build of a hundred events take many transactions."""
-    for name, value in {"_FIRST": 20, "_LEAST": 20, "_MOST": 20, "_FEW": 10}.items():
-        monkeypatch.setattr(catchup, name, value)
+    for name in ("_FIRST", "_LEAST", "_MOST"):
+        monkeypatch.setattr(pace, name, 20)
+    monkeypatch.setattr(catchup, "_FEW", 10)
     monkeypatch.setattr(shadow, "_STILL_WANTED", 0.0)
 
 
@@ -44,7 +45,7 @@ def _unseen() -> Iterator[None]:
 
 @pytest.fixture(params=[1, 2])
 def ledger(request: pytest.FixtureRequest, database_url: str, valkey_url: str) -> Iterator[World]:
-    """A ledger of one partition, and one of two."""
+    """A ledger of one partition, and one of two, where builds go by item first."""
     with World.of(database_url, valkey_url, partitions=request.param) as made:
         yield made
 
@@ -54,7 +55,9 @@ def wish(world: World, wanted: Wish, throttle: int | None = None, view: str = "t
 
 
 def build(world: World, *views: View) -> None:
-    builder(world, *(views or (items.VIEW, tally.VIEW))).look()
+    by_item = world.reader.partitions > 1
+    given = [replace(view, by_item=by_item) for view in views or (items.VIEW, tally.VIEW)]
+    builder(world, *given).look()
 
 
 def in_step(world: World) -> list[set[str]]:
@@ -132,6 +135,48 @@ def test_a_build_that_is_begun_again_each_time_it_dies_is_equal(ledger: World) -
     assert tally.told(ledger, 2) == tally.right(ledger)
 
 
+def test_a_build_by_item_takes_each_item_once_and_then_what_came_meanwhile(ledger: World) -> None:
+    tally.install(ledger, live=1)
+    history = History(ledger)
+    history.add(200)
+    before = len(ledger.rows(tables.events, "offset"))
+    wish(ledger, "rebuild")
+    taken: list[tuple[str, int]] = []
+
+    def notes(connection: Connection, slot: Slot, changes: Changes) -> None:
+        tally.project(connection, slot, changes)
+        taken.extend((each.event.item_id, each.version) for each in changes.events)
+
+    with meanwhile(ledger.reads, lambda: history.add(2), times=30):
+        build(ledger, replace(tally.VIEW, project=notes))
+
+    assert len(set(taken)) == len(taken) == len(ledger.rows(tables.events, "offset")) > before
+    is_by_item = taken[:before] == sorted(taken[:before])
+    assert is_by_item == (ledger.reader.partitions > 1)
+    assert tally.told(ledger, 2) == tally.right(ledger)
+
+
+def test_how_far_a_build_by_item_is_is_told_while_it_goes_on(ledger: World) -> None:
+    tally.install(ledger, live=1)
+    History(ledger).add(200)
+    events = len(ledger.rows(tables.events, "offset"))
+    wish(ledger, "rebuild")
+    told: list[int] = []
+
+    def looks() -> None:
+        now = book(ledger)
+        if now.state == "building":
+            with ledger.engine.connect() as connection:
+                told.append(rebuilding.progress(connection, now, NOW + 1_000).taken)
+
+    with meanwhile(ledger.reads, looks, times=1000):
+        build(ledger)
+
+    assert told == sorted(told)
+    assert told[0] == 0
+    assert len({each for each in told if 0 < each < events}) > 4
+
+
 def test_a_build_comes_to_its_end_although_commands_never_do(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,7 +184,7 @@ def test_a_build_comes_to_its_end_although_commands_never_do(
     monkeypatch.setattr(catchup, "_FEW", 4)
     for name in ("_FIRST", "_LEAST", "_MOST"):
         # However slow the machine is, each time all there is is taken.
-        monkeypatch.setattr(catchup, name, 1000)
+        monkeypatch.setattr(pace, name, 1000)
     tally.install(world, live=1)
     history = History(world)
     history.add(60)
@@ -611,7 +656,7 @@ def test_a_throttle_is_kept_to_and_can_be_changed_under_way(
         def wait(self, seconds: float) -> bool:
             return waited(seconds)
 
-    monkeypatch.setattr(catchup.threading, "Event", Rests)
+    monkeypatch.setattr(pace.threading, "Event", Rests)
     wish(world, "rebuild", throttle=10)
     build(world, replace(tally.VIEW, project=sped_up))
 
