@@ -84,6 +84,7 @@ def test_outcomes_of_earlier_releases_are_counted_when_the_count_comes(database_
     engine = writing_engine(database_url)
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE partitions DROP COLUMN outcomes"))
+        connection.execute(text("ALTER TABLE projections DROP COLUMN by_item"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0007'"))
         for partition in (0, 1, 2):
             connection.execute(
