@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
 import structlog
@@ -34,6 +34,7 @@ from runtime.auth.guard import Guard, Unguarded, guard_of
 from runtime.auth.revoked import Revoked
 from runtime.failpoints import failpoints
 from runtime.positions import PartitionMismatch
+from runtime.serving import loop_factory
 from runtime.settings import Settings
 from runtime.telemetry import configure_logging
 from runtime.times import now_ms
@@ -68,21 +69,12 @@ def run(settings: Settings) -> int:
         with (
             witnessing(settings.witness, settings.log_url, partitions) as witness,
             _hearing(settings, guard, revoked),
-            asyncio.Runner(loop_factory=_loop_factory()) as runner,
+            asyncio.Runner(loop_factory=loop_factory()) as runner,
         ):
             return runner.run(_serve(settings, partitions, Losses(witness), guard))
     except WitnessTaken as error:
         sys.stderr.write(f"itemledger api: {error}\n")
         return _CANNOT_START
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Find the faster event loop, which there is not for Windows."""
-    if sys.platform == "win32":
-        return None
-    import uvloop  # noqa: PLC0415  there is none to import for Windows
-
-    return uvloop.new_event_loop
 
 
 def settle_partitions(settings: Settings) -> int:

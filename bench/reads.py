@@ -11,16 +11,11 @@ from bench.measure import Found, interleave, ratios, zipf
 from bench.sides import Service, Side, Stage
 from bench.sizes import Size
 
-_THREADS = (
-    "The hello world has one thread, which suits it best; with the query API's own number of "
-    "threads, most of which wait for those who follow streams, it is slower."
-)
 
-
-def hello(stage: Stage, threads: int = 1) -> tuple[Side, Traffic]:
-    """Start Flask's hello world on the server of the query API."""
-    label = "Flask hello world, our server"
-    side = stage.module("bench.anchors.hello", str(threads), port_in="query_port", label=label)
+def hello(stage: Stage, server: str = "granian") -> tuple[Side, Traffic]:
+    """Start Flask's hello world, on the fastest server for it or on `ours`."""
+    label = f"Flask hello world, {server}"
+    side = stage.module("bench.anchors.hello", server, port_in="query_port", label=label)
     return side, Traffic.of(stage.sub("requests") / "hello", [render("GET", "/")])
 
 
@@ -48,7 +43,7 @@ def warm(stage: Stage, size: Size) -> Found:
     service, numbers = filled(stage, size), drawn(size)
     plain = [stage.plain(framework, size.items) for framework in ("Flask", "FastAPI")]
     anchor, greeting = hello(stage)
-    threads, same = hello(stage, 638)
+    own, same = hello(stage, "ours")
     gunicorn = stage.gunicorn("bench.anchors.hello:app", "Flask hello world, gunicorn")
     ours = gets(stage, numbers, "item-")
     theirs = gets(stage, (number + 1 for number in numbers), "")
@@ -62,12 +57,8 @@ def warm(stage: Stage, size: Size) -> Found:
             plain[1].name: lambda: closed(plain[1], theirs, size.seconds),
         },
     )
-    beside = {
-        "Flask hello world, our server with the query API's threads": threads,
-        gunicorn.name: gunicorn,
-    }
-    for name, side in beside.items():
-        samples[name] = [closed(side, same, size.seconds)]
+    for side in (own, gunicorn):
+        samples[side.name] = [closed(side, same, size.seconds)]
     mine = samples["item by id, warm"]
     return Found(
         samples,
@@ -76,7 +67,7 @@ def warm(stage: Stage, size: Size) -> Found:
             "of the plain Flask CRUD read on gunicorn": ratios(mine, samples[plain[0].name]),
             "of the plain FastAPI CRUD read": ratios(mine, samples[plain[1].name]),
         },
-        [_THREADS],
+        ["The hello world that counts is on granian with one thread, which suits it best."],
     )
 
 

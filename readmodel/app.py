@@ -71,11 +71,12 @@ def create_app(
     turns: Turns | None = None,
     pulse: Pulse | None = None,
     cache: ItemCache | None = None,
+    streams: Streams | None = None,
 ) -> Flask:
     """Build the application over a reading engine and a look at the log; `clock` gives
     milliseconds, `monotonic` seconds. Without a guard of its own it has that of its settings.
     `turns` says how many requests work and wait at once, and by `pulse` they wait. `cache` holds
-    items as long as somebody keeps it right.
+    items as long as somebody keeps it right; `streams` feeds those who follow.
     """
     app = Flask("readmodel", static_folder=None, template_folder=None)
     app.response_class = Answer
@@ -107,15 +108,13 @@ def create_app(
         clock,
     )
     pages = PageRoutes(public_url)
-    cursors = FeedCursors(settings.cursor_secret)
+    streams = streams or streams_of(settings, engine, pulse)
+    cursors, forms = streams.portions.cursors, streams.portions.forms
     feed = Feed(engine, cursors, pulse, turns)
-    forms = Forms(cursors, public_url)
     followed = ChangeRoutes(reads, feed, cursors, forms, public_url)
     guard = guard or guard_of(settings)
     door = Doorkeeper(guard, _limit(settings))
-    portions = Portions(engine, forms, cursors)
-    streams = Streams(portions, pulse, settings.followers_limit)
-    streamed = StreamRoutes(reads, feed, portions, streams, door)
+    streamed = StreamRoutes(reads, feed, streams, door)
     schemas = SchemaRoutes(public_url)
     exported = ExportRoutes(engine, reads, cursors, public_url)
     for_people = Pages(
@@ -170,6 +169,13 @@ def create_app(
     metered = Meter(flask, requests, NEEDED)
     app.wsgi_app = HotItems(metered, requests, turns, door, ItemRows(engine), cache)
     return app
+
+
+def streams_of(settings: Settings, engine: Engine, pulse: Pulse) -> Streams:
+    """Make what feeds followers, which wait by the pulse."""
+    cursors = FeedCursors(settings.cursor_secret)
+    forms = Forms(cursors, settings.public_query_url)
+    return Streams(Portions(engine, forms, cursors), pulse, settings.followers_limit)
 
 
 def _guard(app: Flask, door: Doorkeeper) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from readmodel.rate import Limit, unlimited
 from runtime.auth import codes, cookie
 from runtime.auth.caller import Caller
-from runtime.auth.denied import Denied
+from runtime.auth.denied import Denied, KeysWanted
 from runtime.auth.guard import Guard, require
 from runtime.problem_pages import ProblemCode
 from runtime.response_headers import HEADERS_LIMIT, URL_LIMIT
@@ -88,6 +88,17 @@ class Doorkeeper:
             require(caller, needed)
         except Denied:
             return False
+        return True
+
+    def may_stay_at_once(self, environ: Environ, needed: Sequence[str]) -> bool | None:
+        """Say the same without waiting for anybody; `None` where keys have to be fetched first."""
+        try:
+            caller = self._guard.caller_at_once(_authorization(environ))
+            require(caller, needed)
+        except Denied:
+            return False
+        except KeysWanted:
+            return None
         return True
 
 

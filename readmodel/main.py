@@ -1,22 +1,14 @@
-"""The process `query`: the Flask application under granian, one worker process of it."""
+"""The process `query`: one loop that serves, and Flask in a few threads."""
 
-import logging
-import os
-import signal
+import asyncio
 import socket
 import sys
 import threading
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import structlog
 from flask import Flask
-from granian.constants import HTTPModes, Interfaces
-from granian.log import LogLevels
-from granian.server import Server
-from granian.server.common import AbstractServer
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -25,48 +17,29 @@ from ledger import partitions
 from ledger.engines import reading_engine
 from ledger.register import source_of
 from ledger.schema import SchemaOutOfDate, check_schema, unusable
-from readmodel.app import WAITING, create_app
+from readmodel.app import WAITING, create_app, streams_of
 from readmodel.exports.routes import AT_ONCE as EXPORTS
+from readmodel.feed.awaited import Round
+from readmodel.feed.stream import Streams
+from readmodel.front.bridge import Bridge
+from readmodel.front.hands import Hands
 from readmodel.hot.cache import ItemCache
 from readmodel.notices import Notices
+from readmodel.problem_codes import BAD_REQUEST
 from readmodel.pulse import Pulse
-from readmodel.stopping import when_told_to_stop
 from readmodel.turns import Turns
 from runtime.auth.guard import Unguarded, guard_of
 from runtime.auth.revoked import Revoked
+from runtime.serving import Words, loop_factory, make_server
 from runtime.settings import PREFIX, Settings
 from runtime.telemetry import configure_logging
-from runtime.tether import die_with
 
 _PROCESS = "query"
 # Requests that work at once: more only fight over the interpreter; on PostgreSQL they also overlap
-# round trips. Those that wait, and exports, have threads of their own.
+# round trips. Those that wait have threads of their own, and so has what sends exports.
 _WORKING_ON_SQLITE = 2
 _WORKING_ON_POSTGRESQL = 4
-_BACKLOG = 1024
-# Requests taken in at once; others wait in the kernel's queue.
-_BACKPRESSURE = 256
-_SECONDS_TO_STOP = 5
 _UNREACHABLE = 3
-
-
-class _NotOfThreads(logging.Filter):
-    """Leaves out a warning that there are many threads: of ours, few work at once."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return "Python threads" not in record.getMessage()
-
-
-# Its loggers hand everything to ours.
-_GRANIAN_LOGGING: dict[str, Any] = {
-    "formatters": {},
-    "handlers": {},
-    "filters": {"threads": {"()": _NotOfThreads}},
-    "loggers": {
-        "_granian": {"level": "WARNING", "filters": ["threads"]},
-        "granian.access": {"level": "WARNING"},
-    },
-}
 
 
 class CannotServeError(Exception):
@@ -86,60 +59,54 @@ def run(settings: Settings) -> int:
     try:
         _check_guard(settings)
         _check_database(settings)
-        address = _free_address(settings)
+        listening = _listening(settings)
     except CannotServeError as error:
         sys.stderr.write(f"itemledger query: {error}\n")
         return error.code
-    server = make_server("readmodel", settings, address)
-    server.on_startup(partial(log.info, "serving", url=settings.public_query_url))
-    try:
-        server.serve(target_loader=partial(load_worker, settings, os.getpid()), wrap_loader=False)
-    except SystemExit as stopped:
-        return stopped.code if isinstance(stopped.code, int) else 1
+    engine = _engine(settings)
+    pulse = Pulse(engine)
+    turns, hands = Turns(_working(settings), WAITING), Hands(_working(settings) + WAITING + EXPORTS)
+    streams = streams_of(settings, engine, pulse)
+    app = _application(settings, engine, turns=turns, pulse=pulse, streams=streams)
+    server = make_server(
+        Bridge(app.wsgi_app, hands, turns, Round(streams.portions, pulse, hands).feed),
+        settings.host,
+        settings.query_port,
+        Words(settings.public_query_url, BAD_REQUEST),
+        lifespan=False,
+        # Those who wait are answered then, so that the server has not to wait for them.
+        told_to_stop=lambda: threading.Thread(target=pulse.close, name="stopping").start(),
+    )
+    log.info("serving", url=settings.public_query_url)
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(server.serve(sockets=[listening]))
     return 0
 
 
-def make_server(name: str, settings: Settings, address: str) -> AbstractServer[Any]:
-    """Make the server of a WSGI application at an address and the settings' port."""
-    return Server(
-        name,
-        address=address,
-        port=settings.query_port,
-        interface=Interfaces.WSGI,
-        http=HTTPModes.http1,
-        websockets=False,
-        workers=1,
-        blocking_threads=_working(settings) + WAITING + EXPORTS + settings.followers_limit,
-        backlog=_BACKLOG,
-        backpressure=_BACKPRESSURE + settings.followers_limit,
-        workers_kill_timeout=_SECONDS_TO_STOP,
-        log_level=LogLevels.warning,
-        log_dictconfig=_GRANIAN_LOGGING,
-    )
+def _engine(settings: Settings) -> Engine:
+    return reading_engine(settings.sql_url, connections=_working(settings) + EXPORTS)
 
 
-def load_worker(settings: Settings, parent: int) -> Flask:
-    """Build everything that the process of granian which answers requests needs, inside it."""
-    die_with(parent)
-    # Ctrl-C reaches this process too; its parent is the one that ends it.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    configure_logging(settings, _PROCESS)
-    working = _working(settings)
-    engine = reading_engine(settings.sql_url, connections=working + EXPORTS)
+def _application(
+    settings: Settings, engine: Engine, *, turns: Turns, pulse: Pulse, streams: Streams
+) -> Flask:
     inspector = inspect_log(settings.log_url, partition_count(settings, engine))
     revoked = Revoked()
     guard = guard_of(settings, revoked)
     if guard.wants_tokens:
         _hear(revoked, reading_engine(settings.sql_url, connections=1))
-    pulse = Pulse(engine)
-    # Those who wait are answered then, so that the server has not to wait for them.
-    when_told_to_stop(pulse.close)
-    turns = Turns(working, WAITING)
     cache = ItemCache(settings.item_cache)
     if settings.item_cache:
         _listen(settings, cache)
     return create_app(
-        settings, engine, inspector, guard=guard, turns=turns, pulse=pulse, cache=cache
+        settings,
+        engine,
+        inspector,
+        guard=guard,
+        turns=turns,
+        pulse=pulse,
+        cache=cache,
+        streams=streams,
     )
 
 
@@ -200,27 +167,25 @@ def _check_database(settings: Settings) -> None:
         engine.dispose()
 
 
-def _free_address(settings: Settings) -> str:
-    """Find the address to listen on and see that it is free.
-
-    Granian shares its port with whoever else shares theirs, so it would not notice itself.
-    """
+def _listening(settings: Settings) -> socket.socket:
+    """Listen, so that nobody else can where we are to serve."""
     host, port = settings.host, settings.query_port
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        with socket.socket(family, kind, protocol) as probe:
-            # Connections that have just been closed are no reason to refuse.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
+        made = socket.socket(family, kind, protocol)
+        # Connections that have just been closed are no reason to refuse.
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+        made.listen()
     except OSError as error:
         why = error.strerror or str(error)
         raise CannotServeError(
             f"cannot listen on {host} port {port}: {why}; choose another with "
             "ITEMLEDGER_QUERY_PORT or ITEMLEDGER_HOST"
         ) from error
-    return str(address[0])
+    return made
 
 
 def _working(settings: Settings) -> int:

@@ -122,7 +122,7 @@ TOO_MANY_FOLLOWERS = ProblemCode(
     "too-many-followers",
     503,
     "As many follow as may at once",
-    "Each stream keeps a connection and a thread of this process, and all its places are taken.",
+    "Each stream keeps a connection and its share of this process, and all its places are taken.",
     "Ask again after Retry-After seconds, follow page by page with Prefer: wait=20, or have the "
     "operator raise ITEMLEDGER_FOLLOWERS_LIMIT or start another query process.",
 )

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
 
@@ -57,42 +56,16 @@ class Ledger:
 Awaited = Callable[[Ledger], bool]
 
 
-class Relay:
-    """Lets few of those who are woken by one look work at once; each wakes the next in line when it
-    is done. Hundreds at once would stand between everybody else and the interpreter.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._free = most
-        self._line: deque[Callable[[], None]] = deque()
-        self._lock = threading.Lock()
-
-    def wake(self, waken: Callable[[], None]) -> None:
-        """Wake somebody when it is its turn."""
-        with self._lock:
-            if not self._free:
-                self._line.append(waken)
-                return
-            self._free -= 1
-        waken()
-
-    def done(self) -> None:
-        """Hand the turn on; to be called once by whoever was woken."""
-        with self._lock:
-            if not self._line:
-                self._free += 1
-                return
-            following = self._line.popleft()
-        following()
+# Is told where the ledger is now; `None` when nobody will look any more.
+Watcher = Callable[[Ledger | None], object]
 
 
 class _Waiter:
     """Somebody who waits. Each is woken by a queue of its own: only those are who have cause."""
 
-    def __init__(self, awaited: Awaited, not_before: float, relay: Relay | None) -> None:
+    def __init__(self, awaited: Awaited, not_before: float) -> None:
         self._awaited = awaited
         self._not_before = not_before
-        self._relay = relay
         self._woken: SimpleQueue[None] = SimpleQueue()
         # Who gives up is not woken any more, and who is to be woken does not give up.
         self._lock = threading.Lock()
@@ -116,9 +89,7 @@ class _Waiter:
             except Exception as error:  # noqa: BLE001  it is raised where it belongs: by who waits
                 self.error = error
             self._over = self.reached or self.error is not None
-        if self.reached and self._relay is not None:
-            self._relay.wake(self.wake)
-        elif self._over:
+        if self._over:
             self.wake()
 
     def wake(self) -> None:
@@ -149,6 +120,8 @@ class Pulse:
         self._interval = interval
         self._changed = threading.Condition()
         self._waiters: set[_Waiter] = set()
+        # With what each was told last.
+        self._watchers: dict[Watcher, Ledger | None] = {}
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
         self._away = False
@@ -163,24 +136,18 @@ class Pulse:
         """Wait until any partition has more than these offsets, by partition from 0."""
         return self.wait_for(lambda ledger: ledger.is_beyond(offsets), seconds, rest)
 
-    def wait_for(
-        self, awaited: Awaited, seconds: float, rest: float = 0.0, relay: Relay | None = None
-    ) -> bool:
+    def wait_for(self, awaited: Awaited, seconds: float, rest: float = 0.0) -> bool:
         """Wait until the ledger is as awaited; `False` where that was not so in time, or the pulse
-        was closed. With a `rest` it is not judged before so many seconds have passed. With a
-        `relay`, who gets `True` has a turn of it, and says when it is done.
+        was closed. With a `rest` it is not judged before so many seconds have passed.
 
         Raises what `awaited` raises.
         """
-        waiter = _Waiter(awaited, time.monotonic() + rest, relay)
+        waiter = _Waiter(awaited, time.monotonic() + rest)
         with self._changed:
             if self._closing.is_set():
                 return False
             self._waiters.add(waiter)
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
-                self._thread.start()
-            self._changed.notify()
+            self._begin()
         try:
             waiter.wait(seconds)
         finally:
@@ -190,28 +157,56 @@ class Pulse:
             raise waiter.error
         return waiter.reached
 
+    def watch(self, told: Watcher) -> Callable[[], None]:
+        """Have somebody told of what is seen whenever it has changed, by the thread that looks, so
+        it must be quick; return what ends that.
+        """
+        with self._changed:
+            self._watchers[told] = None
+            self._begin()
+
+        def unwatch() -> None:
+            with self._changed:
+                self._watchers.pop(told, None)
+
+        return unwatch
+
     def close(self) -> None:
         """Let everybody go who waits, and end the thread."""
         with self._changed:
             self._closing.set()
             for each in self._waiters:
                 each.wake()
+            for told in self._watchers:
+                told(None)
             self._changed.notify()
             thread = self._thread
         if thread is not None:
             thread.join(_END)
 
+    def _begin(self) -> None:
+        """See that somebody looks, while `_changed` is held."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+            self._thread.start()
+        self._changed.notify()
+
     def _run(self) -> None:
         while not self._closing.is_set():
             with self._changed:
-                self._changed.wait_for(lambda: self._waiters or self._closing.is_set())
+                self._changed.wait_for(
+                    lambda: self._waiters or self._watchers or self._closing.is_set()
+                )
                 now = time.monotonic()
                 due = [each for each in self._waiters if each.is_due(now)]
-            self._closing.wait(self._interval if self._look(due) else _AWAY)
+                watched = bool(self._watchers)
+            self._closing.wait(self._interval if self._look(due, watched=watched) else _AWAY)
 
-    def _look(self, due: Sequence[_Waiter]) -> bool:
-        """Look once, for those who are due; `False` where the database is away."""
-        if not due:
+    def _look(self, due: Sequence[_Waiter], *, watched: bool) -> bool:
+        """Look once, for those who are due and those who watch; `False` where the database is
+        away.
+        """
+        if not due and not watched:
             return True
         try:
             ledger = self._read()
@@ -229,7 +224,15 @@ class Pulse:
             self._ledger = ledger
         for each in due:
             each.look(self._ledger)
+        self._tell(self._ledger)
         return True
+
+    def _tell(self, ledger: Ledger) -> None:
+        with self._changed:
+            for told, seen in self._watchers.items():
+                if seen is not ledger and not self._closing.is_set():
+                    self._watchers[told] = ledger
+                    told(ledger)
 
     def _read(self) -> Ledger:
         columns = partitions.c.partition, partitions.c.offset, partitions.c.epoch, partitions.c.n

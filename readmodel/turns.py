@@ -1,5 +1,6 @@
 """Few requests work at once, for more only fight over the interpreter; some others may wait."""
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
@@ -8,6 +9,9 @@ from typing import Any
 
 Environ = Mapping[str, Any]
 WsgiApp = Callable[[Any, Any], Iterable[bytes]]
+
+# Under this name a request says in its WSGI environment that whoever sends it has taken its turn.
+HAS_TURN = "itemledger.has-turn"
 
 
 class Turns:
@@ -18,20 +22,30 @@ class Turns:
     def __init__(self, working: int, waiting: int) -> None:
         self._free = working
         self._lock = Lock()
-        self._queue: deque[Lock] = deque()
+        # Each tells somebody that it is his turn.
+        self._queue: deque[Callable[[], object]] = deque()
         self._places = Semaphore(waiting)
 
     def around(self, app: WsgiApp) -> WsgiApp:
-        """Make an application of which each call takes a turn."""
+        """Make an application of which each call takes a turn, if it does not have one."""
 
         def turned(environ: Any, start_response: Any) -> Iterable[bytes]:
-            self.take()
-            try:
+            with self.one(environ):
                 return app(environ, start_response)
-            finally:
-                self.give()
 
         return turned
+
+    @contextmanager
+    def one(self, environ: Environ) -> Generator[None]:
+        """Take a turn for the block, unless the request has one."""
+        if HAS_TURN in environ:
+            yield
+            return
+        self.take()
+        try:
+            yield
+        finally:
+            self.give()
 
     @contextmanager
     def waiting(self) -> Generator[bool]:
@@ -50,20 +64,45 @@ class Turns:
 
     def take(self) -> None:
         """Wait for a turn; whoever has one gives it back."""
-        with self._lock:
-            if self._free > 0:
-                self._free -= 1
-                return
-            mine = Lock()
-            mine.acquire()
-            self._queue.append(mine)
+        mine = Lock()
         mine.acquire()
+        if not self._stand(mine.release):
+            mine.acquire()
+
+    async def taken(self) -> None:
+        """Wait for a turn without a thread; whoever has one gives it back."""
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
+
+        def hand() -> None:
+            if turn.done():
+                self.give()
+            else:
+                turn.set_result(None)
+
+        if self._stand(lambda: loop.call_soon_threadsafe(hand)):
+            return
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self.give()
+            raise
 
     def give(self) -> None:
         """Give a turn to who waits for one."""
         with self._lock:
             if self._queue:
                 # Handed over, not set free: whoever comes now stands behind.
-                self._queue.popleft().release()
+                self._queue.popleft()()
             else:
                 self._free += 1
+
+    def _stand(self, tell: Callable[[], object]) -> bool:
+        """Take a free turn, or stand in line to be told of one."""
+        with self._lock:
+            if self._free > 0:
+                self._free -= 1
+                return True
+            self._queue.append(tell)
+            return False

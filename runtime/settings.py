@@ -196,8 +196,8 @@ class Settings(BaseSettings):
         default=600,
         ge=0,
         le=10_000,
-        description="Streams of `/changes/stream` that a query process serves at once; each has a "
-        "thread that waits, about 100 KB. Beyond it the answer is 503.",
+        description="Streams of `/changes/stream` that a query process serves at once; each is a "
+        "connection and some 30 KB. Beyond it the answer is 503.",
     )
     item_cache: int = Field(
         default=0,

@@ -14,7 +14,6 @@ _CHATTY = (
     "rq.worker",
     "alembic",
     "alembic.runtime.migration",
-    "_granian",
     "uvicorn",
     "uvicorn.error",
 )

@@ -58,9 +58,9 @@ class Portions:
     """Reads from `snapshots`, an engine whose connections each read one snapshot."""
 
     def __init__(self, snapshots: Engine, forms: Forms, cursors: FeedCursors) -> None:
+        self.forms = forms
+        self.cursors = cursors
         self._snapshots = snapshots
-        self._forms = forms
-        self._cursors = cursors
         self._entries: dict[tuple[Place, Wanted, Place | None], _Entry] = {}
         self._steps: dict[Place, _Step] = {}
         self._head: Place | None = None
@@ -82,6 +82,23 @@ class Portions:
                 # The first look, or the first one at a ledger that was set back.
                 self._steps.clear()
             self._head = place
+
+    def ready(self, place: Place, wanted: Wanted, upto: Place | None) -> Portion | None:
+        """Find what follows a place up to another without reading, if others have read all of it;
+        waits for nobody.
+        """
+        if upto is None:
+            return None
+        if wanted == _ALL and place in self._steps:
+            step, at = self._steps.get(place), place
+            while at != upto and step is not None:
+                if step.entry.portion is None:
+                    return None
+                at = step.upto
+                step = self._steps.get(at)
+            return self._walk(place, upto)
+        entry = self._entries.get((place, wanted, upto))
+        return None if entry is None else entry.portion
 
     def after(self, place: Place, wanted: Wanted, upto: Place | None) -> Portion:
         """Read what follows a place, up to where the ledger was seen to be, or to its head. Raises
@@ -122,15 +139,15 @@ class Portions:
         frames: list[bytes] = []
         size, end, behind = 0, stretch.end, stretch.behind > 0
         last = len(stretch.rows) - 1
-        told = zip(self._forms.changes(stretch), stretch.places(), strict=True)
+        told = zip(self.forms.changes(stretch), stretch.places(), strict=True)
         for number, (each, place) in enumerate(told):
-            document = orjson.dumps(self._forms.document(each))
+            document = orjson.dumps(self.forms.document(each))
             frames.append(b"id: %b\ndata: %b\n\n" % (each.cursor.encode(), document))
             size += len(frames[-1])
             if size >= _SIZE and number < last:
                 end, behind = place, True
                 break
-        heartbeat = b"id: %b\n\n" % self._cursors.write(end).encode()
+        heartbeat = b"id: %b\n\n" % self.cursors.write(end).encode()
         return Portion(b"".join(frames), end, behind, heartbeat)
 
     def _read(self, place: Place, wanted: Wanted, upto: Place | None) -> Portion:

@@ -1,16 +1,20 @@
-"""The feed as Server-Sent Events: what one follower gets, for as long as it stays."""
+"""The feed as Server-Sent Events: what one follower gets, for as long as it stays.
+
+What is to be done for a follower is written once, as steps without I/O. A WSGI server does them in
+the thread that it has for the request; `readmodel.feed.awaited` does them on a loop, for hundreds.
+"""
 
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
-from itertools import count
+from typing import Any, TypeAlias, assert_never
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from readmodel.feed.portions import Portion, Portions
-from readmodel.pulse import Ledger, Pulse, Relay
+from readmodel.pulse import Ledger, Pulse
 from readmodel.views.changes import Place, Wanted
 
 # Seconds without an event after which a sign of life is sent; proxies close what is silent for 30.
@@ -19,16 +23,50 @@ HEARTBEAT = 15.0
 _BEGIN = b"retry: 1000\n\n"
 # Seconds until the next try where the database is away.
 _AWAY = 1.0
-# Seconds between two sendings to a follower, for each one there is: a few follow with no delay, and
-# many share what they cost everybody else.
-_ROUND = 0.0006
-# Each follower has its moment of the round, as far from the others' as may be: multiples of the
-# golden ratio fill it evenly, however many there are.
-_GOLDEN = (5**0.5 - 1) / 2
-# Followers that work at once, of those who are woken by the same look at the ledger.
-_AT_ONCE = 1
 
 log = structlog.get_logger("readmodel")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Send this; what is sent next may wait until the client has taken it."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """Wait until the ledger is beyond a place, until a moment of `time.monotonic` at most; comes
+    back with how far it was seen to be, or `None`.
+    """
+
+    place: Place
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class MayStay:
+    """Ask whether the follower still may; comes back with a bool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Read what follows a place; comes back with a Portion, or raises what the database raises."""
+
+    place: Place
+    wanted: Wanted
+    upto: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Wait so many seconds."""
+
+    seconds: float
+
+
+Step: TypeAlias = Piece | Beyond | MayStay | Read | Rest
+Steps: TypeAlias = Generator[Step, Any, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +74,56 @@ class _Ended:
     """The follower is let go."""
 
 
-class Streams:
-    """Feeds all followers of a process. Each has a thread that waits; what many of them get is read
-    and written once.
+class Follower:
+    """Somebody who follows, as the body of an answer: an iterable that waits, for a WSGI server.
 
-    A client that reads slowly holds up its own thread and nothing else: no more than one portion is
-    kept for it, and it goes on from its place in the ledger when it reads again.
+    Begins with a portion that is read already. `may_stay` may take seconds; `may_stay_at_once`
+    tells the same without waiting for anybody, or `None`. `leave` gives the place back.
+    """
+
+    def __init__(
+        self,
+        streams: "Streams",
+        first: Portion,
+        wanted: Wanted,
+        may_stay: Callable[[], bool],
+        may_stay_at_once: Callable[[], bool | None],
+        leave: Callable[[], None],
+    ) -> None:
+        self.first = first
+        self.wanted = wanted
+        self.may_stay = may_stay
+        self.may_stay_at_once = may_stay_at_once
+        self._streams = streams
+        self._leave = leave
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._streams.follow(self.first, self.wanted, self.may_stay)
+
+    def steps(self) -> Steps:
+        return self._streams.steps(self.first, self.wanted)
+
+    def close(self) -> None:
+        self._leave()
+
+
+class Streams:
+    """Feeds all followers of a process. What many of them get is read and written once.
+
+    A client that reads slowly holds up nobody: no more than one portion is kept for it, and it goes
+    on from its place in the ledger when it reads again.
     """
 
     def __init__(
         self, portions: Portions, pulse: Pulse, most: int, heartbeat: float = HEARTBEAT
     ) -> None:
         """At `most` so many followers at once; `heartbeat` is in seconds."""
-        self._portions = portions
+        self.portions = portions
         self._pulse = pulse
         self._most = most
         self._heartbeat = heartbeat
         self._count = 0
         self._lock = threading.Lock()
-        self._relay = Relay(_AT_ONCE)
-        self._numbers = count()
         self._away = threading.Event()
 
     @property
@@ -81,70 +149,83 @@ class Streams:
     def follow(
         self, first: Portion, wanted: Wanted, may_stay: Callable[[], bool]
     ) -> Generator[bytes]:
-        """Send what follows, beginning with a portion that is read already. Ends where the follower
-        may not stay, or the process ends.
+        """Send what follows, beginning with a portion that is read already, and wait in between.
+        Ends where the follower may not stay, or the process ends.
         """
-        moment = next(self._numbers) * _GOLDEN % 1
-        yield _BEGIN
+        steps = self.steps(first, wanted)
+        step = next(steps, None)
+        while step is not None:
+            back: Any = None
+            error: SQLAlchemyError | None = None
+            match step:
+                case Piece(data):
+                    yield data
+                case Beyond(place, until):
+                    back = self._wait(place, until)
+                case MayStay():
+                    back = may_stay()
+                case Read(place, wanted, upto):
+                    try:
+                        back = self.portions.after(place, wanted, upto)
+                    except SQLAlchemyError as raised:
+                        error = raised
+                case Rest(seconds):
+                    self._away.wait(seconds)
+                case _:
+                    assert_never(step)
+            try:
+                step = steps.send(back) if error is None else steps.throw(error)
+            except StopIteration:
+                return
+
+    def steps(self, first: Portion, wanted: Wanted) -> Steps:
+        """Tell what is to be done for a follower, one after the other."""
+        yield Piece(_BEGIN)
         portion, said = first, time.monotonic()
         while True:
             if portion.frames or time.monotonic() - said >= self._heartbeat:
                 # An id without data moves a client's place, and it gets to see nothing.
-                yield portion.frames or portion.heartbeat
+                yield Piece(portion.frames or portion.heartbeat)
                 said = time.monotonic()
-            following = self._following(portion, wanted, (moment, said + self._heartbeat), may_stay)
+            following = yield from self._following(portion, wanted, said + self._heartbeat)
             while following is None:
                 # Most clients would not come again after an error.
-                yield b":\n\n"
-                self._away.wait(_AWAY)
-                following = self._following(portion, wanted, (moment, 0.0), may_stay)
+                yield Piece(b":\n\n")
+                yield Rest(_AWAY)
+                following = yield from self._following(portion, wanted, 0.0)
             if isinstance(following, _Ended):
                 return
             portion = following
 
     def _following(
-        self,
-        portion: Portion,
-        wanted: Wanted,
-        times: tuple[float, float],
-        may_stay: Callable[[], bool],
-    ) -> Portion | _Ended | None:
+        self, portion: Portion, wanted: Wanted, until: float
+    ) -> Generator[Step, Any, Portion | _Ended | None]:
         """Wait for what follows a portion and read it; nothing more than a portion without frames
         where it is time for a sign of life, and `None` while the database is away.
-
-        `times` are the follower's moment of a round, from 0 to 1, and when it is time for a sign of
-        life.
         """
-        upto = None if portion.behind else self._wait(portion.end, *times)
+        upto: Place | None = None
+        if not portion.behind:
+            upto = yield Beyond(portion.end, until)
+        if self._pulse.closed or not (yield MayStay()):
+            return _Ended()
+        if upto is None and not portion.behind:
+            return replace(portion, frames=b"")
         try:
-            if self._pulse.closed or not may_stay():
-                return _Ended()
-            if upto is None and not portion.behind:
-                return replace(portion, frames=b"")
-            return self._portions.after(portion.end, wanted, upto)
+            following: Portion = yield Read(portion.end, wanted, upto)
         except SQLAlchemyError as error:
             log.warning("followers wait for the database", error=str(error))
             return None
-        finally:
-            # Not while it sends: a client that reads slowly would keep the turn.
-            if upto is not None:
-                self._relay.done()
+        return following
 
-    def _wait(self, place: Place, moment: float, until: float) -> Place | None:
-        """Wait until there is more, and tell how far the ledger was then; `None` where it is time
-        for a sign of life. Who gets a place has a turn.
-        """
+    def _wait(self, place: Place, until: float) -> Place | None:
         seen: list[Place] = []
 
         def is_beyond(ledger: Ledger) -> bool:
             if not ledger.is_beyond(place):
                 return False
-            self._portions.mark(ledger.place)
+            self.portions.mark(ledger.place)
             seen.append(ledger.place)
             return True
 
-        now = time.monotonic()
-        left = max(0.0, until - now)
-        length = self._count * _ROUND
-        rest = min((moment - now / length) % 1 * length, left) if length else 0.0
-        return seen[0] if self._pulse.wait_for(is_beyond, left, rest, self._relay) else None
+        left = max(0.0, until - time.monotonic())
+        return seen[0] if self._pulse.wait_for(is_beyond, left) else None

@@ -1,16 +1,16 @@
 """The resource `/changes/stream`: the feed as Server-Sent Events (HTML standard, 9.2)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import Any
 
 from flask import Response, request
 
 from readmodel import params
 from readmodel.answers import FRESH_ONLY
-from readmodel.feed.portions import Portions
 from readmodel.feed.reading import Asked, Feed, Start
 from readmodel.feed.routes import PARAMETERS
-from readmodel.feed.stream import Streams
+from readmodel.feed.stream import Follower, Streams
 from readmodel.guard import Doorkeeper
 from readmodel.params import BadParameters
 from readmodel.problem_codes import TOO_MANY_FOLLOWERS
@@ -30,15 +30,23 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Acc
 _LATER = {**FRESH_ONLY, "Retry-After": "5"}
 
 
+class _Followed(Response):
+    """An answer whose server gets the follower as it is, and may know better than to iterate."""
+
+    def __init__(self, follower: Follower) -> None:
+        super().__init__(follower, headers=_HEADERS, content_type="text/event-stream")
+        self._follower = follower
+
+    def get_app_iter(self, environ: dict[str, Any]) -> Iterable[bytes]:  # noqa: ARG002  Flask's
+        return self._follower
+
+
 class StreamRoutes:
     """Answers for the feed as a stream; the door is asked again while it lasts."""
 
-    def __init__(
-        self, reads: Reads, feed: Feed, portions: Portions, streams: Streams, door: Doorkeeper
-    ) -> None:
+    def __init__(self, reads: Reads, feed: Feed, streams: Streams, door: Doorkeeper) -> None:
         self._reads = reads
         self._feed = feed
-        self._portions = portions
         self._streams = streams
         self._door = door
 
@@ -48,18 +56,23 @@ class StreamRoutes:
         asked = Asked(self._start(given), _FIRST, wanted)
         # Now, while a problem can still be answered.
         with self._reads.snapshot(LEDGER) as read:
-            first = self._portions.of(self._feed.read(read.connection, asked))
+            first = self._streams.portions.of(self._feed.read(read.connection, asked))
         if request.method == "HEAD":
             return Response(b"", headers=_HEADERS, content_type="text/event-stream")
         leave = self._streams.enter()
         if leave is None:
             detail = "as many follow already as this process takes; ask again later, or elsewhere"
             raise Trouble(problem(TOO_MANY_FOLLOWERS, detail), _LATER)
-        stays = partial(self._door.may_stay, request.environ, NEEDED[PATH])
-        follower = self._streams.follow(first, wanted, stays)
-        response = Response(follower, headers=_HEADERS, content_type="text/event-stream")
-        response.call_on_close(leave)
-        return response
+        who = request.environ, NEEDED[PATH]
+        follower = Follower(
+            self._streams,
+            first,
+            wanted,
+            partial(self._door.may_stay, *who),
+            partial(self._door.may_stay_at_once, *who),
+            leave,
+        )
+        return _Followed(follower)
 
     def _start(self, given: Mapping[str, str]) -> Start:
         """Find where to begin: a client that was cut off says in a header what it has."""

@@ -17,6 +17,7 @@ from readmodel.guard import Doorkeeper
 from readmodel.hot.answers import NOT_MODIFIED, OK, Forms, Headers, Rendered
 from readmodel.hot.cache import ItemCache, covers
 from readmodel.hot.row import ItemRow, ItemRows
+from readmodel.meter import BEGUN
 from readmodel.scopes import NEEDED
 from readmodel.turns import Turns
 from runtime.auth.denied import Denied
@@ -62,7 +63,7 @@ class HotItems:
         self._needed = NEEDED[_ROUTE]
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        begun = perf_counter()
+        begun: float = environ.get(BEGUN) or perf_counter()
         path: str = environ["PATH_INFO"]
         if (
             not path.startswith(_PREFIX)
@@ -84,7 +85,7 @@ class HotItems:
             # It says why.
             return self._flask(environ, start_response)
         if found is None:
-            found = self._read(item_id, token)
+            found = self._read(environ, item_id, token)
             if found is None:
                 # It looks again, waits where that was asked for, and says what is to be said.
                 return self._flask(environ, start_response)
@@ -100,25 +101,23 @@ class HotItems:
         self._requests.count(method, _TEMPLATE, status[:3], perf_counter() - begun)
         return [found.body] if status is OK and method == "GET" else []
 
-    def _read(self, item_id: str, token: Position | None) -> Rendered | None:
+    def _read(self, environ: Environ, item_id: str, token: Position | None) -> Rendered | None:
         """Read an item as it stands; `None` where Flask is to answer."""
         self._cache.count(hit=False)
-        row = self._row(item_id)
+        row = self._row(environ, item_id)
         if row is None or not _has(row, token):
             return None
         rendered = Rendered(row.version, row.body, self._forms)
         self._cache.keep(item_id, row, rendered)
         return rendered
 
-    def _row(self, item_id: str) -> ItemRow | None:
-        self._turns.take()
-        try:
-            return self._rows.read(item_id)
-        except NotRead as error:
-            log.debug("an item could not be read by the short way", error=str(error))
-            return None
-        finally:
-            self._turns.give()
+    def _row(self, environ: Environ, item_id: str) -> ItemRow | None:
+        with self._turns.one(environ):
+            try:
+                return self._rows.read(item_id)
+            except NotRead as error:
+                log.debug("an item could not be read by the short way", error=str(error))
+                return None
 
 
 def _has(row: ItemRow, token: Position | None) -> bool:

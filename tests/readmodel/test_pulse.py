@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from ledger import partitions, tables
 from ledger.engines import reading_engine, writing_engine
-from readmodel.pulse import Ledger, Pulse, Relay
+from readmodel.pulse import Ledger, Pulse
 from runtime.positions import Position
 from tests.waiting import until
 
@@ -207,48 +208,6 @@ def test_who_rests_is_not_woken_before(
     assert asked[0] - begun >= 0.2
 
 
-def test_of_a_relay_one_works_at_a_time_and_everybody_has_a_turn(
-    pulse: Pulse, writer: Engine, others: ThreadPoolExecutor
-) -> None:
-    relay, at_work, most = Relay(1), set[int](), list[int]()
-
-    def work(number: int) -> bool:
-        told = pulse.wait_for(lambda ledger: ledger.is_beyond((0, 0, 0)), LONG, relay=relay)
-        at_work.add(number)
-        most.append(len(at_work))
-        at_work.remove(number)
-        relay.done()
-        return told
-
-    working = [others.submit(work, number) for number in range(100)]
-    waiting(pulse, 100)
-    move(writer, 0, offset=1)
-    assert all(each.result() for each in working)
-    assert most == [1] * 100
-
-
-def test_who_gives_up_takes_no_turn_and_who_stands_in_line_does_not_give_up(
-    pulse: Pulse, writer: Engine, others: ThreadPoolExecutor
-) -> None:
-    relay = Relay(1)
-    assert pulse.wait_for(lambda ledger: ledger.is_beyond((0, 0, 0)), 0.05, relay=relay) is False
-    move(writer, 0, offset=1)
-    assert pulse.wait_for(lambda ledger: ledger.is_beyond((0, 0, 0)), LONG, relay=relay) is True
-    asked = threading.Event()
-
-    def awaited(ledger: Ledger) -> bool:
-        asked.set()
-        return True
-
-    impatient = others.submit(pulse.wait_for, awaited, 0.1, relay=relay)
-    assert asked.wait(30)
-    # Longer than it would have waited for the ledger.
-    assert threading.Event().wait(0.2) is False
-    assert not impatient.done()
-    relay.done()
-    assert impatient.result() is True
-
-
 def test_nobody_is_asked_twice_about_the_same_ledger(
     pulse: Pulse, writer: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,6 +220,36 @@ def test_nobody_is_asked_twice_about_the_same_ledger(
     assert pulse.wait_for(awaited, 0.2) is False
     assert len(asked) == 1
     assert len(looks) > 1
+
+
+def test_who_watches_is_told_of_what_has_changed_and_of_the_end(
+    pulse: Pulse, writer: Engine
+) -> None:
+    told = SimpleQueue[Ledger | None]()
+    pulse.watch(told.put)
+    first = told.get(timeout=LONG)
+    move(writer, 0, offset=1)
+    second = told.get(timeout=LONG)
+    assert first is not None
+    assert second is not None
+    assert (first.is_beyond((0, 0, 0)), second.is_beyond((0, 0, 0))) == (False, True)
+    pulse.close()
+    assert told.get(timeout=LONG) is None
+    assert told.empty()
+
+
+def test_nobody_looks_for_who_does_not_watch_any_more(
+    pulse: Pulse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = counted(pulse, monkeypatch)
+    told = SimpleQueue[Ledger | None]()
+    unwatch = pulse.watch(told.put)
+    assert told.get(timeout=LONG) is not None
+    unwatch()
+    parked(pulse)
+    before = len(looks)
+    assert threading.Event().wait(0.1) is False
+    assert len(looks) == before
 
 
 def test_a_closed_pulse_lets_everybody_go(pulse: Pulse, others: ThreadPoolExecutor) -> None:

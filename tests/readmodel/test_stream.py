@@ -259,7 +259,11 @@ def test_of_one_item_nothing_is_told_twice_that_was_written_while_it_was_read(
 
     cursors = FeedCursors("of this test")
     assert offsets(got) == [1, 2, 3]
-    assert [cursors.read(each.id) for each in got] == [(1,), (2,), (3,), (3,), (3,)]
+    places = [cursors.read(each.id) for each in got]
+    # Heartbeats repeat the place that was reached, as often as one was due.
+    assert places == sorted(places)
+    assert sorted(set(places)) == [(1,), (2,), (3,)]
+    assert places[-2:] == [(3,), (3,)]
 
 
 def test_signs_of_life_come_also_while_others_things_happen(ledger: Any, harness: Harness) -> None:

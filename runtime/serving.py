@@ -1,0 +1,165 @@
+"""uvicorn as both services run it, with its own answers and endings made ours."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from runtime.auth.codes import HEADERS_TOO_LARGE
+from runtime.problem_pages import ProblemCode
+from runtime.problems import PROBLEM_JSON, Problem
+from runtime.response_headers import HEADERS_LIMIT, SECURITY_HEADERS, URL_LIMIT
+
+# Seconds that requests in hand have when the process is told to stop.
+_SHUTDOWN = 5
+# Seconds for which a connection may be idle. Longer than clients and proxies keep theirs: it must
+# not be closed by us just when the next request is on its way.
+_KEEP_ALIVE = 75
+# How long what is still on its way after a refusal is read and forgotten.
+_FORGOTTEN_SECONDS = 5
+# What is kept in memory of a head until it is whole; then its parts are looked at.
+_HEAD_LIMIT = 2 * (URL_LIMIT + HEADERS_LIMIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a service says to what is no HTTP: `bad_request`, explained under its `url`."""
+
+    url: str
+    bad_request: ProblemCode
+
+
+class Connection(HttpToolsProtocol):
+    """One client's connection."""
+
+    # Bytes of a head that has not come to its end, as far as they are known to be its own.
+    _head = 0
+    _in_head = False
+    # Nothing has come of a request that is not whole.
+    _idle = True
+    _begun = 0
+    _refused = False
+
+    def __init__(self, words: Words, **given: Any) -> None:
+        super().__init__(**given)
+        self._words = words
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return  # Read and forgotten: a connection closed on it would be reset.
+        was_idle, self._begun = self._idle, 0
+        super().data_received(data)
+        if not self._begun:
+            self._head += len(data)
+        else:
+            self._head = len(data) if was_idle and self._begun == 1 else 0
+        if self._in_head and self._head > _HEAD_LIMIT and not self._refused:
+            self._refuse(HEADERS_TOO_LARGE, "the headers of the request do not come to an end")
+
+    def on_message_begin(self) -> None:
+        self._in_head, self._idle = True, False
+        self._begun += 1
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._idle = True
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn's own words
+        """Answer what is no HTTP with a problem document too, and close the connection."""
+        detail = "the request does not follow the rules of HTTP/1.1"
+        self._refuse(self._words.bad_request, detail)
+
+    def _refuse(self, code: ProblemCode, detail: str) -> None:
+        problem = Problem(code.status, code.code, code.title, detail)
+        body = problem.body(self._words.url)
+        told = {
+            "content-type": PROBLEM_JSON,
+            "content-length": str(len(body)),
+            "connection": "close",
+            "cache-control": "no-store",
+            **SECURITY_HEADERS,
+        }
+        lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+        status = HTTPStatus(code.status)
+        head = f"HTTP/1.1 {status.value} {status.phrase}\r\n{lines}\r\n"
+        self._refused = True
+        self.transport.write(head.encode() + body)
+        self.transport.write_eof()
+        self.loop.call_later(_FORGOTTEN_SECONDS, self.transport.close)
+
+
+class Server(uvicorn.Server):
+    """Stops on SIGINT and SIGTERM and lets its process end with an exit code of its own; uvicorn
+    would raise the signal again once it has stopped. `told_to_stop` is called first, by the loop.
+    """
+
+    def __init__(self, config: uvicorn.Config, told_to_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._told_to_stop = told_to_stop
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(signum, self._stop, signum)
+        yield
+
+    def _stop(self, signum: int) -> None:
+        if not self.should_exit:
+            self._told_to_stop()
+        self.handle_exit(signum, None)
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Find the faster event loop, which there is not for Windows."""
+    if sys.platform == "win32":
+        return None
+    import uvloop  # noqa: PLC0415  there is none to import for Windows
+
+    return uvloop.new_event_loop
+
+
+def make_server(
+    app: object,
+    host: str,
+    port: int,
+    words: Words,
+    *,
+    lifespan: bool = True,
+    connection: Callable[..., Connection] = Connection,
+    told_to_stop: Callable[[], None] = lambda: None,
+) -> Server:
+    """Make the server of an ASGI application, which may have a `lifespan`; `connection` makes each
+    of its connections.
+    """
+    return Server(
+        uvicorn.Config(
+            app,  # pyright: ignore[reportArgumentType]  any ASGI application
+            host=host,
+            port=port,
+            http=partial(connection, words),  # pyright: ignore[reportArgumentType]  called alone
+            lifespan="on" if lifespan else "off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            # Whoever is on this machine could say in a header to be somebody else.
+            proxy_headers=False,
+            timeout_graceful_shutdown=_SHUTDOWN,
+            timeout_keep_alive=_KEEP_ALIVE,
+        ),
+        told_to_stop,
+    )
