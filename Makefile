@@ -99,7 +99,7 @@ $(STAMP): uv.lock pyproject.toml
 	  uv=.uv/bin/uv; \
 	  if ! $$uv --version >/dev/null 2>&1; then \
 	    "$$python" -m venv --clear .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check uv || { \
-	      echo "make: uv could not be installed: pip and venv of $$python and a package index are needed" >&2; exit 1; }; \
+	      echo "make: uv could not be installed: pip and venv of $$python and a package index are needed (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }; \
 	  fi; \
 	}; \
 	env -u VIRTUAL_ENV "$$uv" sync --locked --all-extras --compile-bytecode --python "$$python"

@@ -126,5 +126,5 @@ def create_app(
     )
     app.include_router(problem_pages.routes(settings.public_command_url))
     app.include_router(docs.routes(_TITLE, version("itemledger"), settings.public_command_url))
-    problems.install(app, settings.public_command_url)
+    problems.install(app, settings.public_command_url, settings.public_query_url)
     return app

@@ -120,6 +120,8 @@ def _spot(error: ErrorDetails, prefix: str) -> Mapping[str, str]:
     path = location[1:] if prefix and location[:1] and location[0] in _OPERATIONS else location
     code, detail = _CODES.get(error["type"], (error["type"].replace("_", "-"), error["msg"]))
     detail = detail.format_map(error.get("ctx", {})) if error["type"] in _CODES else detail
+    if error["type"] == "extra_forbidden" and path == ("id",):
+        detail = "is no member here: an id of your own stands in the path, as in PUT /items/lamp-1"
     if error["type"] == "int_type" and path[-1:] == ("price",):
         detail = _price_hint(error["input"])
     return {"pointer": prefix + _pointer(path), "code": code, "detail": detail}

@@ -21,6 +21,7 @@ _FRAMEWORK_CODES: Mapping[int, tuple[str, str]] = {
     405: ("method-not-allowed", "This method does not work here"),
     415: ("unsupported-media-type", "The body is of a type that is not taken here"),
 }
+_READS = frozenset({"GET", "HEAD"})
 
 
 class ProblemRaised(Exception):
@@ -145,8 +146,10 @@ def internal_error() -> Problem:
     )
 
 
-def install(app: FastAPI, service_url: str) -> None:
-    """Answer the exceptions that are expected with problems; `api.edge` sees to all others."""
+def install(app: FastAPI, service_url: str, query_url: str) -> None:
+    """Answer the exceptions that are expected with problems; `api.edge` sees to all others.
+    `query_url` is told to who comes here to read.
+    """
 
     def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
         return ProblemAnswer(problem, service_url, headers)
@@ -161,13 +164,19 @@ def install(app: FastAPI, service_url: str) -> None:
             raise error
         code, title = _FRAMEWORK_CODES.get(error.status_code, ("http-error", "The request failed"))
         headers = dict(error.headers or {})
-        detail = {
-            404: f"no such path: {request.url.path}",
-        }.get(error.status_code, str(error.detail))
+        detail = str(error.detail)
+        elsewhere = (
+            f"; this is the command API, which takes changes: what is read, and the pages for "
+            f"people, are at {query_url}"
+            if request.method in _READS
+            else ""
+        )
+        if error.status_code == 404:  # noqa: PLR2004
+            detail = f"no such path: {request.url.path}{elsewhere or '; the paths are at /docs'}"
         if error.status_code == 405:  # noqa: PLR2004
             allowed = _allowed_methods(app, request)
             headers["Allow"] = ", ".join(allowed)
-            detail = f"{request.method} does not work here; {' or '.join(allowed)} does"
+            detail = f"{request.method} does not work here; {' or '.join(allowed)} does{elsewhere}"
         return answer(Problem(error.status_code, code, title, detail), headers)
 
     async def gone(_: Request, __: Exception) -> Response:

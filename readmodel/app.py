@@ -163,7 +163,13 @@ def create_app(
             path, f"POST {path}", view, methods=["POST"], provide_automatic_options=False
         )
     _guard(app, door)
-    register_problems(app, public_url, site.explain, structlog.get_logger("readmodel"))
+    register_problems(
+        app,
+        public_url,
+        settings.public_command_url,
+        site.explain,
+        structlog.get_logger("readmodel"),
+    )
     # Flask names this as its extension point, and declares it as a method.
     flask = turns.around(app.wsgi_app)
     metered = Meter(flask, requests, NEEDED)

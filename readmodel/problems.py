@@ -27,6 +27,7 @@ from runtime.problem_pages import MALFORMED_HEADER
 from runtime.problems import PROBLEM_JSON, Problem
 
 RETRY_AFTER = {"Retry-After": "1"}
+_WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class Trouble(Exception):
@@ -56,11 +57,12 @@ def bad_header(header: str, code: str, detail: str) -> Trouble:
 def register_problems(
     app: Flask,
     service_url: str,
+    command_url: str,
     explain: Callable[[Trouble], Answer | None],
     log: FilteringBoundLogger,
 ) -> None:
     """Answer every error of the application with a problem under this service's URL, or with the
-    page that `explain` writes for people.
+    page that `explain` writes for people. `command_url` is told to who comes here to write.
     """
 
     def write(trouble: Trouble) -> Answer:
@@ -73,7 +75,7 @@ def register_problems(
         return written
 
     def answer_error(error: Exception) -> Answer:
-        trouble = _trouble(error)
+        trouble = _trouble(error, command_url)
         match error:
             case LogUnavailable() | OperationalError() | InterfaceError() | PoolTimeout():
                 log.warning(trouble.problem.code, path=request.path, error=str(error))
@@ -86,7 +88,7 @@ def register_problems(
     app.register_error_handler(Exception, answer_error)
 
 
-def _trouble(error: Exception) -> Trouble:
+def _trouble(error: Exception, command_url: str) -> Trouble:
     headers: dict[str, str] = {}
     match error:
         case Trouble():
@@ -112,9 +114,13 @@ def _trouble(error: Exception) -> Trouble:
         case MethodNotAllowed():
             allowed = ", ".join(sorted(error.valid_methods or ()))
             headers = {"Allow": allowed}
-            said = problem(
-                METHOD_NOT_ALLOWED, f"{request.method} is not for this path; it takes {allowed}"
+            elsewhere = (
+                f"; this is the query API, which answers reads: changes go to {command_url}"
+                if request.method in _WRITES
+                else ""
             )
+            detail = f"{request.method} is not for this path; it takes {allowed}{elsewhere}"
+            said = problem(METHOD_NOT_ALLOWED, detail)
         case HTTPException() if error.code is not None and 400 <= error.code < 500:  # noqa: PLR2004
             said = Problem(error.code, BAD_REQUEST.code, BAD_REQUEST.title, BAD_REQUEST.meaning)
         case _:

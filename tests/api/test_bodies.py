@@ -31,7 +31,7 @@ from tests.api.test_items import LAMP, WAIT, only_error, problem
         ({**LAMP, "name": 5}, "/name", "not-a-string", "string"),
         ({**LAMP, "description": "\0"}, "/description", "description-nul", "NUL"),
         ({**LAMP, "currency": "EURO"}, "/currency", "currency-unknown", "ISO 4217"),
-        ({**LAMP, "id": "mine"}, "/id", "unknown-member", "known"),
+        ({**LAMP, "id": "mine"}, "/id", "unknown-member", "PUT /items/"),
         ({**LAMP, "a/b~c": 1}, "/a~1b~0c", "unknown-member", "known"),
         ({**LAMP, "reason": "x" * 501}, "/reason", "too-long", "500"),
         ([], "", "not-an-object", "object"),

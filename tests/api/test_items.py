@@ -154,6 +154,15 @@ def test_another_method_is_a_405_that_names_those_allowed(
     assert answer.headers["allow"] == allow
 
 
+@pytest.mark.parametrize("path", ["/", "/items", "/items/a"])
+def test_who_comes_to_the_command_api_to_read_is_told_where_that_is(
+    service: Service, path: str
+) -> None:
+    said = service.client.get(path).json()["detail"]
+    assert said.endswith("what is read, and the pages for people, are at http://query.test")
+    assert "http" not in service.client.post("/nowhere").json()["detail"]
+
+
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/items/a/b/c", "/problems/none"])
 def test_an_unknown_path_is_a_404(service: Service, path: str) -> None:
     problem(service.client.get(path), 404, "not-found")

@@ -41,6 +41,13 @@ def test_another_method_is_a_405_problem_with_allow(client: FlaskClient, path: s
         assert answer.json["code"] == "method-not-allowed"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_who_comes_to_the_query_api_to_write_is_told_where_that_is(client: FlaskClient) -> None:
+    said = client.put("/items/lamp", json={}).json["detail"]
+    assert said.endswith("changes go to https://write.example")
+    assert "http" not in client.open("/items/lamp", method="BREW").json["detail"]
+
+
 def test_a_failure_inside_is_a_500_problem_that_tells_nothing_and_a_log_line_that_tells_all(
     settings: Settings, engine: Engine
 ) -> None:
