@@ -2,10 +2,13 @@
 
 # ruff: noqa: INP001  a folder of pages, not a package
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
+import orjson
 import typer.main
 from pydantic.fields import FieldInfo
 
@@ -13,6 +16,7 @@ from api import metrics as of_api
 from api.problem_codes import CATALOGUE
 from cli.children import MAY_TOUCH
 from cli.main import app
+from ledger.shapes import NEWEST, SHAPES, Shape
 from readmodel import metric_names as of_query
 from readmodel.problem_codes import PROBLEM_CODES
 from runtime.metrics import OF_PROCESSES, Metric
@@ -63,7 +67,8 @@ def problems() -> str:
         "# Problems\n\n"
         "Every error is an `application/problem+json` document (RFC 9457). Its `code` is stable; "
         "its `type` is the address of a page on the service that answered, with the same words as "
-        "here. A rejected command carries the same problem in its outcome.\n\n"
+        "here; `/problems` lists them. A rejected command carries the same problem in its "
+        "outcome.\n\n"
         "## Command API\n\n"
         f"{_problem_table(CATALOGUE)}\n"
         "## Query API\n\n"
@@ -89,7 +94,46 @@ def metrics() -> str:
     )
 
 
-PAGES = {"configuration.md": configuration, "metrics.md": metrics, "problems.md": problems}
+def commands() -> str:
+    """Write the page of the console's commands."""
+    console: Any = typer.main.get_command(app)
+    told = "\n".join(_words("itemledger", console.commands))
+    return (
+        f"{_GENERATED}"
+        "# The console\n\n"
+        "`itemledger` stands for `.venv/bin/itemledger` here. Every setting can be given in the "
+        "environment or in `.env`, too: [configuration.md](configuration.md). `--help` works "
+        "everywhere and says the same; `itemledger --install-completion` makes Tab complete "
+        "commands, options and views in bash, zsh and fish.\n\n"
+        "Exit codes are the same everywhere: 0 done, 1 problems or rejected rows were found, "
+        "2 wrong usage, 3 the service or a store could not be reached, 130 Ctrl-C. Warnings do "
+        "not change them.\n\n"
+        f"{told}"
+    )
+
+
+def events() -> str:
+    """Write the page of events."""
+    told = "\n".join(_event(name) for name in NEWEST)
+    return (
+        f"{_GENERATED}"
+        "# Events\n\n"
+        "What can have happened to an item. Each event moves the item's version by one. "
+        "[How to follow them](following.md), and [what else a change tells](feed.md).\n\n"
+        "An event has a version, and each version a JSON Schema (draft 2020-12), which the query "
+        "API serves at its `$id` and lists at `/schemas/events`. One that was released never "
+        "changes. Types will be added: ignore those that you do not know.\n\n"
+        f"{told}"
+    )
+
+
+PAGES = {
+    "cli.md": commands,
+    "configuration.md": configuration,
+    "events.md": events,
+    "metrics.md": metrics,
+    "problems.md": problems,
+}
 
 
 def main() -> None:
@@ -146,6 +190,103 @@ def _metric_table(metrics: Iterable[Metric]) -> str:
         for each in metrics
     ]
     return _table(("metric", "kind", "labels", "what it tells"), rows)
+
+
+def _words(begun: str, commands: Mapping[str, Any]) -> Iterable[str]:
+    for name, command in commands.items():
+        if hasattr(command, "commands"):
+            yield f"## {begun} {name}\n\n{inspect.cleandoc(command.help)}\n"
+            yield from _words(f"{begun} {name}", command.commands)
+        else:
+            yield _command(f"{begun} {name}", command)
+
+
+def _command(name: str, command: Any) -> str:
+    words = [each for each in command.params if each.param_type_name == "argument"]
+    options = [each for each in command.params if each.param_type_name == "option"]
+    typed = " ".join([name, *(["[OPTIONS]"] if options else []), *map(_word, words)])
+    said = [f"## {name}\n", f"`{typed}`\n", f"{inspect.cleandoc(command.help)}\n"]
+    if words:
+        rows = [(f"`{_word(each)}`", each.help or "") for each in words]
+        said.append(_table(("argument", "what it is"), rows))
+    if options:
+        rows = [(_flags(each), _taken(each), _kept(each), each.help or "") for each in options]
+        said.append(_table(("option, setting", "value", "default", "what it does"), rows))
+    return "\n".join(said)
+
+
+def _word(argument: Any) -> str:
+    return argument.metavar or argument.name.upper()
+
+
+def _flags(option: Any) -> str:
+    named = [*option.opts, *option.secondary_opts, *filter(None, [option.envvar])]
+    return ", ".join(f"`{each}`" for each in named)
+
+
+def _taken(option: Any) -> str:
+    """Say what an option takes: nothing, one of some words, a number, or what its name says."""
+    if option.is_flag:
+        return ""
+    kind = option.type_descriptor.annotation
+    if get_origin(kind) is list:
+        (kind,) = get_args(kind)
+    if get_origin(kind) is Literal:
+        return ", ".join(f"`{each}`" for each in get_args(kind))
+    if issubclass(kind, Enum):
+        return ", ".join(f"`{each.value}`" for each in kind)
+    if option.max is not None:
+        return f"{option.min} to {option.max}"
+    if option.min is not None:
+        return f"number, at least {option.min}"
+    return option.metavar or ("path" if kind is Path else "text")
+
+
+def _kept(option: Any) -> str:
+    """Say what an option is unless given, where that can be said in a word."""
+    if option.required:
+        return "required"
+    return "" if option.default is None or option.is_flag else f"`{option.default}`"
+
+
+def _event(name: str) -> str:
+    versions = [shape for shape in SHAPES if shape.type == name]
+    told = [f"## {name}\n", f"{versions[-1].says}\n"]
+    for shape in reversed(versions):
+        if len(versions) > 1:
+            newest = " (the newest)" if shape is versions[-1] else ""
+            told.append(f"Version {shape.version}{newest}:\n")
+        told += _shape(shape)
+    return "\n".join(told)
+
+
+def _shape(shape: Shape) -> Iterable[str]:
+    rows = [
+        (
+            f"`{member}`",
+            _kind(kind.schema) + (", or left out" if member in shape.optional else ""),
+            kind.schema.get("description", ""),
+        )
+        for member, kind in shape.members.items()
+    ]
+    if rows:
+        yield _table(("member of `data`", "is", "means"), rows)
+    else:
+        yield "Its `data` has no members.\n"
+    url = f"http://127.0.0.1:8001/schemas/events/{shape.type}/v{shape.version}"
+    schema = orjson.dumps(shape.schema(url), option=orjson.OPT_INDENT_2).decode()
+    yield (
+        "<details><summary>JSON Schema</summary>\n\n<!-- run by tests/test_docs.py -->\n"
+        f"```json\n{schema}\n```\n\n</details>\n"
+    )
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return " or ".join(f"`{each}`" for each in schema["enum"])
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    named = ["moment" if schema.get("format") and kind == "string" else kind for kind in kinds]
+    return " or ".join(named)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

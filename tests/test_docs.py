@@ -13,6 +13,7 @@ from api.problem_codes import CATALOGUE
 from cli.main import app
 from docs import generate
 from domain.events import Event
+from ledger.shapes import SHAPES
 from readmodel import metric_names as of_query
 from readmodel.problem_codes import PROBLEM_CODES
 from readmodel.views.listing import all_views
@@ -47,6 +48,15 @@ def test_every_command_is_documented() -> None:
     text = "".join(page.read_text("utf-8") for page in PAGES)
     missing = [name for name in console.commands if f"itemledger {name}" not in text]
     assert missing == []
+
+
+def test_every_event_and_version_is_documented() -> None:
+    page = (ROOT / "docs" / "events.md").read_text("utf-8")
+    assert re.findall(r"^## (\w+)$", page, re.MULTILINE) == [
+        each.__name__ for each in get_args(Event)
+    ]
+    for shape in SHAPES:
+        assert f"/schemas/events/{shape.type}/v{shape.version}" in page
 
 
 def test_every_view_is_documented_with_the_events_it_reads() -> None:
@@ -86,8 +96,18 @@ def test_the_map_names_every_room_and_no_file_that_is_not_there() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    for target in _links(page.read_text("utf-8")):
-        assert (page.parent / target).exists(), target
+    for target, anchor in _links(page.read_text("utf-8")):
+        file = page.parent / target if target else page
+        assert file.exists(), target
+        if anchor:
+            assert anchor in _anchors(file.read_text("utf-8")), f"{target}#{anchor}"
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = ROOT / "docs" / "README.md"
+    named = {target for target, _ in _links(index.read_text("utf-8"))}
+    pages = {page.name for page in index.parent.glob("*.md")} - {index.name}
+    assert pages - named == set(), "docs/README.md does not lead there"
 
 
 def test_every_fault_is_linked_to_a_test_that_is_there() -> None:
@@ -139,7 +159,14 @@ def _series() -> Iterator[tuple[str, set[str]]]:
             yield metric.name, set(metric.labels)
 
 
-def _links(text: str) -> Iterator[str]:
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
-        if "://" not in target:
-            yield target
+def _links(text: str) -> Iterator[tuple[str, str]]:
+    """List the files and the places in them that a page leads to."""
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", text):
+        if "://" not in target and (target or anchor):
+            yield target, anchor
+
+
+def _anchors(text: str) -> set[str]:
+    """Name the headings of a page as GitHub does in addresses."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}

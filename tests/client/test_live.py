@@ -3,7 +3,6 @@
 import asyncio
 import io
 import random
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,7 +21,7 @@ from itemledger_client import (
     PreconditionFailed,
 )
 from tests.eventlog.cutting import Cutting
-from tests.journey import ROOT, Deployment
+from tests.journey import Deployment
 
 CREATES = 200
 WRITERS = 8
@@ -166,29 +165,3 @@ def test_answers_that_are_lost_make_no_item_twice(deployment: Deployment, tmp_pa
     found = asyncio.run(read())
     assert sorted(made) == sorted(item_id for item_id, _ in found)
     assert sorted(name for _, name in found) == sorted(f"Twin {each}" for each in range(CREATES))
-
-
-def test_what_the_pages_show_of_the_client_does_what_they_say(
-    deployment: Deployment, capsys: pytest.CaptureFixture[str]
-) -> None:
-    catalogue = shown("docs/client.md", 10, deployment)["catalogue"]
-    said = capsys.readouterr().out
-    for expected in ("it is 4495 now", "/price", "item-not-found", "ItemDeleted chair-1"):
-        assert expected in said
-    assert isinstance(catalogue, Catalogue)
-    catalogue.close()
-    shown("README.md", 1, deployment)
-    assert capsys.readouterr().out == "4995\n"
-
-
-def shown(page: str, least: int, deployment: Deployment) -> dict[str, object]:
-    """Run the Python of a page, at least so many blocks, and return its names."""
-    text = (ROOT / page).read_text("utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
-    assert len(blocks) >= least
-    code = "\n".join(blocks)
-    code = code.replace("http://127.0.0.1:8000", deployment.command_url)
-    code = code.replace("http://127.0.0.1:8001", deployment.query_url)
-    names: dict[str, object] = {}
-    exec(compile(code, page, "exec"), names)  # noqa: S102  our own page
-    return names
