@@ -94,7 +94,7 @@ def test_the_map_names_every_room_and_no_file_that_is_not_there() -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target, anchor in _links(page.read_text("utf-8")):
         file = page.parent / target if target else page
