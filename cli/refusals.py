@@ -10,11 +10,17 @@ import typer
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from cli.misspelt import tell_unknown
+from cli.misspelt import is_a_setting_s, tell_unknown
 from domain import rules
 from domain.refusals import RuleBroken
 from runtime.errors import first_line
-from runtime.settings import DEFAULT_ENV_FILE, ENV_FILE_VARIABLE, PREFIX, Settings
+from runtime.settings import (
+    DEFAULT_ENV_FILE,
+    ENV_FILE_VARIABLE,
+    PREFIX,
+    SECRETS_VARIABLE,
+    Settings,
+)
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -73,7 +79,7 @@ def read_settings(**given: object) -> Settings:
     """
     path = settings_file()
     _require_text(path)
-    unknown = tell_unknown(os.environ, path)
+    unknown = tell_unknown(os.environ, path, secret_files())
     if unknown is not None:
         warn(unknown)
     return judged_settings(**given)
@@ -89,9 +95,27 @@ def settings_file() -> Path:
     return Path(DEFAULT_ENV_FILE if file is None else file)
 
 
+def secret_files() -> list[Path]:
+    """List what is in the folder of secrets. Raises Refusal where one is named that is not there or
+    can not be read.
+    """
+    named = os.environ.get(SECRETS_VARIABLE)
+    if not named:
+        return []
+    try:
+        return sorted(Path(named).iterdir())
+    except OSError as error:
+        raise Refusal(
+            f"{SECRETS_VARIABLE} names {named}, which can not be read ({error.strerror}): "
+            "name the folder with the secrets, or unset it",
+            WRONG_USAGE,
+        ) from None
+
+
 def judged_settings(**given: object) -> Settings:
     """Read the settings as `read_settings` does, and say nothing of names that are no setting's."""
-    _require_text(settings_file())
+    for file in (settings_file(), *filter(is_a_setting_s, secret_files())):
+        _require_text(file)
     options = {name: value for name, value in given.items() if value is not None}
     try:
         settings = Settings.model_validate(options)

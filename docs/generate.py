@@ -20,7 +20,7 @@ from ledger.shapes import NEWEST, SHAPES, Shape
 from readmodel import metric_names as of_query
 from readmodel.problem_codes import PROBLEM_CODES
 from runtime.metrics import OF_PROCESSES, Metric
-from runtime.settings import ENV_FILE_VARIABLE, PREFIX, Settings
+from runtime.settings import ENV_FILE_VARIABLE, PREFIX, SECRETS_VARIABLE, Settings
 
 HERE = Path(__file__).parent
 
@@ -56,7 +56,11 @@ def configuration() -> str:
         f"{_table(head, rows)}\n"
         "`itemledger import`, `itemledger export` and `itemledger status` find a running service "
         f"by `{PREFIX}COMMAND_URL` and `{PREFIX}QUERY_URL`.\n\n"
-        f"`{ENV_FILE_VARIABLE}` names another file than `.env`; empty, no file is read.\n"
+        f"`{ENV_FILE_VARIABLE}` names another file than `.env`; empty, no file is read.\n\n"
+        f"`{SECRETS_VARIABLE}` names a folder of files that are called like settings "
+        f"(`{PREFIX.lower()}database_url`, in small letters or capitals) and hold their values, as "
+        "container engines, Kubernetes and systemd hand over secrets. What stands in the "
+        "environment or in `.env` goes before them; other files in the folder are let be.\n"
     )
 
 

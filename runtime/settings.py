@@ -5,13 +5,15 @@ import os
 import re
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
     PydanticBaseSettingsSource,
+    SecretsSettingsSource,
     SettingsConfigDict,
 )
 
@@ -36,6 +38,10 @@ DEFAULT_ENV_FILE = ".env"
 # settings they may touch, and a file in the working directory must not add to them.
 ENV_FILE_VARIABLE = "ITEMLEDGER_ENV_FILE"
 
+# Names a folder of files, each called like a setting with its value in it, as container engines,
+# Kubernetes and systemd hand over secrets.
+SECRETS_VARIABLE = "ITEMLEDGER_SECRETS_DIR"
+
 SQLITE_PARTITIONS = 1
 POSTGRESQL_PARTITIONS = 8
 
@@ -49,6 +55,15 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
 
 # From weak to strong: may be lost when Redis ends, when the machine crashes, not at all.
 Durability = Literal["none", "everysec", "fsync"]
+
+
+class _Secrets(SecretsSettingsSource):
+    """As everywhere, an empty value is no value."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Read a field's file, if it has one."""
+        value, key, is_complex = super().get_field_value(field, field_name)
+        return value or None, key, is_complex
 
 
 class Settings(BaseSettings):
@@ -261,10 +276,15 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read, in this order: arguments, the environment, `.env` or what is named in its place."""
+        """Read, in this order: arguments, the environment, `.env` or what is named in its place,
+        the folder of secrets.
+        """
         named = os.environ.get(ENV_FILE_VARIABLE)
         if named is not None:
             dotenv_settings = DotEnvSettingsSource(settings_cls, env_file=named or None)
+        secrets = os.environ.get(SECRETS_VARIABLE)
+        if secrets:
+            file_secret_settings = _Secrets(settings_cls, secrets_dir=secrets)
         return init_settings, env_settings, dotenv_settings, file_secret_settings
 
     @property

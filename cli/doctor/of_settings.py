@@ -2,14 +2,14 @@
 
 import os
 import stat
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from cli.doctor.finding import Check, Doubt, Fault, Finding, Fine, Told, told
 from cli.exposure import is_readable_by_others
-from cli.misspelt import tell_unknown
-from cli.refusals import settings_file
+from cli.misspelt import is_a_setting_s, tell_unknown
+from cli.refusals import secret_files, settings_file
 from runtime.auth.exposure import exposed_without_keys, names_only_itself
 from runtime.settings import PREFIX, Settings
 
@@ -78,14 +78,15 @@ CHECKS = (
 
 def look(settings: Settings, environ: Mapping[str, str] = os.environ) -> Generator[Told]:
     """Look at the settings and where they come from."""
-    file = settings_file()
-    yield from told(
-        CHECKS, SettingsFacts(settings, file, tell_unknown(environ, file), _open(settings, file))
+    file, secrets = settings_file(), secret_files()
+    facts = SettingsFacts(
+        settings, file, tell_unknown(environ, file, secrets), _open(settings, file, secrets)
     )
+    yield from told(CHECKS, facts)
 
 
-def _open(settings: Settings, file: Path) -> tuple[Path, ...]:
-    found: list[Path] = []
+def _open(settings: Settings, file: Path, secrets: Iterable[Path]) -> tuple[Path, ...]:
+    found = [each for each in secrets if is_a_setting_s(each) and is_readable_by_others(each)]
     secret = settings.token_secret_file
     if settings.token_secret is None and secret is not None and is_readable_by_others(secret):
         found.append(secret)
