@@ -1,5 +1,3 @@
-# syntax=docker/dockerfile:1
-
 # One image for every process: its command says which one it is.
 
 FROM python:3.13-slim AS build

@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up test fuzz lint chaos chaos-planted torn journey contention overload followers own-writes \
-  hostile screenshots bench bench-big bench-imports bench-lists bench-rebuild bench-streams
+  hostile screenshots compose-journey capacity bench bench-big bench-imports bench-lists bench-rebuild bench-streams
 
 # uv may choose among the Pythons that are there; it never fetches one.
 export UV_PYTHON_DOWNLOADS := never
@@ -17,7 +17,7 @@ DATABASE ?= sqlite
 GOALS ?=
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## the virtual environment with all dependencies; leaves .venv/bin/itemledger
 
@@ -40,6 +40,9 @@ torn: $(STAMP) ## the log torn off at 2,200 places, the whole service at 22, a c
 journey: $(STAMP) ## the whole real input, imported twice, on both databases, and what a plain loop makes of it
 	@JOURNEY_ROWS=1000000 exec .venv/bin/python -m pytest -n 1 tests/test_journey.py
 
+compose-journey: $(STAMP) ## the compose file built, brought up from nothing, sent on that journey, killed and looked over: ARGS="--rows 20000"
+	@exec .venv/bin/python -m tests.compose $(ARGS)
+
 contention: $(STAMP) ## 64 writers at 8 items, 10,000 lost answers: ARGS="--seed 7 --clients 64"
 	@exec .venv/bin/python -m tests.contention $(ARGS)
 
@@ -60,6 +63,9 @@ own-writes: $(STAMP) ## 10,000 writes, each read with its token: none may be sta
 
 bench: $(STAMP) ## every goal of speed beside what it is compared with, in half an hour: GOALS="G1 G3"; writes docs/benchmarks.md
 	@exec .venv/bin/python -m bench $(GOALS) $(ARGS)
+
+capacity: $(STAMP) ## processes, partitions, memory and disk, by what was measured: ARGS="--commands 500 --reads 2000 --per-day 2000000"
+	@exec .venv/bin/python -m bench.capacity $(ARGS)
 
 bench-big: $(STAMP) ## the goal of growing with 10,000,000 items; some hours
 	@exec .venv/bin/python -m bench G12 --many 10000000 --results .bench/big.json --docs .bench/big $(ARGS)

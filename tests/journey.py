@@ -99,6 +99,28 @@ class Account:
         return None
 
 
+def take_the_journey(running: "Running", folder: Path, count: int, patience: float = 200) -> None:
+    """Import the first rows of the real input, twice, and compare with what a plain loop says."""
+    file, rows = beginning_of_the_real_input(folder, count)
+    account = Account()
+    refused = account.take(rows)
+    assert refused == {
+        number: "invalid-body" for number, row in enumerate(rows, 1) if row["id"] == "BANK CHARGES"
+    }
+    assert running.import_file(file).wait(patience) == 1
+    assert running.imported().startswith(f"{len(rows)} rows: "), running.imported()
+    assert running.rejected(file) == refused
+    running.assert_holds(account)
+
+    before = {item_id: len(history) for item_id, history in account.histories.items()}
+    refused = account.take(rows)
+    assert "effective-at-too-early" in refused.values()
+    assert running.import_file(file).wait(patience) == 1
+    assert running.rejected(file) == refused
+    moved = [each for each, count in before.items() if len(account.histories[each]) > count]
+    running.assert_holds(account, moved)
+
+
 def free_ports() -> tuple[int, int]:
     with socket.socket() as one, socket.socket() as other:
         one.bind(("127.0.0.1", 0))
@@ -106,39 +128,24 @@ def free_ports() -> tuple[int, int]:
         return one.getsockname()[1], other.getsockname()[1]
 
 
-class Deployment:
-    """`itemledger up` on free ports with a folder of its own."""
+class Running:
+    """A service that runs, however it was started, as its users have it: two URLs, and a token
+    where one is asked for.
+    """
 
-    def __init__(self, folder: Path, database_url: str) -> None:
-        self.folder = folder
-        self.log = folder / "up.log"
-        ports = free_ports()
-        self.command_url, self.query_url = (f"http://127.0.0.1:{port}" for port in ports)
+    def __init__(
+        self, folder: Path, command_url: str, query_url: str, token: str | None = None
+    ) -> None:
+        self.folder, self.command_url, self.query_url = folder, command_url, query_url
+        self.headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         kept = {name: value for name, value in os.environ.items() if "ITEMLEDGER" not in name}
         self.env = kept | {
             "PYTHONPATH": str(ROOT),
             "ITEMLEDGER_ENV_FILE": "",
-            "ITEMLEDGER_DATA": str(folder / "data"),
-            "ITEMLEDGER_COMMAND_PORT": str(ports[0]),
-            "ITEMLEDGER_QUERY_PORT": str(ports[1]),
+            "ITEMLEDGER_COMMAND_URL": command_url,
+            "ITEMLEDGER_QUERY_URL": query_url,
+            "ITEMLEDGER_TOKEN": token or "",
         }
-        self._only_up = {"ITEMLEDGER_DATABASE_URL": database_url}
-
-    def start(self) -> subprocess.Popen[bytes]:
-        """Start it and wait until both services are ready."""
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                [*ITEMLEDGER, "up"],
-                cwd=self.folder,
-                env=self.env | self._only_up,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        until(lambda: self.ready() or process.poll() is not None, _READY, "both services ready")
-        assert process.poll() is None, self.log.read_text()[-2000:]
-        return process
 
     def ready(self) -> bool:
         try:
@@ -148,22 +155,6 @@ class Deployment:
             )
         except httpx.TransportError:
             return False
-
-    @contextmanager
-    def up(self) -> Iterator[subprocess.Popen[bytes]]:
-        """Run it for the block; then one Ctrl-C ends it with 0 and leaves nothing behind."""
-        process = self.start()
-        try:
-            yield process
-            family = psutil.Process(process.pid).children(recursive=True)
-            process.send_signal(signal.SIGINT)
-            assert process.wait(30) == 0, self.log.read_text()[-2000:]
-            left = [each for each in family if _runs(each)]
-            assert not left, f"left behind: {left}"
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
 
     def import_file(self, file: Path, *options: str) -> subprocess.Popen[bytes]:
         """Start an import; what it tells is in `import.log`, its result in `import.out`."""
@@ -191,18 +182,24 @@ class Deployment:
     def head(self) -> int:
         """How many commands the ledger has taken, 0 while nobody answers."""
         try:
-            answer = httpx.get(f"{self.query_url}/status", trust_env=False)
+            answer = httpx.get(f"{self.query_url}/status", headers=self.headers, trust_env=False)
         except httpx.TransportError:
             return 0
         return answer.json()["totals"]["outcomes"] if answer.is_success else 0
 
+    def reader(self) -> httpx.Client:
+        """Make a client of the query API."""
+        return httpx.Client(
+            base_url=self.query_url, headers=self.headers, trust_env=False, timeout=30
+        )
+
     def items(self) -> Iterator[dict[str, Any]]:
-        with httpx.Client(base_url=self.query_url, trust_env=False, timeout=30) as client:
+        with self.reader() as client:
             yield from _pages(client, "/items", "items")
 
     def assert_holds(self, account: Account, histories: Iterable[str] | None = None) -> None:
         """Compare all items, and the histories of these items (of all, if not said)."""
-        with httpx.Client(base_url=self.query_url, trust_env=False, timeout=30) as client:
+        with self.reader() as client:
             found = {each["id"]: each for each in _pages(client, "/items", "items")}
             expected = {
                 item_id: item | {"version": len(account.histories[item_id])}
@@ -224,6 +221,56 @@ class Deployment:
 
             with ThreadPoolExecutor(2) as readers:
                 list(readers.map(compare, account.items if histories is None else histories))
+
+
+class Deployment(Running):
+    """`itemledger up` on free ports with a folder of its own."""
+
+    def __init__(self, folder: Path, database_url: str) -> None:
+        ports = free_ports()
+        super().__init__(folder, *(f"http://127.0.0.1:{port}" for port in ports))
+        self.log = folder / "up.log"
+        # It works them out by itself, as those who use it do.
+        for name in ("ITEMLEDGER_COMMAND_URL", "ITEMLEDGER_QUERY_URL"):
+            del self.env[name]
+        self.env |= {
+            "ITEMLEDGER_DATA": str(folder / "data"),
+            "ITEMLEDGER_COMMAND_PORT": str(ports[0]),
+            "ITEMLEDGER_QUERY_PORT": str(ports[1]),
+        }
+        self._only_up = {"ITEMLEDGER_DATABASE_URL": database_url}
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start it and wait until both services are ready."""
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [*ITEMLEDGER, "up"],
+                cwd=self.folder,
+                env=self.env | self._only_up,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        until(lambda: self.ready() or process.poll() is not None, _READY, "both services ready")
+        assert process.poll() is None, self.log.read_text()[-2000:]
+        return process
+
+    @contextmanager
+    def up(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Run it for the block; then one Ctrl-C ends it with 0 and leaves nothing behind."""
+        process = self.start()
+        try:
+            yield process
+            family = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0, self.log.read_text()[-2000:]
+            left = [each for each in family if _runs(each)]
+            assert not left, f"left behind: {left}"
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
 
 
 def _pages(client: httpx.Client, path: str, member: str) -> Iterator[dict[str, Any]]:

@@ -43,7 +43,8 @@ def is_online(replica: dict[str, object]) -> bool:
 
 
 @contextmanager
-def server(folder: Path, *arguments: str) -> Generator[Server]:
+def server(folder: Path, *arguments: str, **client: str) -> Generator[Server]:
+    """Run one; `client` says as whom it is asked."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -59,7 +60,7 @@ def server(folder: Path, *arguments: str) -> Generator[Server]:
     )
     url = f"redis://127.0.0.1:{port}"
     try:
-        with Redis.from_url(url) as redis:
+        with Redis.from_url(url, **client) as redis:
             made = Server(process, url, redis)
             until(made.answers, 30, "the server answers")
             yield made

@@ -1,10 +1,8 @@
-"""The roles of docs/postgresql.md: the product works under them, and nothing more does."""
+"""The roles of deploy/postgresql: the product works under them, and nothing more does."""
 
 import re
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,17 +14,15 @@ import readmodel.views.items  # noqa: F401  its table is one that the roles have
 from cli.verify import run_verify
 from domain.commands import CreateItem, PatchItem
 from ledger.engines import reading_engine, writing_engine
-from ledger.migrate import migrate
 from ledger.projections import SLOTS
 from ledger.schema import check_schema
 from ledger.tables import metadata
 from readmodel.views import items
-from readmodel.views.listing import all_views, install
+from readmodel.views.listing import all_views
+from tests.ledger.granted import ROLES, Roles, granted, run, script
 from tests.ledger.ledgers import NOW, fill, look
 from tests.worker.world import World, envelope
 from worker.housekeeping import Housekeeping
-
-PAGE = Path(__file__).parents[2] / "docs" / "postgresql.md"
 
 UPSERT = (
     'INSERT INTO events SELECT * FROM events ON CONFLICT ("partition", "offset")'
@@ -98,53 +94,10 @@ NOT_THE_OWNER = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Roles:
-    """A database made as the page says; each URL is that of a role."""
-
-    owner: str
-    worker: str
-    query: str
-
-
-def blocks() -> list[str]:
-    return re.findall(r"```sql\n(.*?)```", PAGE.read_text("utf-8"), flags=re.DOTALL)
-
-
-def statements(block: str) -> list[str]:
-    without_comments = re.sub(r"--.*", "", block)
-    return [each for each in without_comments.split(";") if each.strip()]
-
-
 @pytest.fixture
 def roles(postgresql_server: Any) -> Iterator[Roles]:
-    # Roles are the server's, which other tests share: each test has its own.
-    mine = f"t{uuid.uuid4().hex[:12]}"
-    first, second = (block.replace("itemledger", mine) for block in blocks())
-    root = postgresql_server.get_uri()
-    with psycopg.connect(root, autocommit=True) as connection:
-        for statement in statements(first):
-            connection.execute(statement)
-    database = make_url(postgresql_server.get_uri(mine, "psycopg"))
-    made = Roles(
-        *(
-            database.set(username=f"{mine}_{role}", password=None).render_as_string(False)
-            for role in ("owner", "worker", "query")
-        )
-    )
-    migrate(made.owner, install)
-    run(made.owner, second)
-    yield made
-    with psycopg.connect(root, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {mine} WITH (FORCE)")
-        for role in ("owner", "worker", "query"):
-            connection.execute(f"DROP ROLE {mine}_{role}")
-
-
-def run(url: str, *wanted: str) -> None:
-    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
-        for statement in wanted:
-            connection.execute(statement)
+    with granted(postgresql_server) as made:
+        yield made
 
 
 def went_through(url: str, forbidden: list[str], *before: str) -> list[str]:
@@ -159,9 +112,9 @@ def went_through(url: str, forbidden: list[str], *before: str) -> list[str]:
     return done
 
 
-def test_every_table_has_its_rights_on_the_page() -> None:
+def test_every_table_has_its_rights_in_the_file() -> None:
     granted = set(
-        re.findall(r"\w+", " ".join(re.findall(r"ON ([a-z0-9_,\s]+?)\s+TO", blocks()[1])))
+        re.findall(r"\w+", " ".join(re.findall(r"ON ([a-z0-9_,\s]+?)\s+TO", script("rights.sql"))))
     )
     assert granted >= metadata.tables.keys()
 
@@ -215,6 +168,19 @@ def test_the_query_can_do_nothing_but_read(roles: Roles) -> None:
 def test_the_query_s_rights_do_not_rest_on_a_setting_that_it_can_change(roles: Roles) -> None:
     every = [*NOBODY_BUT_THE_OWNER, *NOT_THE_QUERY]
     assert went_through(roles.query, every, "SET default_transaction_read_only = off") == []
+
+
+def test_the_backup_can_do_nothing_but_read(roles: Roles) -> None:
+    every = [*NOBODY_BUT_THE_OWNER, *NOT_THE_QUERY]
+    assert went_through(roles.backup, every) == []
+    assert went_through(roles.backup, every, "SET default_transaction_read_only = off") == []
+
+
+def test_every_role_gets_a_password_from_its_file() -> None:
+    text = script("passwords.sql")
+    for role in ROLES:
+        assert f"\\set {role} `cat /run/secrets/{role}`" in text
+        assert f"ALTER ROLE itemledger_{role} PASSWORD :'{role}';" in text
 
 
 def test_the_owner_too_is_kept_from_changing_events(roles: Roles) -> None:
