@@ -74,6 +74,14 @@ def test_a_service_gets_only_what_its_process_may_touch(services: dict[str, Any]
     assert settings_of(services["rights"]) == set()
 
 
+def test_a_process_comes_as_its_own_user_and_role(services: dict[str, Any]) -> None:
+    for name in (*PROCESSES, "migrate", "console"):
+        whose = "worker" if name == "console" else name
+        for target, source in secrets_of(services[name]).items():
+            if target.endswith("_url"):
+                assert source == f"{whose}_{target.removeprefix('itemledger_')}", name
+
+
 def test_the_command_api_and_the_clock_cannot_reach_the_database(services: dict[str, Any]) -> None:
     for name in ("api", "cron"):
         assert "database_url" not in settings_of(services[name])
