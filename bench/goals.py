@@ -30,7 +30,7 @@ HELLO = "of Flask's hello world on granian"
 GOALS: Mapping[str, Goal] = {
     "G1": Goal(
         "Item by id, warm",
-        "`GET /items/{id}` of the query API with `ITEMLEDGER_ITEM_CACHE=67108864`, ids drawn by "
+        "`GET /items/{id}` of the query API on SQLite with its defaults, ids drawn by "
         "Zipf's law, 64 connections in a closed loop. The plain services read a row of as many by "
         "its id.",
         {

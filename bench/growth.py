@@ -6,8 +6,9 @@ from bench.applying import drained
 from bench.load import closed
 from bench.measure import Found, interleave, ratios
 from bench.reads import drawn, gets
-from bench.sides import ITEM_CACHE, Service, Stage, item
+from bench.sides import Service, Stage, item
 from bench.sizes import Size
+from runtime.settings import ITEM_CACHE
 
 # Accepted at once, on both sides: what waits together is worked at together, and takes memory.
 _AT_ONCE = 10_000

@@ -23,9 +23,6 @@ from tests.journey import ITEMLEDGER, ROOT, Deployment, free_ports
 
 _Started = TypeVar("_Started")
 
-# Bytes in which the services keep items that are read often.
-ITEM_CACHE = 64 * 1024 * 1024
-
 _READY = 60.0
 _LOOK_EVERY = 0.002
 _BATCH = 1000
@@ -201,7 +198,7 @@ class Stage:
         if database == "postgresql":
             url = self.database()
         deployment = Deployment(folder, url if database == "postgresql" else "")
-        kept = {"item_cache": ITEM_CACHE, "log_level": "warning"}
+        kept = {"log_level": "warning"}
         deployment.env |= _env(kept) | _env(settings)
         process = self._stack.enter_context(deployment.up())
         server = self.server if database == "postgresql" else None

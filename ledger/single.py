@@ -29,7 +29,7 @@ class NotRead(Exception):
 class _Session(Protocol):
     """A connection that has the statement prepared."""
 
-    def row(self, value: str) -> Values | None: ...
+    def rows(self, value: str) -> Sequence[Values]: ...
 
     def close(self) -> None: ...
 
@@ -45,7 +45,7 @@ class SingleRow:
 
     def __init__(self, engine: Engine, build: Callable[[str], ClauseElement]) -> None:
         self._engine = engine
-        self._text, self._times = _compiled(build(engine.dialect.name), engine.dialect)
+        self._text, self._times = compiled(build(engine.dialect.name), engine.dialect)
         self._open = _open_postgresql if engine.dialect.name == "postgresql" else _open_sqlite
         self._errors = (engine.dialect.loaded_dbapi.Error, SQLAlchemyError)
         # Taken from and put back to by one call each, which no other thread comes between.
@@ -54,6 +54,11 @@ class SingleRow:
 
     def read(self, value: str) -> Values | None:
         """Read the row of a value. Raises NotRead."""
+        found = self.read_all(value)
+        return found[0] if found else None
+
+    def read_all(self, value: str) -> Sequence[Values]:
+        """Read all rows of a value, where the statement finds several. Raises NotRead."""
         try:
             session = self._idle.pop()
         except IndexError:
@@ -61,7 +66,7 @@ class SingleRow:
         try:
             if session is None:
                 session = self._open(self._engine, self._text, self._times)
-            found = session.row(value)
+            found = session.rows(value)
         except self._errors as error:
             if session is not None:
                 session.close()
@@ -79,7 +84,7 @@ def raw(dialect_name: str, column: ColumnElement[Any]) -> ColumnElement[Any]:
     return column if dialect_name == "postgresql" else cast(column, LargeBinary)
 
 
-def _compiled(statement: ClauseElement, dialect: Dialect) -> tuple[str, int]:
+def compiled(statement: ClauseElement, dialect: Dialect) -> tuple[str, int]:
     """Write the statement as the driver takes it, and tell how often it names its parameter."""
     if dialect.name == "postgresql":
         # As the server itself writes parameters: the statement goes there as it is.
@@ -90,7 +95,7 @@ def _compiled(statement: ClauseElement, dialect: Dialect) -> tuple[str, int]:
     return str(compiled), len(compiled.positiontup)
 
 
-def _own(engine: Engine) -> Any:
+def own_connection(engine: Engine) -> Any:
     """Open a connection of the engine's kind that its pool does not count."""
     pooled = engine.raw_connection()
     own: Any = pooled.driver_connection
@@ -105,17 +110,16 @@ class _OnSqlite:
         self._text = text
         self._times = times
 
-    def row(self, value: str) -> Values | None:
+    def rows(self, value: str) -> Sequence[Values]:
         # Fetched to the end: only then does it let go of its snapshot.
-        found = self._cursor.execute(self._text, (value,) * self._times).fetchall()
-        return found[0] if found else None
+        return self._cursor.execute(self._text, (value,) * self._times).fetchall()
 
     def close(self) -> None:
         self._connection.close()
 
 
 def _open_sqlite(engine: Engine, text: str, times: int) -> _Session:
-    return _OnSqlite(_own(engine), text, times)
+    return _OnSqlite(own_connection(engine), text, times)
 
 
 class _OnPostgresql:
@@ -131,16 +135,17 @@ class _OnPostgresql:
         self._reads = 0
         self._prepare()
 
-    def row(self, value: str) -> Values | None:
+    def rows(self, value: str) -> Sequence[Values]:
         self._reads += 1
         if self._reads % _PLANNED_FOR == 0:
             self._check(self._libpq.exec_(b"DEALLOCATE " + _NAME), _COMMAND_OK)
             self._prepare()
         found = self._libpq.exec_prepared(_NAME, [value.encode()])
         self._check(found, _TUPLES_OK)
-        if not found.ntuples:
-            return None
-        return [found.get_value(0, column) for column in range(found.nfields)]
+        columns = range(found.nfields)
+        return [
+            [found.get_value(row, column) for column in columns] for row in range(found.ntuples)
+        ]
 
     def close(self) -> None:
         self._connection.close()
@@ -155,7 +160,7 @@ class _OnPostgresql:
 
 
 def _open_postgresql(engine: Engine, text: str, _: int) -> _Session:
-    connection = _own(engine)
+    connection = own_connection(engine)
     try:
         return _OnPostgresql(connection, text)
     except BaseException:

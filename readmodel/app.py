@@ -72,11 +72,14 @@ def create_app(
     pulse: Pulse | None = None,
     cache: ItemCache | None = None,
     streams: Streams | None = None,
+    requests: Requests | None = None,
+    remembers: bool = True,
 ) -> Flask:
     """Build the application over a reading engine and a look at the log; `clock` gives
     milliseconds, `monotonic` seconds. Without a guard of its own it has that of its settings.
     `turns` says how many requests work and wait at once, and by `pulse` they wait. `cache` holds
-    items as long as somebody keeps it right; `streams` feeds those who follow.
+    items as long as somebody keeps it right; `streams` feeds those who follow; `requests` are
+    counted. It `remembers` where the layer in front of Flask may answer from the cache.
     """
     app = Flask("readmodel", static_folder=None, template_folder=None)
     app.response_class = Answer
@@ -95,7 +98,7 @@ def create_app(
     scheduled = ScheduleRoutes(reads, paging)
     views = ViewRoutes(reads)
     commands = CommandRoutes(lookups, inspector, public_url, settings.public_command_url)
-    standings, requests = Standings(inspector, clock, monotonic), Requests()
+    standings, requests = Standings(inspector, clock, monotonic), requests or Requests()
     wanted = settings.least_durability, settings.wait_replicas
     status = StatusRoutes(engine, inspector, standings, clock, *wanted)
     metrics = MetricRoutes(engine, inspector, standings, requests, cache, clock, *wanted)
@@ -173,7 +176,8 @@ def create_app(
     # Flask names this as its extension point, and declares it as a method.
     flask = turns.around(app.wsgi_app)
     metered = Meter(flask, requests, NEEDED)
-    app.wsgi_app = HotItems(metered, requests, turns, door, ItemRows(engine), cache)
+    known = cache if remembers else ItemCache(0)
+    app.wsgi_app = HotItems(metered, requests, turns, door, ItemRows(engine), known)
     return app
 
 

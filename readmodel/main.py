@@ -5,10 +5,10 @@ import socket
 import sys
 import threading
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import structlog
-from flask import Flask
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -20,17 +20,21 @@ from ledger.schema import SchemaOutOfDate, check_schema, unusable
 from readmodel.app import WAITING, create_app, streams_of
 from readmodel.exports.routes import AT_ONCE as EXPORTS
 from readmodel.feed.awaited import Round
-from readmodel.feed.stream import Streams
 from readmodel.front.bridge import Bridge
 from readmodel.front.hands import Hands
+from readmodel.guard import Doorkeeper
 from readmodel.hot.cache import ItemCache
+from readmodel.hot.connection import HotConnection
+from readmodel.hot.desk import Desk
+from readmodel.hot.row import ItemMoments, ItemRows
 from readmodel.notices import Notices
 from readmodel.problem_codes import BAD_REQUEST
 from readmodel.pulse import Pulse
 from readmodel.turns import Turns
 from runtime.auth.guard import Unguarded, guard_of
 from runtime.auth.revoked import Revoked
-from runtime.serving import Words, loop_factory, make_server
+from runtime.measures import Requests
+from runtime.serving import Connection, Server, Words, loop_factory, make_server
 from runtime.settings import PREFIX, Settings
 from runtime.telemetry import configure_logging
 
@@ -63,50 +67,53 @@ def run(settings: Settings) -> int:
     except CannotServeError as error:
         sys.stderr.write(f"itemledger query: {error}\n")
         return error.code
-    engine = _engine(settings)
-    pulse = Pulse(engine)
-    turns, hands = Turns(_working(settings), WAITING), Hands(_working(settings) + WAITING + EXPORTS)
-    streams = streams_of(settings, engine, pulse)
-    app = _application(settings, engine, turns=turns, pulse=pulse, streams=streams)
-    server = make_server(
-        Bridge(app.wsgi_app, hands, turns, Round(streams.portions, pulse, hands).feed),
-        settings.host,
-        settings.query_port,
-        Words(settings.public_query_url, BAD_REQUEST),
-        lifespan=False,
-        # Those who wait are answered then, so that the server has not to wait for them.
-        told_to_stop=lambda: threading.Thread(target=pulse.close, name="stopping").start(),
-    )
+    server = _server(settings)
     log.info("serving", url=settings.public_query_url)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(server.serve(sockets=[listening]))
     return 0
 
 
-def _engine(settings: Settings) -> Engine:
-    return reading_engine(settings.sql_url, connections=_working(settings) + EXPORTS)
-
-
-def _application(
-    settings: Settings, engine: Engine, *, turns: Turns, pulse: Pulse, streams: Streams
-) -> Flask:
-    inspector = inspect_log(settings.log_url, partition_count(settings, engine))
-    revoked = Revoked()
+def _server(settings: Settings) -> Server:
+    """Build everything that answers requests."""
+    working = _working(settings)
+    engine = reading_engine(settings.sql_url, connections=working + EXPORTS)
+    pulse, turns = Pulse(engine), Turns(working, WAITING)
+    hands = Hands(working + WAITING + EXPORTS)
+    streams = streams_of(settings, engine, pulse)
+    revoked, requests = Revoked(), Requests()
     guard = guard_of(settings, revoked)
     if guard.wants_tokens:
         _hear(revoked, reading_engine(settings.sql_url, connections=1))
-    cache = ItemCache(settings.item_cache)
-    if settings.item_cache:
+    cache = ItemCache(settings.item_memory)
+    if cache.is_on:
         _listen(settings, cache)
-    return create_app(
+    app = create_app(
         settings,
         engine,
-        inspector,
+        inspect_log(settings.log_url, partition_count(settings, engine)),
         guard=guard,
         turns=turns,
         pulse=pulse,
         cache=cache,
         streams=streams,
+        requests=requests,
+        # What it has is as late as what workers tell; only the desk knows better.
+        remembers=False,
+    )
+    store = ItemMoments(engine) if settings.is_sqlite else ItemRows(engine)
+    tokens = guard.wants_tokens
+    desk = Desk(Doorkeeper(guard), requests, cache, store, hands, wants_tokens=tokens)
+    return make_server(
+        Bridge(app.wsgi_app, hands, turns, Round(streams.portions, pulse, hands).feed),
+        settings.host,
+        settings.query_port,
+        Words(settings.public_query_url, BAD_REQUEST),
+        lifespan=False,
+        # Who may ask only so often is counted by Flask.
+        connection=partial(HotConnection, desk) if settings.rate_limit is None else Connection,
+        # Those who wait are answered then, so that the server has not to wait for them.
+        told_to_stop=lambda: threading.Thread(target=pulse.close, name="stopping").start(),
     )
 
 

@@ -40,9 +40,9 @@ class Histogram:
         self._counts = [0] * (len(bounds) + 1)
         self._total = 0.0
 
-    def observe(self, value: float) -> None:
-        self._counts[bisect_left(self._bounds, value)] += 1
-        self._total += value
+    def observe(self, value: float, times: int = 1) -> None:
+        self._counts[bisect_left(self._bounds, value)] += times
+        self._total += value * times
 
     def add(self, other: Spread) -> None:
         """Take in what another one has of the same bounds."""
@@ -72,13 +72,14 @@ class Requests:
         self._lock = threading.Lock()
         self._taken: dict[tuple[str, str, str], Histogram] = {}
 
-    def count(self, method: str, route: str, status: str, seconds: float) -> None:
+    def count(self, method: str, route: str, status: str, seconds: float, times: int = 1) -> None:
+        """Count a request, or several that took equally long."""
         with self._lock:
             taken = self._taken.get((method, route, status))
             if taken is None:
                 known = method if method in _METHODS else NO_ROUTE
                 taken = self._taken.setdefault((known, route, status), Histogram())
-            taken.observe(seconds)
+            taken.observe(seconds, times)
 
     def seen(self) -> Answered:
         with self._lock:

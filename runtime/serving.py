@@ -52,6 +52,12 @@ class Connection(HttpToolsProtocol):
         super().__init__(**given)
         self._words = words
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether a request may begin: all that has come was answered."""
+        cycle: Any = self.cycle  # There is none before the first request.
+        return self._idle and not self._refused and (cycle is None or cycle.response_complete)
+
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return  # Read and forgotten: a connection closed on it would be reset.

@@ -44,6 +44,8 @@ SECRETS_VARIABLE = "ITEMLEDGER_SECRETS_DIR"
 
 SQLITE_PARTITIONS = 1
 POSTGRESQL_PARTITIONS = 8
+# Bytes, where the database tells by itself what is stale.
+ITEM_CACHE = 64 * 1024 * 1024
 
 # sun_path of a unix socket address holds 108 bytes on Linux and 104 on macOS, final NUL included.
 _SOCKET_PATH_LIMIT = 103
@@ -214,13 +216,14 @@ class Settings(BaseSettings):
         description="Streams of `/changes/stream` that a query process serves at once; each is a "
         "connection and some 30 KB. Beyond it the answer is 503.",
     )
-    item_cache: int = Field(
-        default=0,
+    item_cache: int | None = Field(
+        default=None,
         ge=0,
         le=1024**4,
         description="Bytes that a query process keeps items in, so that one that is asked for "
-        "often is not read each time; about 1 KB each. Workers tell what changes: whoever reads "
-        "without a token may then see an item as it was a moment ago. 0 keeps none.",
+        "often is not read each time; about 1 KB each. Without it 67108864 on SQLite, where what "
+        "is answered is never older than the last commit, and 0 on PostgreSQL, where it may be as "
+        "late as what workers tell. 0 keeps none.",
     )
     rate_limit: Rate | None = Field(
         default=None,
@@ -349,6 +352,13 @@ class Settings(BaseSettings):
     @property
     def is_sqlite(self) -> bool:
         return self.sql_url.startswith("sqlite")
+
+    @property
+    def item_memory(self) -> int:
+        """Bytes that a query process keeps items in."""
+        if self.item_cache is not None:
+            return self.item_cache
+        return ITEM_CACHE if self.is_sqlite else 0
 
     @property
     def default_partitions(self) -> int:

@@ -39,7 +39,7 @@ class Rendered:
     304.
     """
 
-    __slots__ = ("_bare", "_forms", "body", "tag", "version", "whole")
+    __slots__ = ("_bare", "_forms", "_wire", "_wire_bare", "body", "tag", "version", "whole")
 
     def __init__(self, version: int, body: bytes, forms: Forms) -> None:
         self.version = version
@@ -48,6 +48,27 @@ class Rendered:
         self.whole = forms.whole(self.tag, len(body))
         self._forms = forms
         self._bare: Headers | None = None
+        self._wire: bytes | None = None
+        self._wire_bare: bytes | None = None
+
+    @property
+    def wire(self) -> bytes:
+        """The headers and the body of 200 as they are sent."""
+        if self._wire is None:
+            self._wire = _lines(self.whole) + self.body
+        return self._wire
+
+    @property
+    def wire_head(self) -> bytes:
+        """The headers of 200 alone, as they are sent."""
+        return _lines(self.whole)
+
+    @property
+    def wire_bare(self) -> bytes:
+        """The headers of 304 as they are sent."""
+        if self._wire_bare is None:
+            self._wire_bare = _lines(self.bare)
+        return self._wire_bare
 
     @property
     def bare(self) -> Headers:
@@ -64,9 +85,15 @@ class Rendered:
 
     def size(self) -> int:
         """Count the bytes that all of it takes."""
-        parts = (self, self.body, self.tag, self.whole, self.bare)
+        parts = (self, self.body, self.tag, self.whole, self.bare, self.wire, self.wire_bare)
         # What is not the same for all: the tuples of tag and length, and the length.
         return sum(map(sys.getsizeof, parts)) + 3 * sys.getsizeof(("", "")) + sys.getsizeof("1234")
+
+
+def _lines(headers: Headers) -> bytes:
+    """Write headers as the server writes those of Flask."""
+    told = (f"{name.lower()}: {value}\r\n" for name, value in headers)
+    return "".join(told).encode("latin-1") + b"\r\n"
 
 
 def _tag(version: int) -> str:

@@ -81,6 +81,10 @@ class ItemCache:
         self._misses = 0
         self._counting = Lock()
 
+    @property
+    def is_on(self) -> bool:
+        return self._limit > 0
+
     def find(self, item_id: str, token: Position | None = None) -> Rendered | None:
         """Find an item as it stands, no older than the command of the token."""
         entry = self._entries.get(item_id)
@@ -128,13 +132,24 @@ class ItemCache:
             self._size += entry.size
             self._make_room()
 
-    def count(self, *, hit: bool) -> None:
-        """Count a request."""
+    def is_at(self, points: Mapping[int, Point]) -> bool:
+        """Say whether everything was heard of a ledger that is at these points, by partition."""
+        with self._lock:
+            parts = self._parts
+            return all(
+                partition in parts
+                and parts[partition].line.is_sure
+                and parts[partition].line.last == point
+                for partition, point in points.items()
+            )
+
+    def count(self, *, hit: bool, times: int = 1) -> None:
+        """Count a request, or several."""
         with self._counting:
             if hit:
-                self._hits += 1
+                self._hits += times
             else:
-                self._misses += 1
+                self._misses += times
 
     def moved(
         self,

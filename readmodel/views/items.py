@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    any_,
     bindparam,
     func,
     literal_column,
@@ -138,10 +139,14 @@ _BY_ID = _by_id()
 def with_checkpoint(dialect_name: str) -> ClauseElement:
     """Read the same for `ledger.single`, and in the same snapshot how far the ledger has taken the
     partition of the item: epoch, n, offset and hash, what is in step with it, and the last position
-    of the epoch that is lost.
+    of the epoch that is lost. On PostgreSQL of several items, whose ids have commas between them.
     """
     one, two = TABLES[1], TABLES[2]
-    wanted: BindParameter[str] = bindparam("item_id", type_=Text())
+    given: BindParameter[str] = bindparam("item_id", type_=Text())
+    several = dialect_name == "postgresql"
+    wanted: ColumnElement[Any] = (
+        any_(func.string_to_array(given, literal_column("','"))) if several else given
+    )
 
     def of_item(name: str) -> ColumnElement[Any]:
         return func.coalesce(one.c[name], two.c[name])
@@ -165,7 +170,8 @@ def with_checkpoint(dialect_name: str) -> ClauseElement:
         .join(partitions, partitions.c.partition == of_item("partition"))
     )
     columns = (
-        *(of_item("version"), of_item("deleted_at"), text(of_item("body")), projections.c.live),
+        *(text(of_item("item_id")), of_item("version"), of_item("deleted_at")),
+        *(text(of_item("body")), projections.c.live),
         *(partitions.c.partition, partitions.c.epoch, partitions.c.n, partitions.c.offset),
         *(
             text(partitions.c.hash),

@@ -1,0 +1,89 @@
+"""SQLite read by the one thread that serves: several rows in one snapshot, and whether anything was
+committed since. It never waits for a lock.
+"""
+
+import sqlite3
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, event, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql import ClauseElement
+
+from ledger.single import NotRead, Values, compiled, own_connection
+from ledger.tables import partitions
+from runtime.positions import Point
+
+_POINTS = select(
+    partitions.c.partition,
+    partitions.c.epoch,
+    partitions.c.n,
+    partitions.c.offset,
+    partitions.c.hash,
+)
+
+
+class Moments:
+    """One statement as `ledger.single` has it, on a connection that ends with the engine's. After
+    an error it is another one, and so are its versions.
+    """
+
+    def __init__(self, engine: Engine, build: Callable[[str], ClauseElement]) -> None:
+        self._engine = engine
+        self._text, self._times = compiled(build(engine.dialect.name), engine.dialect)
+        self._points = str(_POINTS.compile(dialect=engine.dialect))
+        self._connection: sqlite3.Connection | None = None
+        # How many connections there have been.
+        self._number = 0
+        event.listen(engine, "engine_disposed", self._close)
+
+    def version(self) -> tuple[int, int]:
+        """Tell what stays the same as long as nobody has committed anything. Raises NotRead."""
+        with self._reading() as cursor:
+            return self._version(cursor)
+
+    def points(self) -> tuple[tuple[int, int], dict[int, Point]]:
+        """Tell where the ledger is by partition, and of which version that is. Raises NotRead."""
+        with self._snapshot() as cursor:
+            version = self._version(cursor)
+            rows = cursor.execute(self._points).fetchall()
+        return version, {partition: Point(*point) for partition, *point in rows}
+
+    def read(self, values: Sequence[str]) -> list[Values | None]:
+        """Read the rows of values as they stood in one moment. Raises NotRead."""
+        found: list[Values | None] = []
+        with self._snapshot() as cursor:
+            for value in values:
+                rows = cursor.execute(self._text, (value,) * self._times).fetchall()
+                found.append(rows[0] if rows else None)
+        return found
+
+    def _version(self, cursor: sqlite3.Cursor) -> tuple[int, int]:
+        return self._number, cursor.execute("PRAGMA data_version").fetchone()[0]
+
+    @contextmanager
+    def _snapshot(self) -> Generator[sqlite3.Cursor]:
+        with self._reading() as cursor:
+            cursor.execute("BEGIN")
+            yield cursor
+            cursor.execute("COMMIT")
+
+    @contextmanager
+    def _reading(self) -> Generator[sqlite3.Cursor]:
+        try:
+            yield (self._connection or self._open()).cursor()
+        except (sqlite3.Error, SQLAlchemyError) as error:
+            self._close(self._engine)
+            raise NotRead(str(error)) from error
+
+    def _open(self) -> sqlite3.Connection:
+        opened: sqlite3.Connection = own_connection(self._engine)
+        self._connection = opened
+        self._number += 1
+        opened.execute("PRAGMA busy_timeout=0")
+        return opened
+
+    def _close(self, _: Engine) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()

@@ -1,0 +1,83 @@
+"""A connection that asks the desk first, where a request begins."""
+
+from typing import Any
+
+from readmodel.hot.desk import Desk
+from runtime.serving import Connection, Words
+
+# Bytes of what a client has sent ahead, from which on it is read no further.
+_MEANWHILE = 64 * 1024
+
+
+class HotConnection(Connection):
+    """One client's connection. One request of it at a time is at the desk; what the client sends
+    meanwhile waits until that is answered, and so does the end.
+    """
+
+    def __init__(self, desk: Desk, words: Words, **given: Any) -> None:
+        super().__init__(words, **given)
+        self._desk = desk
+        # What came while a request is at the desk; `None` while none is.
+        self._meanwhile: bytes | None = None
+        self._is_to_close = False
+        # Answers of the desk, and how many there had been when the connection was last looked at.
+        self._answered = 0
+        self._answered_then = 0
+
+    def data_received(self, data: bytes) -> None:
+        if self._meanwhile is not None:
+            self._meanwhile += data
+            if len(self._meanwhile) > _MEANWHILE:
+                self.flow.pause_reading()
+            return
+        if self.is_quiet and not self.flow.write_paused:
+            self._meanwhile = b""
+            if self._desk.take(self, data, self.server_state.default_headers):
+                return
+            self._meanwhile = None
+        super().data_received(data)
+
+    def answer(self, data: bytes) -> None:
+        """Send an answer of the desk."""
+        if not self.transport.is_closing():
+            self.transport.write(data)
+            self._answered += 1
+            self.server_state.total_requests += 1
+            if self.timeout_keep_alive_task is None:
+                self._look_again()
+        self._go_on()
+
+    def pass_on(self, data: bytes) -> None:
+        """Have a request answered as any other."""
+        meanwhile, self._meanwhile = self._meanwhile or b"", None
+        if not self.transport.is_closing():
+            super().data_received(data + meanwhile)
+            if self._is_to_close:
+                super().shutdown()
+
+    def shutdown(self) -> None:
+        if self._meanwhile is None:
+            super().shutdown()
+        else:
+            self._is_to_close = True
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection if nothing was answered since it was last looked at."""
+        if self._answered == self._answered_then and self._meanwhile is None:
+            super().timeout_keep_alive_handler()
+        else:
+            self._look_again()
+
+    def _look_again(self) -> None:
+        self._answered_then = self._answered
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
+    def _go_on(self) -> None:
+        meanwhile, self._meanwhile = self._meanwhile, None
+        if self._is_to_close:
+            self.transport.close()
+        elif meanwhile:
+            self.flow.resume_reading()
+            self.data_received(meanwhile)
