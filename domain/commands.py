@@ -4,8 +4,9 @@
 the command was accepted. `expected` is what the sender believes about the item.
 """
 
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from domain.value import value
 
 
 class Absent(Enum):
@@ -17,7 +18,7 @@ class Absent(Enum):
 ABSENT = Absent.ABSENT
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AtVersion:
     """The item must be at one of these versions."""
 
@@ -35,7 +36,7 @@ class Existence(Enum):
 Expected = AtVersion | Existence
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CreateItem:
     item_id: str
     received_at: int
@@ -46,7 +47,7 @@ class CreateItem:
     effective_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReplaceItem:
     """Create, replace or bring back; without a currency the item keeps its own."""
 
@@ -61,7 +62,7 @@ class ReplaceItem:
     effective_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PatchItem:
     item_id: str
     received_at: int
@@ -73,7 +74,7 @@ class PatchItem:
     effective_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DeleteItem:
     item_id: str
     received_at: int
@@ -81,7 +82,7 @@ class DeleteItem:
     effective_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RestoreItem:
     item_id: str
     received_at: int
@@ -89,7 +90,7 @@ class RestoreItem:
     effective_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RevertItem:
     """Bring back name, description and price as they were at an earlier version; with `revive` also
     those of an item that is deleted by now.
@@ -103,7 +104,7 @@ class RevertItem:
     revive: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SchedulePrice:
     """A price that takes effect by itself at `effective_from` and, with `effective_until`, ends by
     itself; without a currency it is in the item's own. `actor` and `reason` are told with the
@@ -123,7 +124,7 @@ class SchedulePrice:
     effective_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CancelScheduledPrice:
     """Take a scheduled price back; one that has begun ends now."""
 
@@ -134,7 +135,7 @@ class CancelScheduledPrice:
     effective_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TakeDue:
     """Let a scheduled price begin or end that is due when this is received. Before any command of
     an item that happens anyway; this one comes where no other does.

@@ -4,11 +4,12 @@
 world; both are milliseconds since 1970.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
+from domain.value import value
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class ItemCreated:
     item_id: str
     recorded_at: int
@@ -19,7 +20,7 @@ class ItemCreated:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ItemRenamed:
     item_id: str
     recorded_at: int
@@ -27,7 +28,7 @@ class ItemRenamed:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ItemDescribed:
     item_id: str
     recorded_at: int
@@ -35,7 +36,7 @@ class ItemDescribed:
     description: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ItemRepriced:
     """`schedule_id` names the scheduled price that began or ended with it, if one did."""
 
@@ -47,21 +48,21 @@ class ItemRepriced:
     schedule_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ItemDeleted:
     item_id: str
     recorded_at: int
     effective_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ItemRestored:
     item_id: str
     recorded_at: int
     effective_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ItemPriceScheduled:
     """A price will take effect at `effective_from`, and end at `effective_until` if that is not
     null. `actor` and `reason` are of the command that asked for it.
@@ -79,7 +80,7 @@ class ItemPriceScheduled:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ItemPriceUnscheduled:
     """A scheduled price is over without changing the price: it was `cancelled`, or it `ended` when
     somebody had given the item another price meanwhile.

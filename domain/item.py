@@ -1,11 +1,10 @@
 """An item as it stands after the events it has seen; before the first one it is `None`."""
 
-from dataclasses import dataclass
-
 from domain.schedules import Price, Schedule
+from domain.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Item:
     """State folded from events. Times are milliseconds since 1970, `price` is in minor units.
 

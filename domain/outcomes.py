@@ -1,12 +1,13 @@
 """What became of a command, once it is final."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from domain.value import value
 
 OutcomeStatus = Literal["applied", "unchanged", "rejected", "expired", "skipped", "dead"]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outcome:
     """The end of one command.
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from domain.commands import Command
+from domain.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Envelope:
     """A command on the log.
 

@@ -1,11 +1,10 @@
 """An event as the ledger keeps it: with its place, its item's version, and who asked for it."""
 
-from dataclasses import dataclass
-
 from domain.events import Event
+from domain.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Recorded:
     """`offset` is gapless within the partition, `version` within the item; both begin at 1."""
 
