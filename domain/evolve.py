@@ -22,62 +22,54 @@ from domain.schedules import Price, Schedule
 def evolve(item: Item | None, event: Event) -> Item:
     """Take one event into the state. Anything but a creation needs an item to happen to."""
     if isinstance(event, ItemCreated):
+        at = event.recorded_at
         return Item(
-            id=event.item_id,
-            name=event.name,
-            description=event.description,
-            price=event.price,
-            currency=event.currency,
-            version=1,
-            created_at=event.recorded_at,
-            updated_at=event.recorded_at,
-            deleted_at=None,
-            effective_at=event.effective_at,
+            event.item_id,
+            event.name,
+            event.description,
+            event.price,
+            event.currency,
+            1,
+            at,
+            at,
+            None,
+            event.effective_at,
         )
     if item is None:
         raise AssertionError(f"{type(event).__name__} of {event.item_id} before its creation")
     name, description, price, currency = item.name, item.description, item.price, item.currency
-    deleted_at = item.deleted_at
+    deleted_at, schedules = item.deleted_at, item.schedules
     match event:
+        case ItemRepriced():
+            price, currency = event.price, event.currency
+            schedules = _moved_on(item, event.schedule_id)
         case ItemRenamed():
             name = event.name
         case ItemDescribed():
             description = event.description
-        case ItemRepriced():
-            price, currency = event.price, event.currency
         case ItemDeleted():
             deleted_at = event.recorded_at
         case ItemRestored():
             deleted_at = None
-        case ItemPriceScheduled() | ItemPriceUnscheduled():
-            pass
+        case ItemPriceScheduled():
+            schedules = (*schedules, _scheduled(event))
+        case ItemPriceUnscheduled():
+            schedules = tuple(each for each in schedules if each.id != event.schedule_id)
         case _:
             assert_never(event)
     return Item(
-        id=item.id,
-        name=name,
-        description=description,
-        price=price,
-        currency=currency,
-        version=item.version + 1,
-        created_at=item.created_at,
-        updated_at=event.recorded_at,
-        deleted_at=deleted_at,
-        effective_at=event.effective_at,
-        schedules=_schedules(item, event),
+        item.id,
+        name,
+        description,
+        price,
+        currency,
+        item.version + 1,
+        item.created_at,
+        event.recorded_at,
+        deleted_at,
+        event.effective_at,
+        schedules,
     )
-
-
-def _schedules(item: Item, event: Event) -> tuple[Schedule, ...]:
-    match event:
-        case ItemRepriced():
-            return _moved_on(item, event.schedule_id)
-        case ItemPriceScheduled():
-            return (*item.schedules, _scheduled(event))
-        case ItemPriceUnscheduled():
-            return tuple(each for each in item.schedules if each.id != event.schedule_id)
-        case _:
-            return item.schedules
 
 
 def _scheduled(event: ItemPriceScheduled) -> Schedule:
@@ -95,6 +87,8 @@ def _moved_on(item: Item, schedule_id: str | None) -> tuple[Schedule, ...]:
     """Let a schedule begin, remembering what it comes back to, or be over. A sale during which
     anybody else sets a price comes back to nothing, whatever that price is.
     """
+    if not item.schedules:
+        return ()
     schedules: list[Schedule] = []
     for each in item.schedules:
         if each.id != schedule_id:

@@ -1,7 +1,7 @@
 """The hash chain: each event's hash covers the event and the hash before it in its partition."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -9,7 +9,8 @@ import orjson
 # What the first event of a partition links to.
 GENESIS = "0" * 64
 
-_COVERED = (
+# What a hash covers of an event, in this order.
+COVERED = (
     "partition",
     "offset",
     "item_id",
@@ -26,5 +27,9 @@ _COVERED = (
 
 def link(previous: str, row: Mapping[str, Any]) -> str:
     """Return the SHA-256, in hex, of the previous hash and the event's row."""
-    covered = orjson.dumps([row[name] for name in _COVERED])
-    return hashlib.sha256(previous.encode() + covered).hexdigest()
+    return link_values(previous, [row[name] for name in COVERED])
+
+
+def link_values(previous: str, covered: Sequence[Any]) -> str:
+    """Do the same for the values of `COVERED`."""
+    return hashlib.sha256(previous.encode() + orjson.dumps(covered)).hexdigest()

@@ -23,6 +23,8 @@ class Changes:
 
 def unscheduled(items: Mapping[str, Item]) -> dict[str, Item]:
     """Leave out what is scheduled of items."""
+    if not any(item.schedules for item in items.values()):
+        return dict(items)
     return {
         item_id: replace(item, schedules=()) if item.schedules else item
         for item_id, item in items.items()

@@ -1,6 +1,8 @@
 """Events as stored: a type name with its version, and a JSON object of the event's own members."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import Any
 
 import orjson
 
@@ -33,11 +35,27 @@ _TYPES: Mapping[str, type[Event]] = {
 }
 
 
+def _writing(name: str) -> tuple[str, Callable[[Any], Any], tuple[str, ...]]:
+    """Prepare to write events of a type: its stored type, how its members are read, their names."""
+    shape = NEWEST[name]
+    names = tuple(shape.members)
+    match len(names):
+        case 0:
+            return shape.stored_type, lambda _: (), names
+        case 1:
+            first = attrgetter(names[0])
+            return shape.stored_type, lambda event: (first(event),), names
+        case _:
+            return shape.stored_type, attrgetter(*names), names
+
+
+_WRITING = {kind: _writing(name) for name, kind in _TYPES.items()}
+
+
 def encode(event: Event) -> tuple[str, str]:
     """Return the stored type and the JSON text of the event's own members."""
-    shape = NEWEST[type(event).__name__]
-    members = {name: getattr(event, name) for name in shape.members}
-    return shape.stored_type, orjson.dumps(members).decode()
+    stored, members, names = _WRITING[type(event)]
+    return stored, orjson.dumps(dict(zip(names, members(event), strict=True))).decode()
 
 
 def decode(stored: str, data: str, item_id: str, recorded_at: int, effective_at: int) -> Event:

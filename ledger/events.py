@@ -1,43 +1,44 @@
 """Events, appended with gapless offsets and chained hashes."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import Connection, RowMapping, literal, select, tuple_
 
 from ledger import chain
-from ledger.bulk import Row, insert_rows
+from ledger.bulk import Values, inserting
 from ledger.codec import decode, encode
 from ledger.recorded import Recorded
 from ledger.tables import events
 
+# The columns of the table: what a hash covers, and the hash.
+_APPENDING = inserting(events, (*chain.COVERED, "hash"))
 
-def chained(recorded: Sequence[Recorded], previous_hash: str) -> tuple[list[Row], str]:
+
+def chained(recorded: Sequence[Recorded], previous_hash: str) -> tuple[list[Values], str]:
     """Make the rows of one partition's events, in order, and return them with the last hash."""
-    rows: list[Row] = []
+    rows: list[Values] = []
     for each in recorded:
-        type_name, data = encode(each.event)
-        row: dict[str, Any] = {
-            "partition": each.partition,
-            "offset": each.offset,
-            "item_id": each.event.item_id,
-            "version": each.version,
-            "type": type_name,
-            "data": data,
-            "command_id": each.command_id,
-            "actor": each.actor,
-            "reason": each.reason,
-            "recorded_at": each.event.recorded_at,
-            "effective_at": each.event.effective_at,
-        }
-        previous_hash = row["hash"] = chain.link(previous_hash, row)
-        rows.append(row)
+        event = each.event
+        covered = (
+            each.partition,
+            each.offset,
+            event.item_id,
+            each.version,
+            *encode(event),
+            each.command_id,
+            each.actor,
+            each.reason,
+            event.recorded_at,
+            event.effective_at,
+        )
+        previous_hash = chain.link_values(previous_hash, covered)
+        rows.append((*covered, previous_hash))
     return rows, previous_hash
 
 
-def append(connection: Connection, rows: Sequence[Row]) -> None:
+def append(connection: Connection, rows: Sequence[Values]) -> None:
     """Append events as `chained` makes them."""
-    insert_rows(connection, events, rows)
+    _APPENDING.write(connection, rows)
 
 
 def after(connection: Connection, partition: int, offset: int, count: int) -> list[Recorded]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, func, select, tuple_
 from domain.evolve import fold
 from domain.item import Item
 from domain.schedules import Due, Price, Schedule, next_due
-from ledger.bulk import upsert_rows
+from ledger.bulk import Values, upserting
 from ledger.codec import decode
 from ledger.prepared import Prepared, among, listed
 from ledger.tables import events, heads
@@ -55,6 +55,8 @@ _MEMBERS = (
     heads.c.schedules,
 )
 
+_STORING = upserting(heads)
+
 _LOAD = Prepared(lambda dialect: select(*_MEMBERS).where(among(dialect, heads.c.item_id, "ids")))
 
 
@@ -82,7 +84,7 @@ def due(
 
 def store(connection: Connection, items: Iterable[tuple[Item, int]]) -> None:
     """Insert or overwrite the heads of these items, each with its partition."""
-    upsert_rows(connection, heads, [make_row(item, partition) for item, partition in items])
+    _STORING.write(connection, [_values(item, partition) for item, partition in items])
 
 
 def at_version(connection: Connection, item_id: str, version: int) -> Item | None:
@@ -107,22 +109,26 @@ def _item(row: Sequence[Any]) -> Item:
 
 def make_row(item: Item, partition: int) -> dict[str, Any]:
     """Make the row of an item's head."""
-    due = next_due(item.schedules)
-    return {
-        "item_id": item.id,
-        "partition": partition,
-        "version": item.version,
-        "name": item.name,
-        "description": item.description,
-        "price": item.price,
-        "currency": item.currency,
-        "created_at": item.created_at,
-        "updated_at": item.updated_at,
-        "deleted_at": item.deleted_at,
-        "effective_at": item.effective_at,
-        "schedules": write_schedules(item),
-        "due_at": None if due is None else due.at,
-    }
+    return dict(zip(_STORING.names, _values(item, partition), strict=True))
+
+
+def _values(item: Item, partition: int) -> Values:
+    due = next_due(item.schedules) if item.schedules else None
+    return (
+        item.id,
+        partition,
+        item.version,
+        item.name,
+        item.description,
+        item.price,
+        item.currency,
+        item.created_at,
+        item.updated_at,
+        item.deleted_at,
+        item.effective_at,
+        write_schedules(item),
+        None if due is None else due.at,
+    )
 
 
 def write_schedules(item: Item) -> str | None:

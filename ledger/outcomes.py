@@ -1,18 +1,18 @@
 """What became of commands, kept and found again."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, delete, select
 
 from domain.outcomes import Outcome
-from ledger.bulk import insert_rows
+from domain.value import value
+from ledger.bulk import Values, inserting
 from ledger.prepared import Prepared, among, listed
 from ledger.tables import outcomes
 from runtime.positions import Position
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class KeptOutcome:
     """An outcome with the position of its command and the moment it became final."""
 
@@ -33,27 +33,29 @@ def find(connection: Connection, command_ids: Sequence[str]) -> dict[str, KeptOu
     return {row["command_id"]: _kept(row) for row in found.mappings()}
 
 
+_KEEPING = inserting(outcomes)
+
+
 def keep(connection: Connection, kept: Iterable[KeptOutcome]) -> None:
-    insert_rows(
-        connection,
-        outcomes,
-        [
-            {
-                "command_id": each.outcome.command_id,
-                "partition": each.position.partition,
-                "epoch": each.position.epoch,
-                "n": each.position.n,
-                "item_id": each.outcome.item_id,
-                "status": each.outcome.status,
-                "http_status": each.outcome.http_status,
-                "version": each.outcome.version,
-                "code": each.outcome.code,
-                "detail": each.outcome.detail,
-                "fingerprint": each.outcome.fingerprint,
-                "completed_at": each.completed_at,
-            }
-            for each in kept
-        ],
+    _KEEPING.write(connection, [_values(each) for each in kept])
+
+
+def _values(kept: KeptOutcome) -> Values:
+    """Make the row of an outcome."""
+    outcome, position = kept.outcome, kept.position
+    return (
+        outcome.command_id,
+        position.partition,
+        position.epoch,
+        position.n,
+        outcome.item_id,
+        outcome.status,
+        outcome.http_status,
+        outcome.version,
+        outcome.code,
+        outcome.detail,
+        outcome.fingerprint,
+        kept.completed_at,
     )
 
 

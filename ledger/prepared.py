@@ -43,16 +43,18 @@ class Prepared:
             return connection.exec_driver_sql(text, dict(values))
         return connection.exec_driver_sql(text, tuple(values[name] for name in order))
 
-    def run_over(self, connection: Connection, rows: Sequence[Values]) -> None:
-        """Run once for each of the rows."""
+    def run_over(
+        self, connection: Connection, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """Run once for each of the rows, whose values have these names. For drivers that count
+        parameters by their place.
+        """
         text, order = self._of(connection.dialect)
         if order is None:
-            connection.exec_driver_sql(text, [dict(row) for row in rows])
-        elif len(order) == 1:
-            connection.exec_driver_sql(text, [(row[order[0]],) for row in rows])
-        else:
-            # Thousands of rows come this way: no generator for each of them.
-            connection.exec_driver_sql(text, list(map(itemgetter(*order), rows)))
+            raise AssertionError(f"{connection.dialect.name} names its parameters")
+        if tuple(order) != tuple(names):
+            rows = list(map(_picking([names.index(name) for name in order]), rows))
+        connection.exec_driver_sql(text, rows)
 
     def _of(self, dialect: Dialect) -> tuple[str, Sequence[str] | None]:
         found = self._compiled.get(dialect.name)
@@ -61,6 +63,12 @@ class Prepared:
             order = compiled.positiontup if compiled.positional else None
             found = self._compiled[dialect.name] = (str(compiled), order)
         return found
+
+
+def _picking(places: Sequence[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    if len(places) == 1:
+        return lambda row: (row[places[0]],)
+    return itemgetter(*places)
 
 
 def among(dialect_name: str, column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
@@ -73,6 +81,9 @@ def among(dialect_name: str, column: ColumnElement[Any], parameter: str) -> Colu
 
 def listed(connection: Connection, values: Sequence[str] | Sequence[int]) -> Any:
     """Make the one parameter that holds all these values."""
+    document = orjson.dumps(list(values)).decode()
     if connection.dialect.name == "sqlite":
-        return orjson.dumps(list(values)).decode()
-    return list(values)
+        return document
+    # PostgreSQL writes lists as JSON does but for their brackets and what is escaped with a letter;
+    # the driver would write them value by value.
+    return list(values) if "\\" in document else f"{{{document[1:-1]}}}"

@@ -10,7 +10,7 @@ from eventlog.envelope import Entry, Unreadable
 from eventlog.moves import Move
 from eventlog.reader import Correction
 from ledger import checkpoints, epochs, events, gaps, heads, outcomes, partitions
-from ledger.bulk import Row
+from ledger.bulk import Values
 from ledger.changes import Changes, unscheduled
 from ledger.checkpoints import Taken
 from ledger.gaps import Gap
@@ -203,7 +203,7 @@ def write(
     """Write everything the batches came to, each kind of row in one statement. Say, by partition,
     what is to be told of it once it is committed.
     """
-    rows: list[Row] = []
+    rows: list[Values] = []
     moved: list[Checkpoint] = []
     for job in jobs:
         work = job.work
@@ -240,17 +240,21 @@ def write(
         [(item, job.upto.partition) for job in jobs for item in job.work.shelf.changed.values()],
     )
     taken: list[Taken] = []
+    after_of = list(zip(jobs, moved, strict=True))
+    changes_of: dict[tuple[int, ...], Changes] = {}
     for name, project in projections.items():
-        along = [
-            (job, after) for job, after in zip(jobs, moved, strict=True) if name in after.in_step
-        ]
+        along = [(job, after) for job, after in after_of if name in after.in_step]
         if along:
-            _project(connection, name, project, [job.work for job, _ in along])
+            # Nearly always all of them, for every projection.
+            which = tuple(after.position.partition for _, after in along)
+            if which not in changes_of:
+                changes_of[which] = _changes([job.work for job, _ in along])
+            _project(connection, name, project, changes_of[which])
             taken += [Taken(name, after.position, after.offset) for _, after in along]
     checkpoints.move(connection, taken)
     outcomes.keep(connection, [each for job in jobs for each in job.work.outcomes.values()])
     partitions.move(connection, moved)
-    return {job.upto.partition: _move(job, after) for job, after in zip(jobs, moved, strict=True)}
+    return {job.upto.partition: _move(job, after) for job, after in after_of}
 
 
 def _move(job: Job, after: Checkpoint) -> Move:
@@ -262,12 +266,15 @@ def _move(job: Job, after: Checkpoint) -> Move:
     )
 
 
-def _project(connection: Connection, name: str, project: Project, works: Sequence[Work]) -> None:
-    changes = Changes(
+def _changes(works: Sequence[Work]) -> Changes:
+    return Changes(
         [each for work in works for each in work.shelf.recorded],
         unscheduled({each: item for work in works for each, item in work.shelf.before.items()}),
         unscheduled({each: item for work in works for each, item in work.shelf.changed.items()}),
     )
+
+
+def _project(connection: Connection, name: str, project: Project, changes: Changes) -> None:
     try:
         project(connection, changes)
     except (Exception, SystemExit) as error:

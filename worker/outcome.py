@@ -153,11 +153,12 @@ def discarded(found: Quarantined, actor: str) -> list[Outcome]:
 def _http_status(command: Command, happened: Sequence[Event]) -> int:
     """Say what a synchronous API would have answered to a command that was not refused."""
     match command:
+        case ReplaceItem():
+            # What brings an item, or brings it back, comes first.
+            brought = happened and isinstance(happened[0], (ItemCreated, ItemRestored))
+            return 201 if brought else 200
         case CreateItem() | SchedulePrice():
             return 201
-        case ReplaceItem():
-            brought = any(isinstance(event, ItemCreated | ItemRestored) for event in happened)
-            return 201 if brought else 200
         case PatchItem() | RestoreItem() | RevertItem() | TakeDue():
             return 200
         case DeleteItem() | CancelScheduledPrice():

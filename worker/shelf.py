@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -13,11 +14,24 @@ from ledger.partitions import Checkpoint
 from ledger.recorded import Recorded
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """Which command something happened by, and who asked for it."""
+class Cause(Protocol):
+    """Which command something happened by, and who asked for it: an envelope says it."""
 
-    command_id: str
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def actor(self) -> str: ...
+
+    @property
+    def reason(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DueCause:
+    """The cause of what happens because it is due."""
+
+    id: str
     actor: str
     reason: str | None
 
@@ -46,27 +60,29 @@ class Shelf:
 
     def happen(self, item_id: str, happened: Sequence[Event], cause: Cause) -> Item | None:
         """Record what happens to an item, and return it as it is then."""
-        before = self._items.get(item_id)
-        after = fold(happened, before)
-        if after is None or not happened:
-            return after
-        version = 0 if before is None else before.version
-        if before is not None and item_id not in self.changed:
-            self.before[item_id] = before
+        before = after = self._items.get(item_id)
+        offset, recorded = self.offset, list[Recorded]()
         for event in happened:
-            self.offset += 1
-            version += 1
-            self.recorded.append(
+            after = evolve(after, event)
+            offset += 1
+            recorded.append(
                 Recorded(
                     self._partition,
-                    self.offset,
-                    version,
+                    offset,
+                    after.version,
                     event,
-                    cause.command_id,
+                    cause.id,
                     cause.actor,
                     cause.reason,
                 )
             )
+        if after is None or not recorded:
+            return after
+        # Only now: where an event can not happen, nothing of it has.
+        if before is not None and item_id not in self.changed:
+            self.before[item_id] = before
+        self.offset = offset
+        self.recorded += recorded
         self._items[item_id] = self.changed[item_id] = after
         return after
 

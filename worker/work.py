@@ -37,7 +37,7 @@ from runtime.row_ids import whole_of
 from worker import outcome as said
 from worker.aside import Aside
 from worker.imported import Imported
-from worker.shelf import Cause, DryShelf, Shelf
+from worker.shelf import DryShelf, DueCause, Shelf
 from worker.trouble import shortened
 
 _NO_CONTENT = 204
@@ -124,18 +124,18 @@ class Work:
         one that is condemned, or raises, is dead.
         """
         match entry:
+            case Envelope() | Unreadable():
+                self._take_command(position, entry, body, condemned)
+            case Rows():
+                self._take_rows(entry, position, condemned)
             case Ask():
                 pass
             case Order():
                 if self.is_new(entry.id):
                     self._obey(entry, position, condemned)
-            case Rows():
-                self._take_rows(entry, position, condemned)
             case ImportMark() | RevertRows():
                 if self.is_new(entry.id):
                     self._take_of_import(entry, position, condemned)
-            case Envelope() | Unreadable():
-                self._take_command(position, entry, body, condemned)
             case Atomic():
                 raise AssertionError("an atomic batch is not applied with other entries")
             case _:
@@ -291,6 +291,10 @@ class Work:
 
     def _bring_in_due(self, item_id: str, by: int, position: Position) -> None:
         """Let happen what was due of an item by a moment, each under an id of its own."""
+        item = self.shelf.get(item_id)
+        if item is None or not item.schedules:
+            # Few have anything pending, and this is asked of every command.
+            return
         # A row of an atomic batch stands elsewhere; what is due is of its item's partition.
         here = position if position.partition == self._at.partition else self._at
         for outcome in self._due(self.shelf, item_id, by):
@@ -299,14 +303,13 @@ class Work:
 
     def _due(self, shelf: Shelf | DryShelf, item_id: str, by: int) -> Iterator[Outcome]:
         item = shelf.get(item_id)
-        # Few have anything pending, and this is asked of every command.
         while (
             item is not None
             and item.schedules
             and (due := next_due(item.schedules))
             and due.at <= by
         ):
-            cause = Cause(due.command_id, due.schedule.actor, due.schedule.reason)
+            cause = DueCause(due.command_id, due.schedule.actor, due.schedule.reason)
             item = shelf.happen(item_id, [take_effect(item, due, shelf.recorded_at)], cause)
             version = 0 if item is None else item.version
             yield Outcome(due.command_id, item_id, "applied", 200, version)
@@ -320,8 +323,7 @@ class Work:
             happened = decide(command, item, shelf.recorded_at, earlier)
         except Refusal as refusal:
             return said.refused(envelope, refusal), None
-        cause = Cause(envelope.id, envelope.actor, envelope.reason)
-        after = shelf.happen(command.item_id, happened, cause)
+        after = shelf.happen(command.item_id, happened, envelope)
         version = 0 if after is None else after.version
         return said.decided(envelope, happened, version), after
 

@@ -32,7 +32,7 @@ from sqlalchemy.sql import ClauseElement
 
 from domain.events import ItemCreated, ItemDescribed, ItemRenamed
 from domain.item import Item
-from ledger.bulk import insert_rows, update_rows
+from ledger.bulk import inserting, updating
 from ledger.changes import Changes
 from ledger.prepared import Prepared, among, listed
 from ledger.projections import SLOTS, Slot, name_of
@@ -73,6 +73,9 @@ def _table(slot: Slot) -> Table:
 
 TABLES = in_slots(_table)
 
+_NEW = {slot: inserting(table) for slot, table in TABLES.items()}
+_REWORD = {slot: updating(table, "item_id", ("item_id", "words")) for slot, table in TABLES.items()}
+
 
 def _index(slot: Slot) -> TableClause:
     name = f"{name_of(NAME, slot)}_index"
@@ -105,18 +108,17 @@ def project(connection: Connection, slot: Slot, changes: Changes) -> None:
         ids = listed(connection, [item.id for item in reworded])
         _FORGET[slot].run(connection, {"ids": ids})
     new = [
-        {
-            "item_id": item_id,
-            "partition": each.partition,
-            "number": each.offset * _PARTITIONS + each.partition,
-            "words": words(changes.after[item_id]),
-        }
+        (
+            item_id,
+            each.partition,
+            each.offset * _PARTITIONS + each.partition,
+            words(changes.after[item_id]),
+        )
         for item_id, each in created.items()
     ]
-    changed = [{"item_id": item.id, "words": words(item)} for item in reworded]
-    insert_rows(connection, TABLES[slot], new)
-    update_rows(connection, TABLES[slot], "item_id", changed)
-    if indexed and (new or changed):
+    _NEW[slot].write(connection, new)
+    _REWORD[slot].write(connection, [(item.id, words(item)) for item in reworded])
+    if indexed and (new or reworded):
         ids = listed(connection, [*created, *(item.id for item in reworded)])
         _REMEMBER[slot].run(connection, {"ids": ids})
 

@@ -6,7 +6,7 @@ partitions never wait for each other.
 
 import re
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from domain.events import Event, ItemCreated, ItemDeleted, ItemRepriced
 from domain.item import Item
-from ledger.bulk import Columns, Overwrite, upsert_rows
+from ledger.bulk import Columns, Overwrite, upserting
 from ledger.changes import Changes
 from ledger.projections import Slot, name_of
 from readmodel.views.query import BadParameter, Given, Query
@@ -83,22 +83,13 @@ def _adding_to(table: Table) -> Overwrite:
     return add
 
 
-_ADD = {slot: _adding_to(table) for slot, table in TABLES.items()}
+_ADDING = {slot: upserting(table, overwrite=_adding_to(table)) for slot, table in TABLES.items()}
 
 
 def project(connection: Connection, slot: Slot, changes: Changes) -> None:
     """Add what the changes make of each counter, all in one statement."""
-    rows = [
-        {
-            "counter": counter,
-            "number": number,
-            "name": name,
-            "partition": partition,
-            "value": value,
-        }
-        for (counter, number, name, partition), value in _differences(changes).items()
-    ]
-    upsert_rows(connection, TABLES[slot], rows, _ADD[slot])
+    counts = _differences(changes)
+    _ADDING[slot].write(connection, [(*counter, value) for counter, value in counts.items()])
 
 
 def _differences(changes: Changes) -> Mapping[_Counter, int]:
@@ -108,29 +99,41 @@ def _differences(changes: Changes) -> Mapping[_Counter, int]:
     must not depend on what happens to come in one batch.
     """
     counts: defaultdict[_Counter, int] = defaultdict(int)
-    partition_of: dict[str, int] = {}
-    for each in changes.events:
-        event, partition = each.event, each.partition
-        partition_of[event.item_id] = partition
-        counts[_EVENT, event.recorded_at // _DAY, type(event).__name__, partition] += 1
-        match event:
-            case ItemCreated() | ItemRepriced():
-                counts[_PRICE, _bucket(event.price), event.currency, partition] += 0
-            case ItemDeleted():
-                counts[_DELETED, 0, "", partition] += 0
-            case _:
-                pass
-    for item_id, item in changes.after.items():
-        counts[*_counter(item), partition_of[item_id]] += 1
-    for item_id, item in changes.before.items():
-        counts[*_counter(item), partition_of[item_id]] -= 1
+    events = changes.events
+    partition_of = {each.event.item_id: each.partition for each in events}
+    happened = Counter(
+        (each.event.recorded_at, type(each.event), each.partition) for each in events
+    )
+    for (recorded_at, kind, partition), times in happened.items():
+        counts[_EVENT, recorded_at // _DAY, kind.__name__, partition] += times
+        if kind is ItemDeleted:
+            counts[_DELETED, 0, "", partition] += 0
+    priced = {
+        (event.price, event.currency, each.partition)
+        for each in events
+        if isinstance(event := each.event, ItemCreated | ItemRepriced)
+    }
+    for price, currency, partition in priced:
+        counts[_PRICE, _bucket(price), currency, partition] += 0
+    for items, step in ((changes.after, 1), (changes.before, -1)):
+        for counter, times in _count(items, partition_of).items():
+            counts[counter] += step * times
     return counts
 
 
-def _counter(item: Item) -> tuple[str, int, str]:
-    if item.is_deleted:
-        return _DELETED, 0, ""
-    return _PRICE, _bucket(item.price), item.currency
+def _count(items: Mapping[str, Item], partition_of: Mapping[str, int]) -> Mapping[_Counter, int]:
+    """Count items by where they are counted; those that cost the same at once."""
+    alike = Counter(
+        (None if item.is_deleted else item.price, item.currency, partition_of[item_id])
+        for item_id, item in items.items()
+    )
+    counts: Counter[_Counter] = Counter()
+    for (price, currency, partition), times in alike.items():
+        if price is None:
+            counts[_DELETED, 0, "", partition] += times
+        else:
+            counts[_PRICE, _bucket(price), currency, partition] += times
+    return counts
 
 
 def _bucket(price: int) -> int:

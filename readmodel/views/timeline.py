@@ -4,7 +4,7 @@ Reads every event, as each moves the version. Lists as of a moment are read from
 an item, the last one that is not later is in force.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -24,7 +24,7 @@ from sqlalchemy import (
 from domain.events import Event
 from domain.evolve import evolve
 from domain.item import Item
-from ledger.bulk import upsert_rows
+from ledger.bulk import Values, inserting, upserting
 from ledger.changes import Changes
 from ledger.earlier import at_versions
 from ledger.projections import Slot, name_of
@@ -59,12 +59,22 @@ def _table(slot: Slot) -> Table:
 
 TABLES = in_slots(_table)
 
+_NEW = {slot: inserting(table) for slot, table in TABLES.items()}
+_AGAIN = {slot: upserting(table) for slot, table in TABLES.items()}
+
 
 def project(connection: Connection, slot: Slot, changes: Changes) -> None:
     """Write each touched item as it is from now on, and as it was from earlier moments on."""
     partition_of = {each.event.item_id: each.partition for each in changes.events}
-    states = [*_passed(changes), *changes.after.values()]
-    upsert_rows(connection, TABLES[slot], [_row(item, partition_of[item.id]) for item in states])
+    new: list[Values] = []
+    again: list[Values] = []
+    for item in (*_passed(changes), *changes.after.values()):
+        before = changes.before.get(item.id)
+        # Whatever happens to an item takes effect after all that did before, or at its moment.
+        later = before is None or before.effective_at < item.effective_at
+        (new if later else again).append(_values(item, partition_of[item.id]))
+    _NEW[slot].write(connection, new)
+    _AGAIN[slot].write(connection, again)
 
 
 def _passed(changes: Changes) -> Iterable[Item]:
@@ -89,18 +99,19 @@ def _passed(changes: Changes) -> Iterable[Item]:
     return [item for (item_id, at), item in states.items() if at != after[item_id].effective_at]
 
 
-def _row(item: Item, partition: int) -> Mapping[str, Any]:
-    return {
-        "item_id": item.id,
-        "effective_at": item.effective_at,
-        "partition": partition,
-        "version": item.version,
-        "name_key": item.name.casefold(),
-        "price": item.price,
-        "currency": item.currency,
-        "updated_at": item.updated_at,
-        "deleted_at": item.deleted_at,
-    }
+def _values(item: Item, partition: int) -> Values:
+    """Make the row of an item as it is from a moment on."""
+    return (
+        item.id,
+        item.effective_at,
+        partition,
+        item.version,
+        item.name.casefold(),
+        item.price,
+        item.currency,
+        item.updated_at,
+        item.deleted_at,
+    )
 
 
 VIEW = View(

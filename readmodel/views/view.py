@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, get_args
 
 from sqlalchemy import Connection, MetaData, Table, Text, delete, select, tuple_
 
@@ -58,6 +59,8 @@ class View:
 
     def into(self, slot: Slot) -> Callable[[Connection, Changes], None]:
         """Make the projection into one slot."""
+        if self.reads.issuperset(get_args(Event)):
+            return partial(_all_into, self.project, slot)
 
         def project(connection: Connection, changes: Changes) -> None:
             mine = [each for each in changes.events if type(each.event) in self.reads]
@@ -88,6 +91,16 @@ class View:
 def in_slots(make: Callable[[Slot], Table]) -> dict[Slot, Table]:
     """Make a table once for each slot."""
     return {slot: make(slot) for slot in SLOTS}
+
+
+def _all_into(
+    project: Callable[[Connection, Slot, Changes], None],
+    slot: Slot,
+    connection: Connection,
+    changes: Changes,
+) -> None:
+    if changes.events:
+        project(connection, slot, changes)
 
 
 def _only(changes: Changes, mine: Sequence[Any]) -> Changes:

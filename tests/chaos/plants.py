@@ -201,8 +201,12 @@ PLANTS: tuple[Plant, ...] = (
         (
             (
                 "readmodel/views/items.py",
-                "for item_id, item in changes.after.items()],\n",
-                "for item_id, item in changes.after.items() if item.version != 7],\n",
+                "    for item_id, item in changes.after.items():\n",
+                (
+                    "    for item_id, item in changes.after.items():\n"
+                    "        if item.version == 7:\n"
+                    "            continue\n"
+                ),
             ),
         ),
     ),
@@ -211,7 +215,7 @@ PLANTS: tuple[Plant, ...] = (
         (
             (
                 "worker/apply.py",
-                "            _project(connection, name, project, [job.work for job, _ in along])\n",
+                "            _project(connection, name, project, changes_of[which])\n",
                 "",
             ),
             (
@@ -222,8 +226,8 @@ PLANTS: tuple[Plant, ...] = (
                     "    def late():\n"
                     "        with engine.begin() as connection:\n"
                     "            for name, project in [('items', projections['items'])]:\n"
-                    "                works = [job.work for job in jobs]\n"
-                    "                _project(connection, name, project, works)\n"
+                    "                changes = _changes([job.work for job in jobs])\n"
+                    "                _project(connection, name, project, changes)\n"
                     "    import threading\n"
                     "    threading.Timer(0.2, late).start()\n"
                 ),
@@ -265,8 +269,8 @@ PLANTS: tuple[Plant, ...] = (
         (
             (
                 "ledger/outcomes.py",
-                '                "version": each.outcome.version,\n',
-                '                "version": each.outcome.version + (each.position.n % 50 == 0),\n',
+                "        outcome.version,\n",
+                "        outcome.version + (position.n % 50 == 0),\n",
             ),
         ),
     ),

@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from ledger import gaps, partitions
-from ledger.bulk import among, insert_rows, upsert_rows
+from ledger import bulk, gaps, partitions
+from ledger.bulk import insert_rows, updating, upsert_rows
 from ledger.engines import reading_engine, writing_engine
 from ledger.gaps import Gap
+from ledger.prepared import Prepared, among, listed
 from ledger.tables import events, facts, heads
 from ledger.writer import SecondWriter, sole_writer
 from runtime.positions import PartitionMismatch, Position
@@ -101,16 +102,46 @@ def test_a_thousand_values_are_one_parameter(engine: Engine) -> None:
     names = [f"i{number:04}" for number in range(1000)]
     with engine.begin() as connection:
         insert_rows(connection, heads, [head(name) for name in names[::2]])
-        statement = select(heads.c.item_id).where(among(connection, heads.c.item_id, names))
+        statement = select(heads.c.item_id).where(bulk.among(connection, heads.c.item_id, names))
         found = connection.scalars(statement).all()
 
     assert sorted(found) == names[::2]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [["a", "b"], ["NULL", "null", "", " ", "a,b", "{a}", '"', "'", "☀"], [AWKWARD, "\x1f"], []],
+    ids=["plain", "odd", "escaped", "none"],
+)
+def test_a_list_is_one_parameter_whatever_its_values_are(engine: Engine, names: list[str]) -> None:
+    wanted = Prepared(
+        lambda dialect: select(heads.c.item_id).where(among(dialect, heads.c.item_id, "ids"))
+    )
+    with engine.begin() as connection:
+        insert_rows(connection, heads, [head(name) for name in [*names, "another"]])
+        found = wanted.run(connection, {"ids": listed(connection, names)}).scalars().all()
+
+    assert sorted(found) == sorted(names)
+
+
+def test_rows_are_overwritten_by_a_key_whatever_the_order_of_their_values(engine: Engine) -> None:
+    writer = updating(heads, "item_id", ("item_id", "price", "description"))
+    with engine.begin() as connection:
+        insert_rows(connection, heads, [head("a"), head("b"), head("c")])
+        writer.write(connection, [("b", 7, AWKWARD), ("a", 5, None), ("none", 1, None)])
+        writer.write(connection, [])
+
+    assert stored(engine) == [
+        head("a", price=5),
+        head("b", price=7, description=AWKWARD),
+        head("c"),
+    ]
+
+
 def test_no_values_match_nothing(engine: Engine) -> None:
     with engine.begin() as connection:
         insert_rows(connection, heads, [head("a")])
-        statement = select(heads.c.item_id).where(among(connection, heads.c.item_id, []))
+        statement = select(heads.c.item_id).where(bulk.among(connection, heads.c.item_id, []))
 
         assert connection.scalars(statement).all() == []
 
