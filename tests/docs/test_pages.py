@@ -91,6 +91,12 @@ def test_a_block_that_another_test_runs_is_run_there() -> None:
             assert name in (ROOT / block.says).read_text("utf-8"), block.where
 
 
+def test_the_changes_that_a_guide_shows_fit_the_code(tmp_path: Path) -> None:
+    code = edits.copy_of_the_code(tmp_path)
+    for page in PAGES:
+        edits.edit(code, [block for block in blocks_of(page) if block.language == EDIT])
+
+
 @pytest.mark.timeout(280)
 def test_what_pages_show_is_what_happens(
     tmp_path: Path, migrated_sqlite_file: Path, subtests: pytest.Subtests
