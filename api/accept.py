@@ -35,10 +35,13 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who asks: the actor of the events to come, and a W3C traceparent."""
+    """Who asks: the actor of the events to come, a W3C traceparent, and the id that the request was
+    given on its way.
+    """
 
     actor: str
-    trace: str | None
+    trace: str | None = None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +79,17 @@ class Uncertain:
 
 
 Answer = Accepted | KeyReused | Refused | Uncertain
+Told = Callable[[Sequence[Answer], Sender], None]
+
+
+def nobody(_answers: Sequence[Answer], _sender: Sender) -> None:
+    """Be told how commands were answered, and pass it over."""
 
 
 class Acceptor:
     """Puts commands on the log and, where asked to, waits for what becomes of them. `is_lasting`
-    says of a reason not to accept whether an operator has to do something about it; `counts` is
-    told how each command was answered.
+    says of a reason not to accept whether an operator has to do something about it; `counts` and
+    `told` are told how each command was answered.
     """
 
     def __init__(
@@ -92,6 +100,7 @@ class Acceptor:
         is_lasting: Callable[[str], bool],
         counts: Counts,
         reach: Reach = nowhere,
+        told: Told = nobody,
     ) -> None:
         self._batcher = batcher
         self._waiters = waiters
@@ -99,6 +108,7 @@ class Acceptor:
         self._is_lasting = is_lasting
         self._counts = counts
         self._reach = reach
+        self._told = told
 
     async def accept(
         self, drafts: Sequence[Draft], sender: Sender, wait: float, *, with_items: bool = True
@@ -109,7 +119,7 @@ class Acceptor:
         Commands of one item keep their order. The answers stand in the order of the drafts.
         """
         answers = await self._accept(drafts, sender, wait, with_items=with_items)
-        self._count(answers)
+        self._count(answers, sender)
         self._reach("api.before_answer")
         return answers
 
@@ -118,7 +128,7 @@ class Acceptor:
         submission = _submission(draft, sender, None, with_items=True)
         (verdict,) = await self._batcher.append(self._partition(draft), [submission])
         answer = self._judge(draft, verdict)
-        self._count([answer])
+        self._count([answer], sender)
         self._reach("api.before_answer")
         return answer
 
@@ -185,13 +195,14 @@ class Acceptor:
                     else each
                     for each, future in zip(judged, futures, strict=True)
                 ]
-        self._count(judged)
+        self._count(judged, sender)
         self._reach("api.before_answer")
         return judged
 
-    def _count(self, answers: Sequence[Answer]) -> None:
+    def _count(self, answers: Sequence[Answer], sender: Sender) -> None:
         for each in answers:
-            self._counts.commands[_counted_as(each)] += 1
+            self._counts.commands[counted_as(each)] += 1
+        self._told(answers, sender)
 
     async def _append(
         self,
@@ -244,7 +255,8 @@ class Acceptor:
                 assert_never(verdict)
 
 
-def _counted_as(answer: Answer) -> str:
+def counted_as(answer: Answer) -> str:
+    """Name an answer as it is counted and logged."""
     match answer:
         case Accepted():
             return "replayed" if answer.replayed else "accepted"
@@ -276,6 +288,7 @@ def _envelope(draft: Draft, sender: Sender, reply_to: str | None, *, with_items:
         sender.trace,
         with_items,
         draft.deadline,
+        sender.request_id,
     )
 
 

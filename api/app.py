@@ -8,8 +8,8 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 from redis.asyncio import Redis
 
-from api import problems, turnstile
-from api.accept import Acceptor
+from api import problems, request_log, turnstile
+from api.accept import Acceptor, nobody
 from api.answers import Answers
 from api.batch_keys import Remember
 from api.counts import Counts
@@ -83,7 +83,8 @@ def create_app(
     app.add_middleware(TrailingSlash)
     app.add_middleware(Edge, guard=guard, settings=settings)
     app.add_middleware(Meter, counts=counts)
-    acceptor = Acceptor(batcher, waiters, partitions, watch.is_lasting, counts, reach)
+    heard = request_log.tell if settings.log_requests else nobody
+    acceptor = Acceptor(batcher, waiters, partitions, watch.is_lasting, counts, reach, heard)
     answers = Answers(settings.public_command_url, settings.public_query_url)
     currency = settings.default_currency
     if limit is unlimited:

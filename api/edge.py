@@ -1,11 +1,13 @@
 """What holds for every request and every answer, whoever made it: the outermost middleware."""
 
+import uuid
 from collections.abc import Mapping
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
 
 from api.problems import ProblemAnswer, internal_error
 from runtime.auth import codes
@@ -13,6 +15,7 @@ from runtime.auth.denied import Denied
 from runtime.auth.guard import Guard
 from runtime.auth.visitors import origin_of
 from runtime.problems import Problem
+from runtime.request_ids import HEADER, named, read_request_id, read_trace
 from runtime.response_headers import HEADERS_LIMIT, SECURITY_HEADERS, URL_LIMIT
 from runtime.settings import Settings
 
@@ -34,7 +37,8 @@ log = structlog.get_logger()
 class Edge:
     """ASGI middleware: refuses foreign visitors and what is too long, answers preflights of the
     query API's pages (CORS), puts on each answer what browsers have to know, and turns what nobody
-    caught into a problem, so that not even that answer goes without.
+    caught into a problem, so that not even that answer goes without. What is logged meanwhile has
+    the ids that the request came with.
     """
 
     def __init__(self, app: ASGIApp, guard: Guard, settings: Settings) -> None:
@@ -48,6 +52,17 @@ class Edge:
             await self._app(scope, receive, send)
             return
         asked = Headers(scope=scope)
+        request_id = read_request_id(asked.get(HEADER))
+        known = named(request_id, read_trace(asked.get("traceparent")))
+        if not known:
+            await self._answer(scope, receive, send, asked, None)
+            return
+        with bound_contextvars(**known):
+            await self._answer(scope, receive, send, asked, request_id)
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, asked: Headers, request_id: str | None
+    ) -> None:
         of_our_pages = asked.get("origin") == self._page_origin
         begun = False
 
@@ -55,7 +70,10 @@ class Edge:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
-                self._complete(MutableHeaders(scope=message), of_our_pages=of_our_pages)
+                headers = MutableHeaders(scope=message)
+                self._complete(headers, of_our_pages=of_our_pages)
+                if request_id is not None:
+                    headers[HEADER] = request_id
             await send(message)
 
         try:
@@ -70,7 +88,9 @@ class Edge:
             answer = self._problem(denied.problem, denied.headers)
             await answer(scope, receive, send_with_headers)
         except Exception:
-            log.exception("request failed")
+            # Who asks about it needs something to name it by.
+            request_id = request_id or uuid.uuid4().hex
+            log.exception("request failed", request_id=request_id)
             if begun:
                 raise
             await self._problem(internal_error(), {})(scope, receive, send_with_headers)

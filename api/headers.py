@@ -13,7 +13,6 @@ from runtime.times import parse_rfc3339
 _KEY = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 _ETAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 _ETAGS = re.compile(rf"{_ETAG.pattern}(?:[ \t]*,[ \t]*{_ETAG.pattern})*")
-_TRACE = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _VERSION = re.compile(r"[1-9][0-9]{0,15}")
 
 
@@ -36,15 +35,6 @@ def read_key(sent: str) -> str | None:
     """Read one `Idempotency-Key`; `None` where it is none."""
     match = _KEY.fullmatch(sent.strip())
     return None if match is None else match[1] or match[2]
-
-
-def trace_of(request: Request) -> str | None:
-    return read_trace(request.headers.get("traceparent", ""))
-
-
-def read_trace(sent: str) -> str | None:
-    """Read a `traceparent` of the W3C's form; anything else is no trace and is not kept."""
-    return sent if _TRACE.fullmatch(sent) else None
 
 
 def deadline_of(request: Request) -> int | None:

@@ -15,7 +15,7 @@ from api import translate
 from api.accept import Accepted, Acceptor, Answer, Draft, Sender
 from api.answers import Answers
 from api.counts import Counts
-from api.headers import read_key, read_trace
+from api.headers import read_key
 from api.ids import fingerprint, new_item_id, uuid7
 from api.limits import MAX_BODY
 from api.meter import note_route
@@ -29,6 +29,7 @@ from runtime.auth.caller import Caller
 from runtime.auth.denied import Denied, KeysWanted
 from runtime.auth.guard import Guard
 from runtime.preferences import Preferences
+from runtime.request_ids import HEADER, read_request_id, read_trace
 from runtime.response_headers import HEADERS_LIMIT, SECURITY_HEADERS, URL_LIMIT
 
 _CREATE, _ONE = "/items", "/items/{item_id}"
@@ -42,13 +43,12 @@ _MEANS_NOTHING = frozenset(
         *(b"accept", b"accept-encoding", b"accept-language", b"cache-control", b"connection"),
         *(b"dnt", b"forwarded", b"pragma", b"priority", b"referer", b"tracestate", b"user-agent"),
         *(b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip"),
-        *(b"x-request-id",),
     }
 )
 _READ = frozenset(
     {
         *(b"host", b"content-type", b"content-length", b"authorization", b"idempotency-key"),
-        *(b"traceparent",),
+        *(b"traceparent", b"x-request-id"),
     }
 )
 # Names by which we were asked and that were found to be ours.
@@ -60,6 +60,7 @@ _AROUND = (
     *((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()),
     (b"cache-control", b"no-store"),
 )
+_REQUEST_ID = HEADER.lower().encode()
 # Under this name of its state a request carries the answer to it.
 ANSWER = "answer"
 
@@ -75,6 +76,7 @@ class _Asked:
     caller: Caller
     key: str | None
     trace: str | None
+    request_id: str | None
 
 
 class Hot:
@@ -126,7 +128,7 @@ class Hot:
             try:
                 draft = self._draft(asked, message["body"])
                 if draft is not None:
-                    sender = Sender(asked.caller.subject, asked.trace)
+                    sender = Sender(asked.caller.subject, asked.trace, asked.request_id)
                     answer = await self._acceptor.accept_one(draft, sender)
             except Exception as error:  # noqa: BLE001  it is raised again, where it is answered
                 answer = error
@@ -136,8 +138,9 @@ class Hot:
             case Accepted():
                 headers, body = self._answers.plain(answer)
                 start = {"type": "http.response.start", "status": 202}
-                await send({**start, "headers": _raw(headers, body)})
+                await send({**start, "headers": _raw(headers, body, asked.request_id)})
                 await send({"type": "http.response.body", "body": body})
+                note_route(scope, asked.template)
                 seconds = perf_counter() - begun
                 self._counts.requests.count(asked.method, asked.template, "202", seconds)
             case Exception():
@@ -167,12 +170,17 @@ class Hot:
         caller = self._caller(said)
         if caller is None or caller.scopes.isdisjoint(NEEDED[scope["method"], template]):
             return None
-        sent, trace = said.get(b"idempotency-key"), said.get(b"traceparent", b"")
+        sent = said.get(b"idempotency-key")
         key = None if sent is None else read_key(sent.decode("latin-1"))
         if sent is not None and key is None:
             return None
-        trace_id = read_trace(trace.decode("latin-1"))
-        return _Asked(scope["method"], scope["path"], template, item_id, caller, key, trace_id)
+        trace = request_id = None
+        if b"traceparent" in said:
+            trace = read_trace(said[b"traceparent"].decode("latin-1"))
+        if b"x-request-id" in said:
+            request_id = read_request_id(said[b"x-request-id"].decode("latin-1"))
+        method, path = scope["method"], scope["path"]
+        return _Asked(method, path, template, item_id, caller, key, trace, request_id)
 
     def _route(self, method: str, path: str) -> tuple[str, str, frozenset[bytes]] | None:
         if method == "POST":
@@ -258,7 +266,9 @@ def _said(scope: Scope) -> dict[bytes, bytes] | None:
     return said if size <= HEADERS_LIMIT else None
 
 
-def _raw(headers: Mapping[str, str], body: bytes) -> list[tuple[bytes, bytes]]:
+def _raw(
+    headers: Mapping[str, str], body: bytes, request_id: str | None
+) -> list[tuple[bytes, bytes]]:
     """Write headers as the framework and the layers around it do, in their order."""
     headers = {**headers, "Vary": f"{headers['Vary']}, Origin"}
     return [
@@ -268,6 +278,7 @@ def _raw(headers: Mapping[str, str], body: bytes) -> list[tuple[bytes, bytes]]:
         ),
         (b"content-length", b"%d" % len(body)),
         *_AROUND,
+        *(() if request_id is None else ((_REQUEST_ID, request_id.encode("latin-1")),)),
     ]
 
 

@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import structlog
 from redis.exceptions import RedisError
@@ -12,6 +13,7 @@ from redis.exceptions import RedisError
 from api.app import create_app
 from api.batch_keys import remember_in
 from api.rate import limit_in, unlimited
+from api.request_log import RequestLog
 from api.server import make_server
 from api.waiting import Waiters
 from api.watch import Demands, Watch
@@ -38,6 +40,7 @@ from runtime.serving import loop_factory
 from runtime.settings import Settings
 from runtime.telemetry import configure_logging
 from runtime.times import now_ms
+from runtime.tracing import tracing_of
 
 _CANNOT_START = 1
 _UNREACHABLE = 3
@@ -138,7 +141,14 @@ async def _serve(settings: Settings, partitions: int, losses: Losses, guard: Gua
         settings.backlog_age,
     )
     watch = Watch(asking, partitions, losses, demands)
-    batcher = Batcher(
+    spans = tracing_of("api")
+    if spans is None:
+        batcher_type, traced = Batcher, None
+    else:
+        from api.traced import Traced, batcher_traced  # noqa: PLC0415  heavy, and rarely wanted
+
+        batcher_type, traced = batcher_traced(spans), partial(Traced, spans=spans)
+    batcher = batcher_type(
         appending_pool(settings.log_url),
         Ringer(Ring(ringing_client(settings.doorbell_url))),
         gate=watch.why,
@@ -167,7 +177,8 @@ async def _serve(settings: Settings, partitions: int, losses: Losses, guard: Gua
         guard,
         limit,
     )
-    server = make_server(app, settings)
+    served = RequestLog(app) if settings.log_requests else app
+    server = make_server(served if traced is None else traced(served), settings)
     log.info("serving", url=settings.public_command_url, partitions=partitions)
     await server.serve()
     await asking.aclose()

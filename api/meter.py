@@ -36,8 +36,8 @@ class Meter:
         try:
             await self._app(scope, receive, send_on)
         finally:
-            route: str = state.get(_ROUTE, NO_ROUTE)
-            self._counts.requests.count(scope["method"], route, status, perf_counter() - begun)
+            seconds = perf_counter() - begun
+            self._counts.requests.count(scope["method"], route_of(scope), status, seconds)
             if _PROBLEM in state:
                 self._counts.problems[state[_PROBLEM]] += 1
 
@@ -45,6 +45,12 @@ class Meter:
 def note_route(scope: Scope, template: str) -> None:
     """Let a request be counted under its route."""
     _state(scope)[_ROUTE] = template
+
+
+def route_of(scope: Scope) -> str:
+    """Tell the route that was found for a request, `other` where there was none."""
+    route: str = _state(scope).get(_ROUTE, NO_ROUTE)
+    return route
 
 
 def note_problem(scope: Scope, code: str) -> None:

@@ -8,7 +8,7 @@ from api.accept import Acceptor, Draft, Sender
 from api.answers import Answers
 from api.bodies import JSON, read_body, require_known_parameters
 from api.guard import caller_of
-from api.headers import deadline_of, idempotency_key, preferences, trace_of
+from api.headers import deadline_of, idempotency_key, preferences
 from api.ids import fingerprint, uuid7, uuid8
 from api.problems import ProblemRaised, bad_parameter, precondition_required
 from api.schemas import REASON_LIMIT, Body, ReasonBody
@@ -16,6 +16,7 @@ from domain import rules
 from domain.commands import Command, Existence, Expected
 from domain.refusals import RuleBroken
 from runtime.problems import Problem
+from runtime.request_ids import HEADER, read_request_id, read_trace
 
 Clock = Callable[[], int]
 
@@ -57,8 +58,7 @@ class Door:
             reason,
             deadline_of(request),
         )
-        sender = Sender(caller_of(request).subject, trace_of(request))
-        (answer,) = await self.acceptor.accept([draft], sender, asked.wait)
+        (answer,) = await self.acceptor.accept([draft], sender_of(request), asked.wait)
         return self.answers.single(answer, asked)
 
     def require_condition(self, expected: Expected) -> Expected:
@@ -66,6 +66,16 @@ class Door:
         if self._strict and expected is Existence.ANY:
             raise ProblemRaised(precondition_required())
         return expected
+
+
+def sender_of(request: Request) -> Sender:
+    """Tell who asks, and as part of what."""
+    headers = request.headers
+    return Sender(
+        caller_of(request).subject,
+        read_trace(headers.get("traceparent")),
+        read_request_id(headers.get(HEADER)),
+    )
 
 
 def command_id_of(request: Request, now: int) -> str:

@@ -2,7 +2,12 @@
 
 import sys
 
+from runtime.lean import keep_out
+
 _INTERRUPTED = 130
+
+# Here, because processes that are spawned load this file and nothing else of it.
+keep_out()
 
 
 def main() -> None:

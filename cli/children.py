@@ -19,6 +19,7 @@ _EVERY = frozenset(
         "default_currency",
         "log_level",
         "log_format",
+        "log_requests",
         "failpoints",
         "min_durability",
         "wait_replicas",

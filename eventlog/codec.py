@@ -101,6 +101,7 @@ def _envelope(entry: Envelope) -> dict[str, Any]:
         "reason": entry.reason,
         "trace": entry.trace,
         "dead": entry.deadline,
+        "request": entry.request_id,
     }
     document |= {name: value for name, value in optional.items() if value is not None}
     if not entry.with_item:
@@ -205,6 +206,7 @@ def _read_envelope(document: dict[str, Any]) -> Envelope:
         document.get("trace"),
         "bare" not in document,
         document.get("dead"),
+        document.get("request"),
     )
 
 

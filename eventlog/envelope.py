@@ -15,8 +15,8 @@ class Envelope:
 
     `fingerprint` is that of the payload it came with; `reply_to` names the API process that waits
     for the outcome, `with_item` says whether it wants the item with it, which nobody does for a row
-    of a batch; `trace` is a W3C traceparent. After `deadline`, milliseconds since 1970, nobody
-    wants the command any more.
+    of a batch; `trace` is a W3C traceparent, `request_id` what its sender or a proxy called the
+    request. After `deadline`, milliseconds since 1970, nobody wants the command any more.
     """
 
     id: str
@@ -28,6 +28,7 @@ class Envelope:
     trace: str | None = None
     with_item: bool = True
     deadline: int | None = None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ _MEMBERS: Mapping[str, Callable[[object], bool]] = {
     "actor": _is_text(0, _LONGEST_TEXT),
     "reply": _is_text(0, _LONGEST_TEXT),
     "trace": _is_text(0, _LONGEST_TEXT),
+    "request": _is_text(0, _LONGEST_TEXT),
     "fp": _is_text(0, _LONGEST_TEXT),
     "reason": _or_null(_is_text(0, _LONGEST_TEXT)),
     "item": _is_item_id,

@@ -14,11 +14,16 @@ from runtime.positions import Position
 
 @value
 class KeptOutcome:
-    """An outcome with the position of its command and the moment it became final."""
+    """An outcome with the position of its command, the moment it became final, and what the request
+    was called that brought the command, where it was: by itself, and as part of a trace (a W3C
+    traceparent).
+    """
 
     outcome: Outcome
     position: Position
     completed_at: int
+    request_id: str | None = None
+    trace: str | None = None
 
 
 _FIND = Prepared(
@@ -56,6 +61,8 @@ def _values(kept: KeptOutcome) -> Values:
         outcome.detail,
         outcome.fingerprint,
         kept.completed_at,
+        kept.request_id,
+        kept.trace,
     )
 
 
@@ -84,4 +91,6 @@ def _kept(row: RowMapping) -> KeptOutcome:
         ),
         Position(row["partition"], row["epoch"], row["n"]),
         row["completed_at"],
+        row["request_id"],
+        row["trace"],
     )

@@ -101,7 +101,8 @@ heads = Table(
     ),
 )
 
-# What became of every command.
+# What became of every command; `request_id` and `trace` (a W3C traceparent) are what the request
+# that brought it was called, where it was.
 outcomes = Table(
     "outcomes",
     metadata,
@@ -117,6 +118,8 @@ outcomes = Table(
     Column("detail", Text),
     Column("fingerprint", Text, nullable=False),
     Column("completed_at", BigInteger, nullable=False),
+    Column("request_id", Text),
+    Column("trace", Text),
     Index(None, "completed_at"),
 )
 

@@ -39,6 +39,7 @@ from readmodel.problems import register_problems
 from readmodel.pulse import Pulse
 from readmodel.rate import Limit, limit_here, unlimited
 from readmodel.reads import Reads, freshness
+from readmodel.request_log import Naming, request_id_of
 from readmodel.schedule_routes import ScheduleRoutes
 from readmodel.scopes import NEEDED
 from readmodel.standings import Standings
@@ -51,6 +52,7 @@ from readmodel.web.render import Pages
 from readmodel.web.site import Site
 from runtime.auth.guard import Guard, guard_of
 from runtime.measures import Requests
+from runtime.request_ids import HEADER
 from runtime.response_headers import SECURITY_HEADERS
 from runtime.settings import Settings
 from runtime.times import now_ms
@@ -174,7 +176,7 @@ def create_app(
         structlog.get_logger("readmodel"),
     )
     # Flask names this as its extension point, and declares it as a method.
-    flask = turns.around(app.wsgi_app)
+    flask = turns.around(Naming(app.wsgi_app))
     metered = Meter(flask, requests, NEEDED)
     known = cache if remembers else ItemCache(0)
     app.wsgi_app = HotItems(metered, requests, turns, door, ItemRows(engine), known)
@@ -204,6 +206,9 @@ def _guard(app: Flask, door: Doorkeeper) -> None:
         for name, value in SECURITY_HEADERS.items():
             response.headers.setdefault(name, value)
         response.headers.update(freshness())
+        request_id = request_id_of(request.environ)
+        if request_id is not None:
+            response.headers[HEADER] = request_id
         return response
 
     app.before_request(check)

@@ -20,6 +20,7 @@ from readmodel.tokens import is_lost
 from readmodel.views import items, schedules
 from runtime.positions import MalformedToken, Position
 from runtime.problems import PROBLEM_JSON, Problem
+from runtime.request_ids import named
 from runtime.row_ids import whole_of
 from runtime.times import rfc3339
 
@@ -141,6 +142,7 @@ class CommandRoutes:
                     "status": row.status,
                     "outcome": outcome,
                     "completed_at": rfc3339(row.completed_at),
+                    **named(row.request_id, row.trace),
                     "token": token,
                     "links": {
                         "command": f"{self._query_url}/commands/{command_id}?token={token}",

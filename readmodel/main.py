@@ -30,6 +30,7 @@ from readmodel.hot.row import ItemMoments, ItemRows
 from readmodel.notices import Notices
 from readmodel.problem_codes import BAD_REQUEST
 from readmodel.pulse import Pulse
+from readmodel.request_log import RequestLog
 from readmodel.turns import Turns
 from runtime.auth.guard import Unguarded, guard_of
 from runtime.auth.revoked import Revoked
@@ -37,6 +38,7 @@ from runtime.measures import Requests
 from runtime.serving import Connection, Server, Words, loop_factory, make_server
 from runtime.settings import PREFIX, Settings
 from runtime.telemetry import configure_logging
+from runtime.tracing import tracing_of
 
 _PROCESS = "query"
 # Requests that work at once: more only fight over the interpreter; on PostgreSQL they also overlap
@@ -115,6 +117,14 @@ def _server(settings: Settings) -> Server:
         # Those who wait are answered then, so that the server has not to wait for them.
         told_to_stop=lambda: threading.Thread(target=pulse.close, name="stopping").start(),
     )
+    if settings.log_requests:
+        app.wsgi_app = RequestLog(app.wsgi_app)
+    spans = tracing_of(_PROCESS)
+    if spans is not None:
+        from readmodel.traced import Traced  # noqa: PLC0415  heavy, and rarely wanted
+
+        app.wsgi_app = Traced(app.wsgi_app, spans)
+    return app
 
 
 def _listen(settings: Settings, cache: ItemCache) -> None:

@@ -12,25 +12,27 @@ ROUTE = "itemledger.route"
 # And under this one, when it came, as `time.perf_counter` tells it: it may have stood in line.
 BEGUN = "itemledger.begun"
 
-_Environ = dict[str, Any]
-_StartResponse = Callable[..., Any]
-_Application = Callable[[_Environ, _StartResponse], Iterable[bytes]]
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+def written(template: str) -> str:
+    """Write a template of a route as the command API and both descriptions write it."""
+    return template.replace("<", "{").replace(">", "}")
 
 
 class Meter:
     """`templates` are the routes that there are."""
 
     def __init__(
-        self, application: _Application, requests: Requests, templates: Iterable[str]
+        self, application: Application, requests: Requests, templates: Iterable[str]
     ) -> None:
         self._application = application
         self._requests = requests
-        # Written as the command API and both descriptions write them.
-        self._routes = {
-            each: each.replace("<", "{").replace(">", "}") for each in (*templates, NO_ROUTE)
-        }
+        self._routes = {each: written(each) for each in (*templates, NO_ROUTE)}
 
-    def __call__(self, environ: _Environ, start_response: _StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         begun: float = environ.get(BEGUN) or perf_counter()
         status = "500"
 

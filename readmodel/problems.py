@@ -22,6 +22,7 @@ from readmodel.problem_codes import (
     NOT_FOUND,
     ProblemCode,
 )
+from readmodel.request_log import name_request
 from runtime.auth.denied import Denied
 from runtime.problem_pages import MALFORMED_HEADER
 from runtime.problems import PROBLEM_JSON, Problem
@@ -80,7 +81,11 @@ def register_problems(
             case LogUnavailable() | OperationalError() | InterfaceError() | PoolTimeout():
                 log.warning(trouble.problem.code, path=request.path, error=str(error))
             case _ if trouble.problem.status == INTERNAL_ERROR.status:
-                log.error("request failed", path=request.path, exc_info=error)
+                # Who asks about it needs something to name it by.
+                request_id = name_request(request.environ)
+                log.error(
+                    "request failed", path=request.path, request_id=request_id, exc_info=error
+                )
             case _:
                 pass
         return write(trouble)

@@ -242,6 +242,12 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto", description="JSON lines or coloured text; `auto` looks for a terminal."
     )
+    log_requests: bool = Field(
+        default=False,
+        description="Whether there is a line for every request that is answered and every command "
+        "that is applied, with the ids that they are found by: of the request, the command and "
+        "the trace.",
+    )
     heartbeat: Path | None = Field(
         default=None,
         description="File that a worker or cron touches twice a second while it is alive; "

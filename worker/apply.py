@@ -20,7 +20,7 @@ from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
 from worker.moves import point_of, where
 from worker.trouble import ProjectionFailed, is_own
-from worker.work import Condemned, Work
+from worker.work import Condemned, Dead, Work
 
 EpochEnds = Callable[[int], Mapping[int, int]]
 Project = Callable[[Connection, Changes], None]
@@ -54,7 +54,7 @@ class Applied:
     items: Mapping[str, Item] = field(default_factory=dict[str, Item])
     events: int = 0
     gaps: Sequence[Gap] = ()
-    dead: Mapping[str, str] = field(default_factory=dict[str, str])
+    dead: Mapping[str, Dead] = field(default_factory=dict[str, Dead])
     corrected: Mapping[str, Correction] = field(default_factory=dict[str, Correction])
     moves: Sequence[Move] = ()
     by_others: bool = False

@@ -20,6 +20,7 @@ from ledger.partitions import Checkpoint
 from runtime.errors import first_line
 from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
+from runtime.request_ids import named
 from worker.apply import (
     Applied,
     Circumstances,
@@ -327,10 +328,11 @@ def _summed(applied: Sequence[Applied]) -> Applied:
 def _tell(applied: Applied) -> None:
     """Raise the alarm for what is missing and for what is dead."""
     alarm(applied.gaps)
-    for command_id, why in applied.dead.items():
+    for command_id, dead in applied.dead.items():
         log.error(
             "a command is dead; see `itemledger dead`",
             partition=applied.upto.partition,
             command_id=command_id,
-            error=why.strip().splitlines()[-1],
+            **named(dead.request_id, dead.trace),
+            error=dead.why.strip().splitlines()[-1],
         )

@@ -21,6 +21,7 @@ from worker.intake import Intake
 from worker.pause import Pause
 from worker.session import Session
 from worker.tally import Tally
+from worker.told import Told, nobody
 from worker.trouble import is_outage
 
 # Partitions that share a transaction: what one costs is then paid once for all of them. Where there
@@ -39,7 +40,7 @@ class Drain:
     """Shared by a worker's RQ thread and its sweeper; one of them at a time has a partition.
 
     `clock` returns milliseconds since 1970, `stopping` is set when the process is to end; `tally`
-    counts what is applied.
+    counts what is applied, and `told` is told of it.
     """
 
     def __init__(
@@ -53,8 +54,10 @@ class Drain:
         pause: Pause | None = None,
         reach: Reach = nowhere,
         tally: Tally | None = None,
+        told: Told = nobody,
     ) -> None:
         self._reader = reader
+        self._told = told
         self._ring = ring
         self._stopping = stopping
         self._pause = pause or Pause(time.monotonic, clock)
@@ -169,9 +172,10 @@ class Drain:
         self._locks[partition].release()
 
     def _apply(self, batches: Mapping[int, Sequence[Decoded]]) -> dict[int, Applied]:
-        started = time.monotonic()
+        started, begun = time.monotonic(), time.time_ns()
         self._batches_begun.update(dict.fromkeys(batches, started))
         applied = self._batches.take(batches)
+        self._told(batches, applied, begun)
         self._intake.tidy(batches, applied)
         for each in batches:
             self._batches_begun.pop(each, None)

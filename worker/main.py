@@ -34,6 +34,7 @@ from runtime.positions import PartitionMismatch
 from runtime.settings import PREFIX, Settings
 from runtime.telemetry import configure_logging
 from runtime.times import now_ms
+from runtime.tracing import tracing_of
 from worker import moves
 from worker.alarm import Alarm
 from worker.builder import Builder
@@ -50,6 +51,7 @@ from worker.rqworker import Outages, OwnWorker, make_worker
 from worker.stores import Stores
 from worker.sweeper import Sweeper
 from worker.tally import Tally
+from worker.told import told_of
 
 _CANNOT_START = 1
 _UNREACHABLE = 3
@@ -143,7 +145,8 @@ def _work(settings: Settings, engine: Engine, redis: "Redis", reader: LogReader)
     pause = Pause(time.monotonic, now_ms)
     tally = Tally()
     projections = all_projections()
-    drain = Drain(engine, reader, ring, projections, now_ms, stopping, pause, reach, tally)
+    told = told_of(settings, tracing_of("worker"))
+    drain = Drain(engine, reader, ring, projections, now_ms, stopping, pause, reach, tally, told)
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
     reporter = Reporter(redis, name, pause, now_ms, tally)
     rq = rq_client(settings.doorbell_url)

@@ -150,6 +150,19 @@ def discarded(found: Quarantined, actor: str) -> list[Outcome]:
     return [Outcome(found.command_id, item_id, "dead", 500, 0, "discarded", why, fingerprint)]
 
 
+def envelope_in(body: bytes) -> Envelope | None:
+    """Read which command was set aside, of an atomic batch the first one; `None` where that can not
+    be made out.
+    """
+    match read(body):
+        case Envelope() as envelope:
+            return envelope
+        case Atomic(rows=(first, *_)):
+            return first
+        case _:
+            return None
+
+
 def _http_status(command: Command, happened: Sequence[Event]) -> int:
     """Say what a synchronous API would have answered to a command that was not refused."""
     match command:

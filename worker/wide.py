@@ -147,7 +147,7 @@ class _Taking:
         position = self._decoded.position
         for row in atomic.rows:
             item_id, token = row.command.item_id, position.token
-            self._home.keep(said.reused(row.id, item_id, token, row.fingerprint), position)
+            self._home.keep(said.reused(row.id, item_id, token, row.fingerprint), position, row)
         # What the log remembers now is the wrong one, and of the first only the rows are known.
         self._home.corrected[atomic.id] = None
 
@@ -170,7 +170,7 @@ class _Taking:
             self._home.bury(found, condemned.why)
         else:
             for outcome in said.discarded(found, order.actor):
-                self._home.keep(outcome, found.position)
+                self._home.keep(outcome, found.position, atomic.rows[0])
         return alone
 
     def _run(
@@ -190,8 +190,8 @@ class _Taking:
             return {home: self._home}
         if refused is None:
             return works
-        for outcome in refused:
-            self._home.keep(outcome, came.position)
+        for row, outcome in zip(atomic.rows, refused, strict=True):
+            self._home.keep(outcome, came.position, row)
         return {home: self._home}
 
     def _prepared(self, atomic: Atomic) -> dict[int, Work]:

@@ -51,6 +51,15 @@ class Condemned:
     again: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """Why a command is dead, and what the request was called that brought it."""
+
+    why: str
+    request_id: str | None = None
+    trace: str | None = None
+
+
 def id_of(position: Position, entry: Entry | Unreadable) -> str:
     """Tell by which id an entry is known: one whose own can not be made out, by its place."""
     return entry.id or f"unreadable-{position.token}"
@@ -66,7 +75,7 @@ class Work:
         self.shelf = Shelf(connection, checkpoint, now)
         self.left: dict[str, Item] = {}
         self.outcomes: dict[str, KeptOutcome] = {}
-        self.dead: dict[str, str] = {}
+        self.dead: dict[str, Dead] = {}
         self.corrected: dict[str, Correction] = {}
         self.aside = Aside(connection, partition, checkpoint.quarantined)
         self.imported = Imported(connection, partition, now)
@@ -250,7 +259,7 @@ class Work:
         if entry.fingerprint != outcome.fingerprint:
             self.corrected[command_id] = (kept.position, outcome.fingerprint)
             item_id, token = entry.command.item_id, position.token
-            self.keep(said.reused(command_id, item_id, token, entry.fingerprint), position)
+            self.keep(said.reused(command_id, item_id, token, entry.fingerprint), position, entry)
 
     def _try(self, position: Position, entry: Envelope | Unreadable, body: bytes) -> Outcome | None:
         """Decide a command; what it raises, unless it is a refusal, is a defect."""
@@ -271,14 +280,17 @@ class Work:
     def bury(self, came: Quarantined, why: str) -> None:
         """Set a command aside as dead."""
         why = shortened(why)
-        self.dead[came.command_id] = why
+        brought = said.envelope_in(came.body)
+        self.dead[came.command_id] = (
+            Dead(why) if brought is None else Dead(why, brought.request_id, brought.trace)
+        )
         self.aside.put(replace(came, state="dead", error=why, since=self._now))
 
     def decide(self, position: Position, envelope: Envelope) -> Outcome:
         """Decide one command and evolve its item; where this raises, nothing of it is left."""
         if envelope.deadline is not None and self._now > envelope.deadline:
             outcome = said.expired(envelope, self._now)
-            self.keep(outcome, position)
+            self.keep(outcome, position, envelope)
             return outcome
         self._bring_in_due(envelope.command.item_id, envelope.command.received_at, position)
         if isinstance(envelope.command, TakeDue) and envelope.id in self.outcomes:
@@ -286,7 +298,7 @@ class Work:
         outcome, after = self._judge(self.shelf, envelope)
         if after is not None and envelope.reply_to is not None and envelope.with_item:
             self.left[envelope.id] = after
-        self.keep(outcome, position)
+        self.keep(outcome, position, envelope)
         return outcome
 
     def _bring_in_due(self, item_id: str, by: int, position: Position) -> None:
@@ -349,8 +361,9 @@ class Work:
                 queue = [found, *queue]
             case "discard":
                 self.aside.take_out(found)
+                brought = said.envelope_in(found.body)
                 for outcome in said.discarded(found, order.actor):
-                    self.keep(outcome, found.position)
+                    self.keep(outcome, found.position, brought)
             case _:
                 assert_never(order.what)
         self._go_on(queue)
@@ -382,5 +395,11 @@ class Work:
             self.imported.recount(import_id)
             self.imported.count(import_id, outcome)
 
-    def keep(self, outcome: Outcome, position: Position) -> None:
-        self.outcomes[outcome.command_id] = KeptOutcome(outcome, position, self._now)
+    def keep(self, outcome: Outcome, position: Position, brought: Envelope | None = None) -> None:
+        """Keep what became of a command, with the names of the request that it was brought by."""
+        request_id = trace = None
+        if brought is not None:
+            request_id, trace = brought.request_id, brought.trace
+        self.outcomes[outcome.command_id] = KeptOutcome(
+            outcome, position, self._now, request_id, trace
+        )

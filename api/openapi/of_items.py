@@ -9,7 +9,7 @@ from api.openapi.table import Answer, Body, Link, Operation
 _JSON = "application/json"
 _MERGE_PATCH = "application/merge-patch+json"
 
-_REQUEST = ("Prefer", "IdempotencyKey", "CommandDeadline", "Traceparent")
+_REQUEST = ("Prefer", "IdempotencyKey", "CommandDeadline", "Traceparent", "RequestId")
 _BODY_PROBLEMS = ("not-json", "body-too-large", "unsupported-media-type", "invalid-body")
 # Of every write: what can be wrong with it, and what can come of it.
 _WRITE_PROBLEMS = (

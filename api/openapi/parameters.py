@@ -158,6 +158,14 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
         {"type": "string"},
         trace="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     ),
+    "RequestId": _parameter(
+        "header",
+        "X-Request-ID",
+        "What the request is called in logs, in the ledger and in its answer. What is of another "
+        "form is passed over.",
+        {"type": "string"},
+        proxy="4bf92f3577b34da6a3ce929d0e0e4736",
+    ),
     "ContentEncoding": _parameter(
         "header",
         "Content-Encoding",

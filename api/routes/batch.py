@@ -9,18 +9,17 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
 from api import translate
-from api.accept import Accepted, Answer, Draft, KeyReused, Refused, Sender, Uncertain
+from api.accept import Accepted, Answer, Draft, KeyReused, Refused, Uncertain
 from api.answers import Answers, json_or_nothing
 from api.batch_keys import Remember, first_or_same
 from api.bodies import JSON, read_body, require_known_parameters, spots
-from api.guard import caller_of, check_times
+from api.guard import check_times
 from api.headers import (
     Preferences,
     deadline_of,
     idempotency_key,
     preferences,
     take_no_condition,
-    trace_of,
 )
 from api.ids import fingerprint, uuid7, uuid8
 from api.problems import (
@@ -30,7 +29,7 @@ from api.problems import (
     outcome_unknown,
     retry_after,
 )
-from api.requests import Door, command_id_of
+from api.requests import Door, command_id_of, sender_of
 from api.schemas import ROW, BatchBody
 from domain.commands import DeleteItem, PatchItem, ReplaceItem
 from runtime.problems import Problem
@@ -66,7 +65,7 @@ def routes(door: Door, remember: Remember) -> APIRouter:
         if keyed and drafts:
             # Not before: a batch of which nothing can be accepted may be mended under its key.
             await first_or_same(remember, batch_id, payload)
-        sender = Sender(caller_of(request).subject, trace_of(request))
+        sender = sender_of(request)
         if body.atomic:
             judged = await door.acceptor.accept_atomic(
                 batch_id, payload, drafts, sender, asked.wait

@@ -18,18 +18,20 @@ from readmodel.hot.answers import NOT_MODIFIED, OK, Forms, Headers, Rendered
 from readmodel.hot.cache import ItemCache, covers
 from readmodel.hot.row import ItemRow, ItemRows
 from readmodel.meter import BEGUN
+from readmodel.request_log import SENT
 from readmodel.scopes import NEEDED
 from readmodel.turns import Turns
 from runtime.auth.denied import Denied
 from runtime.measures import Requests
 from runtime.positions import MalformedToken, Position
 from runtime.preferences import applied, read_preferences
+from runtime.request_ids import HEADER, read_request_id
 
 _PREFIX = "/items/"
 _START = len(_PREFIX)
 _ROUTE = "/items/<item_id>"
 # As it is counted.
-_TEMPLATE = "/items/{item_id}"
+TEMPLATE = "/items/{item_id}"
 _METHODS = frozenset({"GET", "HEAD"})
 
 Environ = dict[str, Any]
@@ -96,9 +98,11 @@ class HotItems:
             status, headers = NOT_MODIFIED, found.bare
         if token is not None and "HTTP_PREFER" in environ:
             headers = _with_preferences(headers, environ["HTTP_PREFER"])
+        if SENT in environ and (request_id := read_request_id(environ[SENT])):
+            headers = [*headers, (HEADER, request_id)]
         start_response(status, headers)
         method = environ["REQUEST_METHOD"]
-        self._requests.count(method, _TEMPLATE, status[:3], perf_counter() - begun)
+        self._requests.count(method, TEMPLATE, status[:3], perf_counter() - begun)
         return [found.body] if status is OK and method == "GET" else []
 
     def _read(self, environ: Environ, item_id: str, token: Position | None) -> Rendered | None:

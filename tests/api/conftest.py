@@ -12,6 +12,8 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from api.batch_keys import remember_in
 from api.rate import limit_in, unlimited
+from api.request_log import RequestLog
+from api.traced import Traced, batcher_traced
 from api.waiting import Waiters
 from api.watch import PROBE_EVERY, Demands, Watch
 from eventlog.batcher import Batcher
@@ -21,9 +23,11 @@ from eventlog.replicas import Replicas
 from runtime.auth.guard import Guard
 from runtime.failpoints import Reach, nowhere
 from runtime.settings import Settings
+from runtime.spans import Spans
 from runtime.times import now_ms
 from tests.waiting import until
 from tests.worker.world import World
+from worker.told import Told, nobody, told_of
 
 ORDINARY = Demands("fsync", 0, 1_000_000)
 
@@ -36,10 +40,11 @@ class Service:
     world: World
     works: threading.Event
     ended: threading.Event
+    told: Told = nobody
     at_work: threading.Lock = field(default_factory=threading.Lock)
 
     def work(self) -> None:
-        drain = self.world.drain()
+        drain = self.world.drain(told=self.told)
         while not self.ended.is_set():
             self.works.wait()
             with self.at_work:
@@ -85,6 +90,7 @@ def running_api(
     probe_every: float = PROBE_EVERY,
     guard: Guard | None = None,
     rate: str | None = None,
+    spans: Spans | None = None,
 ) -> Generator[Api]:
     """Run the command API, wired as its process wires it, with `rung` in place of a doorbell."""
     settings = settings.model_copy(
@@ -94,7 +100,8 @@ def running_api(
     losses = Losses()
     asking: AsyncRedis = asking_client(url)
     watch = Watch(asking, 1, losses, demands, probe_every)
-    batcher = Batcher(
+    batcher_type = Batcher if spans is None else batcher_traced(spans)
+    batcher = batcher_type(
         appending_pool(url),
         rung.append,
         gate=watch.why,
@@ -122,7 +129,9 @@ def running_api(
         guard,
         limit_in(counting, rate) if rate else unlimited,
     )
-    with TestClient(app, "http://command.test", raise_server_exceptions=False) as client:
+    served = RequestLog(app) if settings.log_requests else app
+    served = served if spans is None else Traced(served, spans)
+    with TestClient(served, "http://command.test", raise_server_exceptions=False) as client:
         yield Api(client, watch, rung)
         client.portal.call(asking.aclose)  # type: ignore[union-attr]
         client.portal.call(counting.disconnect)  # type: ignore[union-attr]
@@ -130,12 +139,22 @@ def running_api(
 
 @pytest.fixture
 def service(settings: Settings, sqlite_url: str, valkey_url: str) -> Generator[Service]:
+    with serving(settings, sqlite_url, valkey_url) as made:
+        yield made
+
+
+@contextmanager
+def serving(
+    settings: Settings, sqlite_url: str, valkey_url: str, spans: Spans | None = None
+) -> Generator[Service]:
+    """Run the command API and a worker beside it, both wired as their processes wire them."""
     with (
         World.of(sqlite_url, valkey_url, 1) as world,
-        running_api(settings, valkey_url) as api,
+        running_api(settings, valkey_url, spans=spans) as api,
     ):
         world.clock = now_ms  # type: ignore[assignment]
-        made = Service(api.client, world, threading.Event(), threading.Event())
+        told = told_of(settings, spans)
+        made = Service(api.client, world, threading.Event(), threading.Event(), told)
         made.works.set()
         worker = threading.Thread(target=made.work)
         worker.start()

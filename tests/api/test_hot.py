@@ -21,6 +21,7 @@ JSON = {"Content-Type": "application/json"}
 # A header that nobody knows is handed on to the framework.
 ASIDE = {"X-Unknown": "1"}
 _ID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[78][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+_MADE = re.compile(rb"\b[0-9a-f]{32}\b")
 _TOKEN = re.compile(rb"\b0\.[0-9]+\.[0-9]+\b")
 
 PATHS = [
@@ -87,6 +88,8 @@ HEADERS: list[Mapping[str, str]] = [
     {"Host": "evil.example"},
     {"traceparent": "00-" + "0" * 31 + "1-" + "0" * 15 + "1-01"},
     {"traceparent": "nonsense"},
+    {"traceparent": "00-" + "0" * 32 + "-" + "1" * 16 + "-01"},
+    {"X-Request-ID": "no request id"},
     {"Authorization": "Bearer nothing"},
     {"User-Agent": "u" * 40_000},
     {"Accept": "text/html", "Accept-Language": "de", "X-Request-ID": "7"},
@@ -97,7 +100,7 @@ def told(answer: httpx.Response) -> tuple[int, list[tuple[bytes, bytes]], bytes]
     """All of an answer, with what is new each time made alike."""
 
     def alike(text: bytes) -> bytes:
-        return _TOKEN.sub(b"TOKEN", _ID.sub(b"ID", text))
+        return _TOKEN.sub(b"TOKEN", _MADE.sub(b"ID", _ID.sub(b"ID", text)))
 
     headers = [(name, alike(value)) for name, value in answer.headers.raw]
     lengths = {b"content-length"} if answer.status_code == httpx.codes.ACCEPTED else set[bytes]()
@@ -162,7 +165,7 @@ def test_a_key_means_the_same_on_both_ways(api: Api, method: str) -> None:
 
 def test_the_log_is_told_the_same_on_both_ways(api: Api, valkey_url: str, redis: Any) -> None:
     trace = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
-    said = {**JSON, "traceparent": trace}
+    said = {**JSON, "traceparent": trace, "X-Request-ID": "from-a-proxy"}
     for method, path in [("POST", "/items"), ("PUT", "/items/a"), ("PATCH", "/items/a")]:
         for way in ({}, ASIDE):
             api.client.request(method, path, content=LAMP, headers={**said, **way})
@@ -177,7 +180,8 @@ def test_the_log_is_told_the_same_on_both_ways(api: Api, valkey_url: str, redis:
         assert (mine.actor, mine.trace, mine.reason, mine.fingerprint, mine.reply_to) == (
             *(theirs.actor, theirs.trace, theirs.reason, theirs.fingerprint, theirs.reply_to),
         )
-        assert mine.trace == trace
+        assert (mine.trace, mine.request_id) == (trace, theirs.request_id)
+        assert mine.request_id == "from-a-proxy"
         assert mine.reason == "new"
         if isinstance(mine.command, ReplaceItem | PatchItem):
             assert mine.command.name == "Elegant Lamp"

@@ -163,9 +163,10 @@ def test_a_request_counts_once_against_the_limit_of_its_caller(
 def test_an_error_of_the_database_is_told_by_flask(hot: Hot, engine: Engine, ledger: Any) -> None:
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE projections RENAME TO gone")
-    answer = hot.ask("/items/lamp")
+    named = {"X-Request-ID": "7"}
+    answer = hot.ask("/items/lamp", named)
     assert (answer.status[:1], hot.asked_flask) == ("5", 1)
-    assert answer == hot.ask_flask("/items/lamp")
+    assert answer == hot.ask_flask("/items/lamp", named)
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE gone RENAME TO projections")
     assert hot.ask("/items/lamp").status[:3] == "200"

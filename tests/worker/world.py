@@ -28,6 +28,7 @@ from worker.drain import Drain
 from worker.pause import Pause
 from worker.stores import Stores
 from worker.tally import Tally
+from worker.told import Told, nobody
 
 NOW = 1_800_000_000_000
 PROJECTIONS: Mapping[str, Project] = {items.NAME: items.VIEW.into(1)}
@@ -68,6 +69,7 @@ class World:
         pause: Pause | None = None,
         reach: Reach = nowhere,
         tally: Tally | None = None,
+        told: Told = nobody,
     ) -> Drain:
         return Drain(
             self.engine,
@@ -79,6 +81,7 @@ class World:
             pause,
             reach,
             tally,
+            told,
         )
 
     def append(self, *entries: Entry, partition: int = 0) -> list[Appended]:
