@@ -1,11 +1,12 @@
-"""What the workers have counted, all of them together: how long commands took to be applied.
+"""What the workers have counted, all of them together: what became of commands, and how long that
+took.
 
 It is kept in Redis, as workers serve nothing themselves and come and go. Whoever reads it sees it
 only grow, until the log's Redis is lost.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from redis import Redis
@@ -18,6 +19,7 @@ BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 6
 
 _FIELDS = (*(f"delay le {each:g}" for each in BOUNDS), "delay longer")
 _TOTAL = "delay ms"
+_OUTCOMES = "outcomes "
 
 
 class _Pipeline(Protocol):
@@ -26,9 +28,12 @@ class _Pipeline(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """`delays` are seconds from a command's receipt to the commit that made it visible."""
+    """`delays` are seconds from a command's receipt to the commit that made it visible; `outcomes`
+    counts what became of commands, by its status.
+    """
 
     delays: Spread
+    outcomes: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def add(redis: "Redis", counted: Tally) -> None:
@@ -39,6 +44,8 @@ def add(redis: "Redis", counted: Tally) -> None:
         for name, count in zip(_FIELDS, counted.delays.counts, strict=True):
             if count:
                 pipeline.hincrby(keys.TALLY, name, count)
+        for status, count in counted.outcomes.items():
+            pipeline.hincrby(keys.TALLY, f"{_OUTCOMES}{status}", count)
         pipeline.hincrby(keys.TALLY, _TOTAL, round(counted.delays.total * 1000))
         pipeline.execute()
 
@@ -51,4 +58,9 @@ def read(found: Mapping[bytes, bytes]) -> Tally:
     """Read what Redis answered."""
     counts = {name.decode(): int(value) for name, value in found.items()}
     delays = Spread(BOUNDS, [counts.get(name, 0) for name in _FIELDS], counts.get(_TOTAL, 0) / 1000)
-    return Tally(delays)
+    outcomes = {
+        name.removeprefix(_OUTCOMES): count
+        for name, count in counts.items()
+        if name.startswith(_OUTCOMES)
+    }
+    return Tally(delays, outcomes)

@@ -19,13 +19,18 @@ State = Literal["working", "paused"]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`why` says what a paused worker waits for; times are milliseconds since 1970."""
+    """`why` says what a paused worker waits for; times are milliseconds since 1970. Of its process:
+    the seconds of processors that it has used, and the bytes of memory that it has, `None` where
+    that is not told.
+    """
 
     name: str
     state: State
     why: str | None
     since: int
     seen: int
+    cpu_seconds: float | None = None
+    memory: int | None = None
 
 
 def tell(redis: "Redis", report: Report) -> None:
@@ -34,6 +39,8 @@ def tell(redis: "Redis", report: Report) -> None:
         "why": report.why,
         "since": report.since,
         "seen": report.seen,
+        "cpu": report.cpu_seconds,
+        "memory": report.memory,
     }
     redis.hset(keys.WORKERS, report.name, orjson.dumps(document))
 
@@ -65,6 +72,8 @@ def _read(name: bytes, text: bytes) -> Report | None:
             document["why"],
             int(document["since"]),
             int(document["seen"]),
+            document.get("cpu"),
+            document.get("memory"),
         )
     except (ValueError, KeyError, TypeError):
         # Of another release, or of somebody else.

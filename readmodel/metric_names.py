@@ -60,6 +60,14 @@ OUTCOMES = Metric(
     "about an import.",
     _PARTITION,
 )
+BY_STATUS = Metric(
+    "itemledger_outcomes_total",
+    "counter",
+    "What became of commands, as all workers have counted it: `applied`, `unchanged`, `rejected`, "
+    "`expired`, `skipped` (a row of an import that was over), `dead` (given up), and `set-aside`, "
+    "which have no outcome yet since they met a defect. Only grows, until the log's Redis is lost.",
+    ("status",),
+)
 DELAY = Metric(
     "itemledger_apply_delay_seconds",
     "histogram",
@@ -110,6 +118,18 @@ REPORT_SECONDS = Metric(
     "gauge",
     "Since when the last worker has reported; they do every 5 s. Absent where none is heard of.",
 )
+WORKER_CPU = Metric(
+    "itemledger_worker_cpu_seconds_total",
+    "counter",
+    "Seconds of processors that the worker has used, as it last told.",
+    ("worker",),
+)
+WORKER_MEMORY = Metric(
+    "itemledger_worker_memory_bytes",
+    "gauge",
+    "Memory that the worker has, as it last told.",
+    ("worker",),
+)
 DURABILITY = Metric(
     "itemledger_durability",
     "gauge",
@@ -148,10 +168,10 @@ CACHE_SURE = Metric(
 METRICS: Sequence[Metric] = (
     *OF_PROCESSES,
     *(HEAD, CHECKPOINT, EPOCH, LAG, LAG_SECONDS, STANDSTILL),
-    *(EVENTS, OUTCOMES, DELAY),
+    *(EVENTS, OUTCOMES, BY_STATUS, DELAY),
     *(PROJECTION_LAG, PROJECTION_LAG_SECONDS, DETACHED),
     *(DEAD, PARKED, MISSING),
     *(CACHE_REQUESTS, CACHE_ITEMS, CACHE_BYTES, CACHE_SURE),
-    *(WORKERS, WORKER_SECONDS, REPORT_SECONDS),
+    *(WORKERS, WORKER_SECONDS, REPORT_SECONDS, WORKER_CPU, WORKER_MEMORY),
     *(DURABILITY, SUFFICIENT, REPLICAS, MEMORY, MEMORY_LIMIT),
 )

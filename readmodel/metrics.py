@@ -71,10 +71,12 @@ class MetricRoutes:
             heads = self._inspector.heads()
             now = self._clock()
             checkup = self._inspector.checkup(now)
-            delays = self._inspector.tally().delays
+            counted = self._inspector.tally()
         except LogUnavailable:
             return None
-        reading.spread(metric_names.DELAY, delays)
+        reading.spread(metric_names.DELAY, counted.delays)
+        for status, count in counted.outcomes.items():
+            reading.put(metric_names.BY_STATUS, count, status)
         _put_workers(reading, checkup, now)
         facts = checkup.durability
         if facts is not None:
@@ -138,6 +140,9 @@ def _put_workers(reading: Reading, checkup: Checkup, now: int) -> None:
         longest = min((each.since for each in of_state), default=now)
         reading.put(metric_names.WORKER_SECONDS, max(0, now - longest) / 1000, state)
     reading.put(metric_names.WORKERS, checkup.silent, "silent")
+    for each in checkup.workers:
+        reading.put(metric_names.WORKER_CPU, each.cpu_seconds, each.name)
+        reading.put(metric_names.WORKER_MEMORY, each.memory, each.name)
     if checkup.workers:
         last = max(each.seen for each in checkup.workers)
         reading.put(metric_names.REPORT_SECONDS, max(0, now - last) / 1000)

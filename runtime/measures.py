@@ -4,6 +4,8 @@ Counting stands in the way of every request, so it is plain numbers here: an eig
 counters of prometheus-client cost. `runtime.metrics` writes them out.
 """
 
+import resource
+import sys
 import threading
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
@@ -17,6 +19,25 @@ SECONDS = (
 # Requests that led to no route are counted together: what clients write is no label.
 NO_ROUTE = "other"
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What this process has used so far: seconds of processors, and the bytes of memory that it has
+    now, `None` where the system does not tell.
+    """
+
+    cpu_seconds: float
+    memory: int | None
+
+
+def usage() -> Usage:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    memory = None
+    if sys.platform == "linux":
+        with open("/proc/self/statm", "rb") as pages:  # noqa: PTH123  a tenth of what a Path takes
+            memory = int(pages.read().split()[1]) * resource.getpagesize()
+    return Usage(round(used.ru_utime + used.ru_stime, 3), memory)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from runtime.measures import Requests, Spread
+from runtime.measures import Requests, Spread, usage
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -57,8 +57,18 @@ REQUEST_SECONDS = Metric(
     "until it begins.",
     ("method", "route"),
 )
+CPU = Metric(
+    "itemledger_process_cpu_seconds_total",
+    "counter",
+    "Seconds of processors that this process has used.",
+)
+RESIDENT = Metric(
+    "itemledger_process_memory_bytes",
+    "gauge",
+    "Memory that this process has, as the kernel counts it (RSS); absent where it does not tell.",
+)
 # What both services have.
-OF_PROCESSES = (BUILD, UP, REQUESTS, REQUEST_SECONDS)
+OF_PROCESSES = (BUILD, UP, REQUESTS, REQUEST_SECONDS, CPU, RESIDENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,9 @@ class Reading:
             self.put(REQUESTS, count, *labels)
         for labels, spread in answered.seconds.items():
             self.spread(REQUEST_SECONDS, spread, *labels)
+        used = usage()
+        self.put(CPU, used.cpu_seconds)
+        self.put(RESIDENT, used.memory)
 
 
 class _Read(Collector):

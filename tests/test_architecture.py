@@ -24,6 +24,8 @@ USED_EVERYWHERE = {"orjson", "structlog"}
 NEVER_IMPORTED = {
     *("httptools", "psycopg", "uvloop"),  # drivers that others load by themselves
     "flask_swagger_ui",  # only its files are served
+    "opentelemetry_exporter_otlp_proto_http",  # found by its entry point
+    "opentelemetry_sdk",  # a part of `opentelemetry`, which a contract speaks of
 }
 
 

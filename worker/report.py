@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 from eventlog import workers
 from eventlog.workers import REPORT_EVERY, Report
+from runtime.measures import usage
 from worker.pause import Pause
 from worker.tally import Tally
 
@@ -46,7 +47,9 @@ class Reporter:
             return
         why, since = state
         how = "working" if why is None else "paused"
-        workers.tell(self._redis, Report(self._name, how, why, since, self._clock()))
+        used, now = usage(), self._clock()
+        told = Report(self._name, how, why, since, now, used.cpu_seconds, used.memory)
+        workers.tell(self._redis, told)
         self._told, self._told_at = state, time.monotonic()
 
     def sign_off(self) -> None:

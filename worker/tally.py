@@ -1,6 +1,9 @@
-"""How long commands took to be applied, as this process counts it; told to Redis now and then."""
+"""What became of commands, and how long that took, as this process counts it; told to Redis now and
+then.
+"""
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from redis import Redis
@@ -20,6 +23,7 @@ class Tally:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._delays = Histogram(tally.BOUNDS)
+        self._outcomes: Counter[str] = Counter()
         self._empty = True
 
     def took(
@@ -28,8 +32,8 @@ class Tally:
         """Count the commands that these batches have made final, `now` being just after the commit,
         in milliseconds.
 
-        An atomic batch counts once. Rows of imports do not: they wait for room before they are
-        accepted. A price that is due was received by nobody.
+        Of how long it took an atomic batch counts once, and rows of imports do not: they wait for
+        room before they are accepted. A price that is due was received by nobody.
         """
         waited = [
             max(0, now - received) / 1000
@@ -37,10 +41,17 @@ class Tally:
             for command_id, received in _received(batches[partition])
             if command_id in each.outcomes
         ]
-        if not waited:
+        statuses = [
+            kept.outcome.status for each in applied.values() for kept in each.outcomes.values()
+        ]
+        dead = sum(len(each.dead) for each in applied.values())
+        if not statuses and not dead:
             return
         with self._lock:
             self._empty = False
+            self._outcomes.update(statuses)
+            if dead:
+                self._outcomes["set-aside"] += dead
             for seconds in waited:
                 self._delays.observe(seconds)
 
@@ -52,12 +63,14 @@ class Tally:
             if self._empty:
                 return
             counted, self._delays = self._delays, Histogram(tally.BOUNDS)
+            outcomes, self._outcomes = self._outcomes, Counter()
             self._empty = True
         try:
-            tally.add(redis, tally.Tally(counted.seen()))
+            tally.add(redis, tally.Tally(counted.seen(), outcomes))
         except BaseException:
             with self._lock:
                 self._delays.add(counted.seen())
+                self._outcomes.update(outcomes)
                 self._empty = False
             raise
 

@@ -166,3 +166,32 @@ def test_what_another_release_has_counted_by_other_bounds_is_left_out(
 ) -> None:
     world.redis.hset(keys.TALLY, mapping={"delay le 7": 5, "other": 1})
     assert counted(inspector.tally().delays) == ({}, 0)
+
+
+def test_what_became_of_commands_is_counted_by_its_status(
+    world: World, inspector: LogInspector, allergic: Callable[[], None]
+) -> None:
+    world.append(LAMP, patch("p1", 1), patch("p2", 1), envelope("c2", LAMP.command))
+    tally = drained(world, 0.2)
+    tally.tell(world.redis)
+    world.append(patch("bad", POISON))
+    drained(world, 0.2).tell(world.redis)
+
+    assert inspector.tally().outcomes == {
+        "applied": 2,
+        "unchanged": 1,
+        "rejected": 1,
+        "set-aside": 1,
+    }
+    # What is told is not told again.
+    tally.tell(world.redis)
+    assert inspector.tally().outcomes["applied"] == 2
+
+
+def test_a_worker_tells_what_it_uses(world: World, inspector: LogInspector) -> None:
+    pause = Pause(lambda: 0.0, lambda: NOW)
+    Reporter(world.redis, "w1", pause, lambda: NOW, Tally()).report()
+    (told,) = inspector.checkup(NOW).workers
+    assert told.cpu_seconds is not None
+    assert told.cpu_seconds > 0
+    assert told.memory is None or told.memory > 1_000_000
