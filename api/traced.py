@@ -14,6 +14,7 @@ from runtime.request_ids import HEADER, read_request_id
 from runtime.spans import Spans
 
 _TRACEPARENT = b"traceparent"
+_ASIDE = ("/health/", "/metrics")
 
 
 class Traced:
@@ -26,7 +27,7 @@ class Traced:
         self._spans = spans
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith("/health/"):
+        if scope["type"] != "http" or scope["path"].startswith(_ASIDE):
             await self._app(scope, receive, send)
             return
         asked = Headers(scope=scope)

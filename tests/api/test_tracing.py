@@ -105,7 +105,8 @@ def test_what_is_refused_and_what_fails_is_traced_as_such(
     settings: Settings, valkey_url: str, redis: Any, traces: Traces
 ) -> None:
     with running_api(settings, valkey_url, spans=traces.spans) as api:
-        assert api.client.get("/health/live").status_code == 200
+        for aside in ("/health/live", "/metrics"):
+            assert api.client.get(aside).status_code == 200
         assert api.client.get("/nothing").status_code == 404
         with configured(redis, maxmemory="1"):
             assert api.client.post("/items", json=LAMP, headers=SENT).status_code == 503
