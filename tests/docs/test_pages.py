@@ -29,9 +29,11 @@ NOT_RUN = Counter(
         "README.md": 1,
         "docs/capacity.md": 1,
         "docs/kubernetes.md": 2,
+        "docs/operating.md": 1,
         "docs/postgresql.md": 1,
         "docs/production.md": 3,
         "docs/security.md": 1,
+        "docs/tracing.md": 1,
         "docs/tutorial.md": 1,
         "docs/views.md": 1,
     }
