@@ -1,5 +1,7 @@
 """What this service tells of itself: its description, a page to try it on, its problem codes."""
 
+from functools import cached_property
+
 import orjson
 from flask import request
 
@@ -18,7 +20,11 @@ class PageRoutes:
 
     def __init__(self, public_url: str) -> None:
         self._public_url = public_url
-        self._description = openapi(public_url)
+
+    @cached_property
+    def _description(self) -> bytes:
+        # Written when somebody asks: it is no small part of a start.
+        return openapi(self._public_url)
 
     def openapi(self) -> Answer:
         params.read(request.args, {})

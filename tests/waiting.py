@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 def until(condition: Callable[[], object], seconds: float, what: str) -> None:
     """Wait for the condition; fail, saying what was waited for, where it is not in time."""
-    deadline = time.monotonic() + seconds
+    begun = time.monotonic()
     while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.01)  # between two looks at a condition with a deadline
+        waited = time.monotonic() - begun
+        assert waited < seconds, f"not within {seconds:g} s: {what}"
+        # Between two looks: what takes a moment is seen at once, and what takes long at most a
+        # twentieth too late, without hundreds of looks that take the processor from it.
+        time.sleep(min(max(waited / 20, 0.001), 0.1))

@@ -1,5 +1,7 @@
 """The description of this service: for programs, and as a page to try things on."""
 
+from functools import cache
+
 from fastapi import APIRouter, Response
 
 from api.openapi.document import document
@@ -10,12 +12,16 @@ from runtime.problems import Problem
 
 def routes(title: str, version: str, service_url: str) -> APIRouter:
     router = APIRouter()
-    described = document(title, version, service_url)
+
+    # Most of what the application takes to start, and few ask for it.
+    @cache
+    def described() -> bytes:
+        return document(title, version, service_url)
 
     @router.api_route("/openapi.json", methods=["GET", "HEAD"])
     async def openapi() -> Response:
         return Response(
-            described, headers={"Cache-Control": "no-cache"}, media_type="application/json"
+            described(), headers={"Cache-Control": "no-cache"}, media_type="application/json"
         )
 
     @router.api_route("/docs", methods=["GET", "HEAD"])

@@ -30,6 +30,7 @@ from tests.api.importing import (
     taken,
     the_import,
 )
+from tests.asking import is_ready
 from tests.runtime.waiting import clean_environment
 from tests.waiting import until
 
@@ -51,14 +52,8 @@ def client(valkey_url: str, redis: "Redis") -> Iterator[httpx.Client]:
     )
     url = f"http://127.0.0.1:{port}"
 
-    def accepts() -> bool:
-        try:
-            return httpx.get(f"{url}/health/ready", trust_env=False).is_success
-        except httpx.TransportError:
-            return False
-
     try:
-        until(accepts, 60, "the api accepts")
+        until(lambda: is_ready(url), 60, "the api accepts")
         with httpx.Client(base_url=url, trust_env=False, timeout=60) as made:
             yield made
     finally:

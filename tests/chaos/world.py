@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import httpx
 import psutil
 from redis import Redis
 
+from tests.asking import is_ready
 from tests.chaos.databases import Postgresql, Sqlite
 from tests.chaos.options import Options
 from tests.chaos.processes import Processes, end, end_now, matching
@@ -190,13 +190,7 @@ class World:
         return Redis(unix_socket_path=str(self._data / "valkey" / "valkey.sock"), socket_timeout=5)
 
     def ready(self) -> bool:
-        try:
-            return all(
-                httpx.get(f"{url}/health/ready", trust_env=False, timeout=2).is_success
-                for url in (self.command_url, self.query_url)
-            )
-        except httpx.TransportError:
-            return False
+        return is_ready(self.command_url, self.query_url)
 
     def complete(self) -> bool:
         """Say whether every process is there and both services are ready."""
