@@ -126,11 +126,22 @@ class Bridge:
             def following() -> bytes | None:
                 return context.run(next, pieces, None)
 
-            while (data := await self._hands.do(following)) is not None:
+            while (data := await self._to_its_end(following)) is not None:
                 await piece(data)
         # What fell short of its length has no end: the server closes the connection on it.
         if length is None or sent == length:
             await send({"type": "http.response.body", "body": b""})
+
+    async def _to_its_end(self, work: Callable[[], bytes | None]) -> bytes | None:
+        """Have a piece made. Who is ended meanwhile stays until it is made: nobody may close a body
+        that another thread is just making a piece of.
+        """
+        made = self._hands.do(work)
+        try:
+            return await asyncio.shield(made)
+        except asyncio.CancelledError:
+            await asyncio.wait([made])
+            raise
 
     def _environ(self, scope: Scope) -> dict[str, Any]:
         path: bytes = scope["raw_path"]

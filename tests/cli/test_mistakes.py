@@ -15,6 +15,7 @@ import pytest
 from redis import Redis
 
 from ledger.engines import writing_engine
+from ledger.schema import REVISION
 from runtime.auth.caller import Scope
 from runtime.auth.issue import issue
 from runtime.auth.tokens import OwnKey
@@ -250,7 +251,7 @@ def test_an_old_schema_is_told_with_the_command_that_mends_it(
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0007'")
     engine.dispose()
     line = (
-        "itemledger: the database has schema 0007 and this release wants 0008: "
+        f"itemledger: the database has schema 0007 and this release wants {REVISION}: "
         "run `itemledger migrate`"
     )
     env = {"ITEMLEDGER_DATABASE_URL": sqlite_url}

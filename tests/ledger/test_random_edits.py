@@ -25,6 +25,8 @@ NOT_TO_BE_FOUND = {
     "outcomes.epoch": "where the command stood in the log, which has been trimmed since",
     "outcomes.n": "the same",
     "outcomes.fingerprint": "that of a payload which is not kept",
+    "outcomes.request_id": "what the client called its request, which only the client knows",
+    "outcomes.trace": "the same",
     "outcomes.completed_at": "the clock on the wall, which may have gone back",
 }
 

@@ -64,7 +64,7 @@ class Partitioned:
             upsert_rows(
                 connection,
                 items_view.TABLES[1],
-                [items_view.row(each, partition, items_view.render(each)) for each in touched],
+                [items_view.row(each, partition) for each in touched],
             )
             taken = Position(partition, 0, 0)
             checkpoints.move(connection, [Taken("items", taken, self.ends[partition])])

@@ -207,6 +207,42 @@ def test_a_client_that_leaves_is_sent_nothing_more() -> None:
     assert body.closed.is_set()
 
 
+def test_a_body_is_not_closed_while_a_piece_of_it_is_being_made() -> None:
+    """A generator that runs in one thread can not be closed by another: it would hold what it has
+    for good.
+    """
+    begun, goes_on = threading.Event(), threading.Event()
+    told: list[str] = []
+
+    def pieces() -> Iterator[bytes]:
+        try:
+            yield b"1"
+            begun.set()
+            assert goes_on.wait(LONG)
+            yield b"2"
+        finally:
+            told.append("closed")
+
+    def app(_environ: Any, start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return pieces()
+
+    async def run() -> None:
+        client, hands = Client(), Hands(4)
+        answers = Bridge(app, hands, Turns(2, 0), no_feed)
+        asking = asyncio.create_task(answers(scope(), client.receive, client.send))
+        await asyncio.to_thread(begun.wait, LONG)
+        client.leaves.set()
+        # What the hands are given because the client has gone is done before these.
+        for _ in range(20):
+            await hands.do(lambda: None)
+        goes_on.set()
+        await asyncio.wait_for(asking, LONG)
+
+    asyncio.run(run())
+    assert told == ["closed"]
+
+
 def test_a_client_that_takes_nothing_keeps_no_thread() -> None:
     """Twenty of them, with four hands; and somebody else is answered."""
 
