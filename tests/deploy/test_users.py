@@ -9,9 +9,12 @@ import pytest
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError
 
+from eventlog import keys
 from tests.deploy.deployed import DEPLOY, make_secrets, password
 from tests.eventlog.replication import Server, server
 from tests.waiting import until
+from tests.worker.test_losses import LAMP, applied, patches, swept
+from tests.worker.world import World
 
 USERS = ("api", "worker", "cron", "query")
 
@@ -138,6 +141,45 @@ def test_a_user_can_do_nothing_else(guarded: Server, secrets: Path, user: str) -
         assert redis.ping()
         assert went_through(redis, EACH[user]) == []
     assert guarded.answers()
+
+
+def test_what_a_worker_does_seldom_is_not_refused_to_it(
+    guarded: Server, secrets: Path, sqlite_url: str
+) -> None:
+    """It trims after a quarter of an hour, and puts up a fence when the log came back shorter."""
+    guarded.redis.acl_log_reset()
+    place = guarded.url.partition("://")[2]
+    url = f"redis://worker:{password(secrets, 'worker')}@{place}/0"
+    with World.of(sqlite_url, url, partitions=1) as world:
+        world.append(LAMP, *patches(0, 3))
+        world.drain().partition(0)
+        world.clock.now += 16 * 60 * 1000
+        world.reader.trim(world.checkpoint(), world.clock.now)
+        world.reader.trim_at_once(world.checkpoint())
+        world.reader.forget_lost(0, world.checkpoint().epoch, 1, 1)
+        world.redis.hset(keys.head(0), "run_id", "of the server before")
+        swept(world)
+        world.append(*patches(3, 1))
+        swept(world)
+        assert applied(world) == ["c1", "p0", "p1", "p2", "p3"]
+    assert guarded.redis.acl_log() == []
+
+
+def test_what_the_command_api_does_seldom_is_not_refused_to_it(
+    guarded: Server, secrets: Path
+) -> None:
+    """It waits for replicas, tells of losses, and gives an import back."""
+    with Redis.from_url(guarded.url, username="api", password=password(secrets, "api")) as redis:
+        for command in (
+            "SET itemledger:barrier 1",
+            "WAIT 0 1",
+            "WAITAOF 1 0 1",
+            "ZADD itemledger:{0}:lost GT 1 1",
+            "HGETALL itemledger:{0}:epochs",
+            "DEL itemledger:import:x",
+            "PEXPIRE itemledger:import:x 1",
+        ):
+            redis.execute_command(*command.split())
 
 
 def test_whoever_does_not_say_who_it_is_can_do_nothing(guarded: Server) -> None:
