@@ -140,7 +140,7 @@ def _cursor(engine: Engine, name: str, offset: int) -> str:
     )
     with engine.connect() as connection:
         row = connection.execute(text(statement)).one()
-    return Cursors(_SECRET).write(list(row), "items", sort, Filter())
+    return Cursors(_SECRET).write(list(row), "items", sort, Filter(), None)
 
 
 def _filled(url: str, count: int, folder: Path) -> None:
