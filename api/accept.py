@@ -1,12 +1,12 @@
 """From a valid request to an entry in the log, and back to an answer."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from api.counts import Counts
+from api.packs import Delivered, first_of, parcels
 from api.turnstile import only_waits_now
 from api.waiting import Waited, Waiters
 from domain.commands import Command
@@ -15,6 +15,7 @@ from eventlog.batcher import Batcher
 from eventlog.codec import encode
 from eventlog.envelope import Atomic, Envelope
 from eventlog.notices import Notice
+from eventlog.packing import Row, Shared
 from eventlog.partition import partition_of
 from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
@@ -110,61 +111,105 @@ class Acceptor:
         self._reach = reach
         self._told = told
 
-    async def accept(
-        self, drafts: Sequence[Draft], sender: Sender, wait: float, *, with_items: bool = True
-    ) -> list[Answer]:
-        """Accept commands, in order per partition, and wait up to `wait` seconds for all of them,
-        to be told of each with the item it left behind or without.
-
-        Commands of one item keep their order. The answers stand in the order of the drafts.
+    async def accept(self, draft: Draft, sender: Sender, wait: float) -> Answer:
+        """Accept a command, and wait up to `wait` seconds to be told what became of it, with the
+        item it left behind.
         """
-        answers = await self._accept(drafts, sender, wait, with_items=with_items)
+        if wait <= 0:
+            return await self.accept_one(draft, sender)
+        partition = self._partition(draft)
+        waited = Waited(draft.id, partition, draft.fingerprint, with_item=True)
+        deadline = asyncio.get_running_loop().time() + wait
+        with self._waiters.expect([waited]) as futures:
+            submission = _submission(draft, sender, self._waiters.instance)
+            (verdict,) = await self._batcher.append(partition, [submission])
+            only_waits_now()
+            answers = [self._judge(draft, verdict)]
+            await self._settle(answers, [waited], futures, deadline)
+        self._count(answers, sender)
+        self._reach("api.before_answer")
+        return answers[0]
+
+    async def accept_each(
+        self,
+        pack_id: str,
+        drafts: Sequence[tuple[int, Draft]],
+        sender: Sender,
+        wait: float,
+        *,
+        keyed: bool,
+    ) -> list[Answer]:
+        """Accept numbered rows of a batch, each for itself and in order per partition; their ids
+        are `row_id`s of the pack's. Wait up to `wait` seconds for all of them, to be told of each
+        without the item it left behind.
+
+        The answers stand in the order of the drafts.
+        """
+        first = drafts[0][1]
+        shared = Shared(
+            sender.actor,
+            first.command.received_at,
+            self._waiters.instance if wait > 0 else None,
+            sender.trace,
+            with_item=False,
+            deadline=first.deadline,
+            request_id=sender.request_id,
+        )
+        rows = [(number, each.command, each.fingerprint, each.reason) for number, each in drafts]
+        waited = [
+            Waited(each.id, self._partition(each), each.fingerprint, with_item=False)
+            for _, each in (drafts if wait > 0 else ())
+        ]
+        deadline = asyncio.get_running_loop().time() + wait
+        with self._waiters.expect(waited) as futures:
+            delivered = await self.deliver(pack_id, shared, rows, keyed=keyed)
+            only_waits_now()
+            answers = self._judge_each(delivered, [each for _, each in drafts])
+            if waited:
+                await self._settle(answers, waited, futures, deadline)
+        self._count(answers, sender)
+        self._reach("api.before_answer")
+        return answers
+
+    async def deliver(
+        self, pack_id: str, shared: Shared, rows: Sequence[Row], *, keyed: bool
+    ) -> list[Delivered]:
+        """Put rows on the log, and tell what became of those of each partition."""
+        made = parcels(pack_id, shared, rows, self._partitions, keyed=keyed)
+        appends = [self._batcher.append(each.partition, [each.submission]) for each in made]
+        # One needs no task of its own.
+        told = [await appends[0]] if len(appends) == 1 else await asyncio.gather(*appends)
+        return [(parcel, verdict) for parcel, (verdict,) in zip(made, told, strict=True)]
+
+    @property
+    def tells(self) -> bool:
+        """Whether somebody wants to hear of every command that is answered."""
+        return self._told is not nobody
+
+    def took(self, count: int) -> None:
+        """Take note that so many rows are on the log, and are about to be answered."""
+        self._counts.commands["accepted"] += count
+        self._reach("api.before_answer")
+
+    def judge(
+        self, delivered: Sequence[Delivered], drafts: Sequence[Draft], sender: Sender
+    ) -> list[Answer]:
+        """Say what became of rows that were delivered, in the order of their drafts, and take note
+        of it.
+        """
+        answers = self._judge_each(delivered, drafts)
         self._count(answers, sender)
         self._reach("api.before_answer")
         return answers
 
     async def accept_one(self, draft: Draft, sender: Sender) -> Answer:
         """Accept one command and wait for nothing more."""
-        submission = _submission(draft, sender, None, with_items=True)
+        submission = _submission(draft, sender, None)
         (verdict,) = await self._batcher.append(self._partition(draft), [submission])
         answer = self._judge(draft, verdict)
         self._count([answer], sender)
         self._reach("api.before_answer")
         return answer
-
-    async def _accept(
-        self, drafts: Sequence[Draft], sender: Sender, wait: float, *, with_items: bool
-    ) -> list[Answer]:
-        if wait <= 0:
-            verdicts = await self._append(drafts, sender, None, with_items=with_items)
-            return list(map(self._judge, drafts, verdicts))
-        waited = [
-            Waited(draft.id, self._partition(draft), draft.fingerprint, with_items)
-            for draft in drafts
-        ]
-        deadline = asyncio.get_running_loop().time() + wait
-        with self._waiters.expect(waited) as futures:
-            verdicts = await self._append(
-                drafts, sender, self._waiters.instance, with_items=with_items
-            )
-            only_waits_now()
-            judged = list(map(self._judge, drafts, verdicts))
-            pending = [
-                (place, answer)
-                for place, answer in enumerate(judged)
-                if isinstance(answer, Accepted)
-            ]
-            # What was accepted before has its outcome told to whoever waited then: ask for it.
-            again = [waited[place] for place, answer in pending if answer.replayed]
-            if again:
-                self._waiters.ask(again)
-            left = deadline - asyncio.get_running_loop().time()
-            if pending and left > 0:
-                await asyncio.wait([futures[place] for place, _ in pending], timeout=left)
-            for place, answer in pending:
-                if futures[place].done():
-                    judged[place] = _settle(answer, futures[place].result())
-            return judged
 
     async def accept_atomic(
         self, batch_id: str, fingerprint: str, drafts: Sequence[Draft], sender: Sender, wait: float
@@ -190,7 +235,7 @@ class Acceptor:
                 if left > 0:
                     await asyncio.wait(futures, timeout=left)
                 judged = [
-                    _settle(each, future.result())
+                    _settled(each, future.result())
                     if isinstance(each, Accepted) and future.done()
                     else each
                     for each, future in zip(judged, futures, strict=True)
@@ -199,43 +244,48 @@ class Acceptor:
         self._reach("api.before_answer")
         return judged
 
+    async def _settle(
+        self,
+        answers: list[Answer],
+        waited: Sequence[Waited],
+        futures: Sequence[asyncio.Future[Notice]],
+        deadline: float,
+    ) -> None:
+        """Wait until a deadline for what becomes of commands that were accepted."""
+        pending = [
+            (place, answer) for place, answer in enumerate(answers) if isinstance(answer, Accepted)
+        ]
+        # What was accepted before has its outcome told to whoever waited then: ask for it.
+        again = [waited[place] for place, answer in pending if answer.replayed]
+        if again:
+            self._waiters.ask(again)
+        left = deadline - asyncio.get_running_loop().time()
+        if pending and left > 0:
+            await asyncio.wait([futures[place] for place, _ in pending], timeout=left)
+        for place, answer in pending:
+            if futures[place].done():
+                answers[place] = _settled(answer, futures[place].result())
+
     def _count(self, answers: Sequence[Answer], sender: Sender) -> None:
         for each in answers:
             self._counts.commands[counted_as(each)] += 1
         self._told(answers, sender)
 
-    async def _append(
-        self,
-        drafts: Sequence[Draft],
-        sender: Sender,
-        reply_to: str | None,
-        *,
-        with_items: bool,
-    ) -> list[Verdict]:
-        places: dict[int, list[int]] = defaultdict(list)
-        for place, draft in enumerate(drafts):
-            places[self._partition(draft)].append(place)
-        appends = [
-            self._batcher.append(
-                partition,
-                [
-                    _submission(drafts[place], sender, reply_to, with_items=with_items)
-                    for place in mine
-                ],
-            )
-            for partition, mine in places.items()
-        ]
-        # One needs no task of its own.
-        answers = [await appends[0]] if len(appends) == 1 else await asyncio.gather(*appends)
-        verdict_of = {
-            place: verdict
-            for mine, verdicts in zip(places.values(), answers, strict=True)
-            for place, verdict in zip(mine, verdicts, strict=True)
-        }
-        return [verdict_of[place] for place in range(len(drafts))]
-
     def _partition(self, draft: Draft) -> int:
         return partition_of(draft.command.item_id, self._partitions)
+
+    def _judge_each(self, delivered: Sequence[Delivered], drafts: Sequence[Draft]) -> list[Answer]:
+        """Say what became of every row of a batch, in the order in which they were delivered."""
+        answers: dict[int, Answer] = {}
+        for parcel, verdict in delivered:
+            sent = parcel.submission.fingerprint
+            n = first_of(parcel, verdict.position) if isinstance(verdict, Appended) else 0
+            for row, place in enumerate(parcel.places):
+                mine = verdict
+                if isinstance(mine, Appended):
+                    mine = replace(mine, position=replace(mine.position, n=n + row))
+                answers[place] = self._judge(drafts[place], mine, sent)
+        return [answers[place] for place in range(len(drafts))]
 
     def _judge(self, draft: Draft, verdict: Verdict, sent: str | None = None) -> Answer:
         """Say what became of a draft, or of the batch it was `sent` with."""
@@ -270,10 +320,8 @@ def counted_as(answer: Answer) -> str:
             assert_never(answer)
 
 
-def _submission(
-    draft: Draft, sender: Sender, reply_to: str | None, *, with_items: bool
-) -> Submission:
-    envelope = _envelope(draft, sender, reply_to, with_items=with_items)
+def _submission(draft: Draft, sender: Sender, reply_to: str | None) -> Submission:
+    envelope = _envelope(draft, sender, reply_to, with_items=True)
     return Submission(draft.id, encode(envelope), draft.fingerprint)
 
 
@@ -292,7 +340,7 @@ def _envelope(draft: Draft, sender: Sender, reply_to: str | None, *, with_items:
     )
 
 
-def _settle(answer: Accepted, notice: Notice) -> Answer:
+def _settled(answer: Accepted, notice: Notice) -> Answer:
     if notice.reused:
         return KeyReused(answer.draft)
     # The command of an earlier acceptance that Redis has forgotten stands at an earlier position.

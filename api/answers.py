@@ -9,6 +9,7 @@ from fastapi import Response
 from api.accept import Accepted, Answer, KeyReused, Refused, Uncertain
 from api.problems import (
     ProblemAnswer,
+    ProblemRaised,
     key_reused,
     not_accepted,
     outcome_unknown,
@@ -40,6 +41,10 @@ class Answers:
                 return self._final(answer, notice, preferences)
             case _:
                 return self._problem(_trouble(answer), answer)
+
+    def raised(self, raised: ProblemRaised) -> Response:
+        """Answer with a problem that ends a request."""
+        return ProblemAnswer(raised.problem, self._command_url, raised.headers)
 
     def row(self, number: int, answer: Answer) -> dict[str, Any]:
         """Answer one row of a batch."""

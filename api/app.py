@@ -16,6 +16,8 @@ from api.counts import Counts
 from api.edge import Edge
 from api.guard import guarding
 from api.hot import Hot, told
+from api.hot_asked import Reader
+from api.hot_commands import Commands
 from api.imports.feeder import Log
 from api.imports.lanes import Lanes
 from api.limits import BodyLimit
@@ -91,14 +93,10 @@ def create_app(
         app.add_middleware(
             Hot,
             told=Meter(Edge(told, guard, settings), counts),
-            guard=guard,
-            acceptor=acceptor,
-            answers=answers,
+            reader=Reader(guard, strict=settings.require_if_match),
+            commands=Commands(acceptor, answers, clock, currency),
             counts=counts,
             turns=turns,
-            clock=clock,
-            currency=currency,
-            strict=settings.require_if_match,
         )
     door = Door(acceptor, answers, clock, currency, strict=settings.require_if_match)
     app.include_router(batch.routes(door, remember))

@@ -32,6 +32,7 @@ from eventlog.replicas import Replicas
 from eventlog.revocations import mirrored
 from eventlog.ring import Ring
 from eventlog.witness import WitnessTaken, witnessing
+from runtime import collector
 from runtime.auth.guard import Guard, Unguarded, guard_of
 from runtime.auth.revoked import Revoked
 from runtime.failpoints import failpoints
@@ -179,6 +180,7 @@ async def _serve(settings: Settings, partitions: int, losses: Losses, guard: Gua
     )
     served = RequestLog(app) if settings.log_requests else app
     server = make_server(served if traced is None else traced(served), settings)
+    collector.tame()
     log.info("serving", url=settings.public_command_url, partitions=partitions)
     await server.serve()
     await asking.aclose()

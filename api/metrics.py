@@ -65,13 +65,13 @@ _APPEND_SECONDS = Metric(
 _APPEND_ENTRIES = Metric(
     "itemledger_append_entries",
     "histogram",
-    "How many entries were written together: commands, atomic batches, rows of imports (up to 100 "
-    "in one).",
+    "How many commands were written together; an atomic batch and up to 100 rows of an import "
+    "count as one.",
 )
 _TO_APPEND = Metric(
     "itemledger_appends_waiting",
     "gauge",
-    "Entries that requests have ready and that are not on the log yet.",
+    "Commands that requests have ready and that are not on the log yet.",
 )
 _AWAITED = Metric(
     "itemledger_outcomes_awaited",

@@ -58,7 +58,7 @@ class Door:
             reason,
             deadline_of(request),
         )
-        (answer,) = await self.acceptor.accept([draft], sender_of(request), asked.wait)
+        answer = await self.acceptor.accept(draft, sender_of(request), asked.wait)
         return self.answers.single(answer, asked)
 
     def require_condition(self, expected: Expected) -> Expected:

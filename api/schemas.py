@@ -246,7 +246,9 @@ class DeleteRow(_Row):
 
 
 Row = CreateRow | PutRow | PatchRow | DeleteRow
-ROW: TypeAdapter[Row] = TypeAdapter(Annotated[Row, Discriminator("op")])
+_AnyRow = Annotated[Row, Discriminator("op")]
+ROW: TypeAdapter[Row] = TypeAdapter(_AnyRow)
+ROWS: TypeAdapter[list[Row]] = TypeAdapter(list[_AnyRow])
 
 
 class BatchBody(Body):
@@ -255,3 +257,11 @@ class BatchBody(Body):
     atomic: bool = False
     reason: Reason | None = None
     commands: Annotated[list[Any], Field(min_length=1, max_length=BATCH_LIMIT)]
+
+
+class GoodBatch(Body):
+    """A batch of which every row is right, read in one go."""
+
+    atomic: bool = False
+    reason: Reason | None = None
+    commands: Annotated[list[_AnyRow], Field(min_length=1, max_length=BATCH_LIMIT)]

@@ -62,14 +62,15 @@ def batcher_traced(spans: Spans) -> type[Batcher]:
 
     class TracedBatcher(Batcher):
         async def append(self, partition: int, submissions: Sequence[Submission]) -> list[Verdict]:
-            one = submissions[0].id if len(submissions) == 1 else None
+            count = sum(each.width for each in submissions)
+            one = submissions[0].id if count == 1 else None
             facts = {
                 "messaging.system": "redis",
                 "messaging.operation.name": "append",
                 "messaging.operation.type": "send",
                 "messaging.destination.name": keys.log(partition),
                 "messaging.destination.partition.id": str(partition),
-                "messaging.batch.message_count": len(submissions),
+                "messaging.batch.message_count": count,
                 "messaging.message.id": one,
             }
             with spans.step("append", "sends", facts) as step:

@@ -4,11 +4,7 @@ from typing import assert_never
 
 from api.schemas import (
     CreateBody,
-    CreateRow,
-    DeleteRow,
     PatchBody,
-    PatchRow,
-    PutRow,
     ReplaceBody,
     Row,
 )
@@ -79,14 +75,15 @@ def patch(
 def row(parsed: Row, new_item_id: str, now: int, currency: str) -> Command:
     """Make the command of a batch's row; `new_item_id` is for a creation that names none."""
     at = parsed.effective_at
-    match parsed:
-        case CreateRow():
-            return create(parsed, parsed.id or new_item_id, now, currency, at)
-        case PutRow():
+    # By the tag: to ask a model's class takes longer than all the rest.
+    match parsed.op:
+        case "put":
             return replace(parsed, parsed.id, now, currency, _at(parsed.if_version), at)
-        case PatchRow():
+        case "create":
+            return create(parsed, parsed.id or new_item_id, now, currency, at)
+        case "patch":
             return patch(parsed, parsed.id, now, _at(parsed.if_version), at)
-        case DeleteRow():
+        case "delete":
             return DeleteItem(parsed.id, now, _at(parsed.if_version), at)
         case _:
             assert_never(parsed)

@@ -29,6 +29,8 @@ def item_id(value: str) -> str:
 def name(value: str) -> str:
     """Trim white space around it; 1 to 200 characters, none of them a control character."""
     trimmed = value.strip()
+    if 0 < len(trimmed) <= NAME_LIMIT and trimmed.isascii() and trimmed.isprintable():
+        return trimmed  # Most are like this, and it is soon seen.
     if all(unicodedata.category(each) in _INVISIBLE for each in trimmed):
         raise RuleBroken("name", "name-empty", "a name has at least one visible character")
     if len(trimmed) > NAME_LIMIT:

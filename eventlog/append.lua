@@ -1,18 +1,21 @@
--- Accept a list of commands into one partition's log: all or none, each at most once.
+-- Accept a list of entries into one partition's log: all or none, each at most once. An entry is a
+-- command, or several that travel together; each command has a position of its own.
 --
--- KEYS  1 head  2 log  3 bell  4 epochs  5.. one per command: where its id is remembered
+-- KEYS  1 head  2 log  3 bell  4 epochs  5.. one per entry: where its id is remembered
 -- ARGV  1 seconds the bell stays up
 --       2 why nothing new is accepted, '' while it is
---       3 a digit per command where 2 is not '': 1 for one that is held to it
+--       3 a digit per entry where 2 is not '': 1 for one that is held to it
 --       4 5 the epoch and n of the last position that the caller knows was given out
---       then per command: body, fingerprint
+--       6 how many commands each entry has, as numbers with commas; '' where each is one
+--       then per entry: body, fingerprint
 -- Reply {bell was down: 1|0, {position, 0: appended | 1: known before, fingerprint}, ...}
+--       where the position is that of the entry's last command
 --       {'', 2: refused by the server, why} for a new one that stands beside known ones
 --       {'', 3: refused by the caller's own 2, why} for a new one
 --
 -- An error that begins with REFUSED was raised before the first write: nothing was accepted.
 
-local FIXED, FIRST = 4, 5
+local FIXED, FIRST = 4, 6
 local count = #KEYS - FIXED
 
 local function refused(why)
@@ -20,12 +23,23 @@ local function refused(why)
 end
 
 if count < 1 or #ARGV ~= FIRST + 2 * count then
-  return refused('the script wants a body and a fingerprint per command')
+  return refused('the script wants a body and a fingerprint per entry')
 end
 for i = 1, count do
   if ARGV[FIRST + 2 * i - 1] == '' then
-    return refused('command ' .. i .. ' has no body')
+    return refused('entry ' .. i .. ' has no body')
   end
+end
+local widths = {}
+for each in string.gmatch(ARGV[6], '[^,]+') do
+  local width = tonumber(each)
+  if not width or width < 1 or width % 1 ~= 0 then
+    return refused('no entry has ' .. each .. ' commands')
+  end
+  widths[#widths + 1] = width
+end
+if #widths ~= 0 and #widths ~= count then
+  return refused('it is not said of every entry how many commands it has')
 end
 for i, wanted in ipairs({'hash', 'stream', 'string', 'hash'}) do
   local found = redis.call('TYPE', KEYS[i]).ok
@@ -101,9 +115,14 @@ for _, i in ipairs(new) do
   if first then
     known(i, first)
   else
-    local position = string.format('%.0f-%.0f', epoch, n + 1)
-    redis.call('XADD', KEYS[2], position, 'c', body)
-    n = n + 1
+    local width = widths[i] or 1
+    local position = string.format('%.0f-%.0f', epoch, n + width)
+    if width == 1 then
+      redis.call('XADD', KEYS[2], position, 'c', body)
+    else
+      redis.call('XADD', KEYS[2], position, 'c', body, 'w', width)
+    end
+    n = n + width
     redis.call('HSET', KEYS[1], 'n', string.format('%.0f', n))
     redis.call('SET', id, position .. ' ' .. fingerprint)
     reply[i + 1] = {position, 0, fingerprint}

@@ -43,7 +43,8 @@ _WORTH_ANOTHER_TRY = (BusyLoadingError, ClusterDownError, MasterDownError, NoScr
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A command on its way to the log: its id, its encoded envelope, its payload's fingerprint.
+    """An entry on its way to the log: its id, its body, its payload's fingerprint, and how many
+    commands it has.
 
     `promises` is false for what nobody is promised anything about, such as a question: it goes on
     the log even while no command is accepted.
@@ -53,11 +54,14 @@ class Submission:
     body: bytes
     fingerprint: str
     promises: bool = True
+    width: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """Accepted and on disk. `known` where the id was accepted before, with `fingerprint`."""
+    """Accepted and on disk; `position` is that of the entry's last command. `known` where the id
+    was accepted before, with `fingerprint`.
+    """
 
     position: Position
     known: bool
@@ -115,7 +119,9 @@ def evalsha(
     ]
     held = "".join("1" if each.promises else "0" for each in submissions) if closed else ""
     known = (0, 0) if floor is None else (floor.epoch, floor.n)
-    arguments: list[Any] = [BELL_SECONDS, closed or "", held, *known]
+    several = any(each.width > 1 for each in submissions)
+    widths = ",".join(str(each.width) for each in submissions) if several else ""
+    arguments: list[Any] = [BELL_SECONDS, closed or "", held, *known, widths]
     for each in submissions:
         arguments += (each.body, each.fingerprint)
     return ("EVALSHA", script.sha, len(names), *names, *arguments)

@@ -107,20 +107,20 @@ class Batcher:
         loop = asyncio.get_running_loop()
         pending = Chunk(partition, chunk, loop.create_future())
         self._waiting[partition].append(pending)
-        self._waiting_commands += len(chunk)
+        self._waiting_commands += pending.commands
         self._idle.clear()
         self._arrived.set()
         try:
             return await pending.verdicts
         finally:
-            self._waiting_commands -= len(chunk)
+            self._waiting_commands -= pending.commands
 
     async def _run(self) -> None:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
             while turn := self._take_turn():
-                self.sizes.observe(sum(len(each.submissions) for each in chunks_of(turn)))
+                self.sizes.observe(sum(each.commands for each in chunks_of(turn)))
                 begun = asyncio.get_running_loop().time()
                 try:
                     await self._sender.attempt(turn)
@@ -144,7 +144,7 @@ class Batcher:
         for partition, waiting in list(self._waiting.items()):
             taken: list[Chunk] = []
             commands = 0
-            while waiting and (not taken or commands + len(waiting[0].submissions) <= _TURN):
+            while waiting and (not taken or commands + waiting[0].commands <= _TURN):
                 chunk = waiting.popleft()
                 if chunk.deadline is None:
                     # From its first try on: a burst that waits for its turn is not the log's fault.
@@ -152,7 +152,7 @@ class Batcher:
                 if chunk.deadline <= now:
                     chunk.give_up(chunk.why)
                     continue
-                commands += len(chunk.submissions)
+                commands += chunk.commands
                 taken.append(chunk)
             if taken:
                 turn[partition] = taken

@@ -34,6 +34,10 @@ class Chunk:
     why: str = "the log did not answer"
     settled: bool = False
 
+    @property
+    def commands(self) -> int:
+        return sum(each.width for each in self.submissions)
+
     def settle(self, verdicts: list[Verdict]) -> None:
         self.settled = True
         if not self.verdicts.done():

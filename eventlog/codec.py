@@ -6,7 +6,7 @@ from typing import Any, assert_never, cast
 import orjson
 
 from domain.refusals import RuleBroken
-from eventlog import commands, members
+from eventlog import commands, members, packing
 from eventlog.envelope import (
     Ask,
     Atomic,
@@ -15,6 +15,7 @@ from eventlog.envelope import (
     Envelope,
     ImportMark,
     Order,
+    Pack,
     RevertRows,
     Rows,
     Unreadable,
@@ -23,14 +24,18 @@ from eventlog.envelope import (
 
 _LONGEST_ID = 255
 # What is no command of its own.
-_OTHERS = frozenset({"rows", "atomic", "import", "unimport", "ask", "replay", "discard"})
+_OTHERS = frozenset(
+    {"rows", packing.OPERATION, "atomic", "import", "unimport", "ask", "replay", "discard"}
+)
 
 
 def encode(entry: Entry) -> bytes:
-    return orjson.dumps(_document(entry))
+    return packing.encode(entry) if isinstance(entry, Pack) else orjson.dumps(_document(entry))
 
 
-def _document(entry: Entry) -> dict[str, Any]:
+def _document(
+    entry: Envelope | Rows | Atomic | ImportMark | RevertRows | Ask | Order,
+) -> dict[str, Any]:
     match entry:
         case Envelope():
             return _envelope(entry)
@@ -130,18 +135,8 @@ def _entry(document: dict[str, Any]) -> Entry:
         return _read_envelope(document)
     members.check(document)
     match op:
-        case "rows":
-            rows = tuple(_read_row(each) for each in _said(document, "rows", list))
-            return Rows(
-                document["id"],
-                document["import"],
-                rows,
-                bool(document["dry"]),
-                bool(document["stop"]),
-            )
-        case "atomic":
-            rows = _said(document, "rows", list)
-            return Atomic(document["id"], tuple(_read_envelope(each) for each in rows))
+        case "rows" | "atomic" | packing.OPERATION:
+            return _read_several(document, _said(document, "rows", list))
         case "import" | "unimport":
             return _read_of_import(document)
         case "ask":
@@ -149,6 +144,22 @@ def _entry(document: dict[str, Any]) -> Entry:
             return Ask(document["id"], document["of"], document["fp"], document["reply"], with_item)
         case _:
             return Order(document["id"], document["op"], document["of"], document["actor"])
+
+
+def _read_several(document: dict[str, Any], rows: list[Any]) -> Rows | Pack | Atomic:
+    match document["op"]:
+        case "rows":
+            return Rows(
+                document["id"],
+                document["import"],
+                tuple(_read_row(each) for each in rows),
+                bool(document["dry"]),
+                bool(document["stop"]),
+            )
+        case packing.OPERATION:
+            return packing.unpack(document, rows)
+        case _:
+            return Atomic(document["id"], tuple(_read_envelope(each) for each in rows))
 
 
 def _read_of_import(document: dict[str, Any]) -> ImportMark | RevertRows:

@@ -23,28 +23,19 @@ from domain.commands import (
 
 
 def encode(command: Command) -> dict[str, Any]:
-    document: dict[str, Any] = {"item": command.item_id, "at": command.received_at}
+    return {"item": command.item_id, "at": command.received_at, **said(command)}
+
+
+def said(command: Command) -> dict[str, Any]:
+    """Write what a command says, but for its item and when it was received."""
+    document = _said(command)
     if command.effective_at is not None:
         document["eff"] = command.effective_at
-    match command:
-        case CreateItem() | ReplaceItem() | PatchItem():
-            return document | _encode_values(command)
-        case TakeDue():
-            return document | {"op": "due"}
-        case _:
-            return document | _encode_other(command) | {"exp": _encode_expected(command.expected)}
+    return document
 
 
-def _encode_values(command: CreateItem | ReplaceItem | PatchItem) -> dict[str, Any]:
+def _said(command: Command) -> dict[str, Any]:
     match command:
-        case CreateItem():
-            return {
-                "op": "create",
-                "name": command.name,
-                "desc": command.description,
-                "price": command.price,
-                "cur": command.currency,
-            }
         case ReplaceItem():
             return {
                 "op": "replace",
@@ -55,11 +46,21 @@ def _encode_values(command: CreateItem | ReplaceItem | PatchItem) -> dict[str, A
                 "new": command.currency_if_new,
                 "exp": _encode_expected(command.expected),
             }
+        case CreateItem():
+            return {
+                "op": "create",
+                "name": command.name,
+                "desc": command.description,
+                "price": command.price,
+                "cur": command.currency,
+            }
         case PatchItem():
             expected = _encode_expected(command.expected)
             return {"op": "patch", "exp": expected, **_changes(command)}
+        case TakeDue():
+            return {"op": "due"}
         case _:
-            assert_never(command)
+            return {**_encode_other(command), "exp": _encode_expected(command.expected)}
 
 
 def _encode_other(
@@ -98,12 +99,16 @@ def _changes(command: PatchItem) -> dict[str, Any]:
     return changes
 
 
-def decode(document: dict[str, Any]) -> Command:
-    """Raises KeyError, ValueError and the like where it is nothing that `encode` makes."""
+def decode(document: dict[str, Any], received_at: int | None = None) -> Command:
+    """Read a command; where it does not say itself when it was received, that is told beside it.
+
+    Raises KeyError, ValueError and the like where it is nothing that `encode` makes.
+    """
     decoder = _DECODERS.get(document["op"])
     if decoder is None:
         raise ValueError(f"unknown operation {document['op']!r}")
-    return decoder(document, document["item"], document["at"], document.get("eff"))
+    at = document["at"] if received_at is None else received_at
+    return decoder(document, document["item"], at, document.get("eff"))
 
 
 def _create(document: dict[str, Any], item_id: str, at: int, effective_at: int | None) -> Command:

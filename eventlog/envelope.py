@@ -68,6 +68,18 @@ class Atomic:
     rows: tuple[Envelope, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Commands of one request that are of one partition, each for itself; their ids are `row_id`s
+    of this one's. Each has a position of its own, in their order: the entry stands at the last.
+    What is the same of all of them is written once.
+    """
+
+    id: str
+    rows: tuple[Envelope, ...]
+    fingerprint: str = ""
+
+
 Mark = Literal["begun", "received", "paused", "resumed", "cancelled", "failed"]
 
 
@@ -130,7 +142,7 @@ class Order:
     actor: str
 
 
-Entry = Envelope | Rows | Atomic | ImportMark | RevertRows | Ask | Order
+Entry = Envelope | Rows | Pack | Atomic | ImportMark | RevertRows | Ask | Order
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,11 +39,12 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """A command that is appended anew."""
+    """An entry that is appended anew; `width` is how many commands it has."""
 
     id: str
     body: bytes
     fingerprint: str
+    width: int = 1
 
 
 class Lookout:
@@ -129,13 +130,13 @@ class Lookout:
 
     def fence(self, checkpoint: Position, *, force: bool, again: Sequence[Again] = ()) -> int:
         """Begin a new epoch beyond the ledger's, where the server is another one or by `force`;
-        append commands anew behind the fence; return the epoch.
+        append entries anew behind the fence; return the epoch.
         """
         partition = checkpoint.partition
         names = [keys.head(partition), keys.log(partition), keys.epochs(partition)]
         names += [keys.command(partition, each.id) for each in again]
         arguments: list[Any] = [checkpoint.epoch, "1" if force else ""]
         for each in again:
-            arguments += (each.body, each.fingerprint)
+            arguments += (each.body, each.fingerprint, each.width)
         epoch: Any = self._fence(names, arguments)
         return int(epoch)

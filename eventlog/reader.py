@@ -35,8 +35,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
+    """An entry at the position of its last command; `width` is how many it says to have."""
+
     position: Position
     body: bytes
+    width: int = 1
 
 
 # A position and a fingerprint.
@@ -84,12 +87,14 @@ class LogReader:
 
     def after(self, position: Position, count: int) -> list[LogEntry]:
         """Read up to `count` entries that follow the position."""
-        return self.after_each([position], count)[0]
+        return self.after_each([position], [count])[0]
 
-    def after_each(self, positions: Sequence[Position], count: int) -> list[list[LogEntry]]:
-        """Read up to `count` entries that follow each of the positions."""
+    def after_each(
+        self, positions: Sequence[Position], counts: Sequence[int]
+    ) -> list[list[LogEntry]]:
+        """Read up to so many entries that follow each of the positions."""
         with self.redis.pipeline(transaction=False) as pipeline:
-            for each in positions:
+            for each, count in zip(positions, counts, strict=True):
                 pipeline.xrange(keys.log(each.partition), min=f"({each.stream_id}", count=count)
             answers: list[Any] = pipeline.execute()
         return [
@@ -226,6 +231,11 @@ def _entries(partition: int, found: Any) -> list[LogEntry]:
         LogEntry(
             Position.from_stream_id(partition, entry_id.decode()),
             fields.get(b"c", b"") if fields else b"",
+            _width(fields[b"w"]) if fields and b"w" in fields else 1,
         )
         for entry_id, fields in found
     ]
+
+
+def _width(said: bytes) -> int:
+    return int(said) if said.isdigit() and int(said) else 1

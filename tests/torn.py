@@ -26,7 +26,7 @@ PARTITIONS = 3
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """A command that was acknowledged when the append-only file was `size` bytes long."""
+    """An entry that was acknowledged when the append-only file was `size` bytes long."""
 
     id: str
     position: Position
@@ -39,7 +39,10 @@ def append_file(data: Path) -> Path:
     return found
 
 
-def append(redis: "Redis", partition: int, ids: Sequence[str]) -> list[Position]:
+def append(
+    redis: "Redis", partition: int, ids: Sequence[str], widths: Sequence[int] = ()
+) -> list[Position]:
+    """Append entries, of one command each unless it is said how many they have."""
     script = load_script()
     redis.script_load(script.text)
     submissions = [
@@ -47,8 +50,9 @@ def append(redis: "Redis", partition: int, ids: Sequence[str]) -> list[Position]
             each,
             encode(Envelope(each, CreateItem(each, 1, f"Item {each}", None, 100, "EUR"), "me", "")),
             "",
+            width=width,
         )
-        for each in ids
+        for each, width in zip(ids, widths or [1] * len(ids), strict=True)
     ]
     _, verdicts = read_reply(
         partition, redis.execute_command(*evalsha(script, partition, submissions))
@@ -69,7 +73,8 @@ def write_log(data: Path, calls: int, dice: random.Random) -> list[Acknowledged]
                     _rewrite(redis, data)
                 partition = dice.randrange(PARTITIONS)
                 ids = [f"{call}-{n}" for n in range(dice.choice((1, 1, 1, 2, 5)))]
-                positions = append(redis, partition, ids)
+                widths = [dice.choice((1, 1, 1, 2, 100)) for _ in ids]
+                positions = append(redis, partition, ids, widths)
                 size = 0 if call < calls // 2 else append_file(data).stat().st_size
                 told += [
                     Acknowledged(each, at, size) for each, at in zip(ids, positions, strict=True)

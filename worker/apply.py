@@ -29,13 +29,21 @@ Project = Callable[[Connection, Changes], None]
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """A log entry as read: where it stands, what it says, and how it came; `part` where it is one
-    row of several, and the others are still to come.
+    row of several, and the others are still to come. It has so many commands of a position of
+    their own, `width`, of which the last stands here.
     """
 
     position: Position
     entry: Entry | Unreadable
     body: bytes = b""
     part: bool = False
+    width: int = 1
+
+    @property
+    def first(self) -> Position:
+        """Where its first command stands."""
+        at = self.position
+        return Position(at.partition, at.epoch, at.n - self.width + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,8 +296,8 @@ def _gaps(last: Position, fresh: Sequence[Decoded], epoch_ends: EpochEnds) -> li
     """Find what the batch passes over, at its start or inside it."""
     found: list[Gap] = []
     for each in fresh:
-        if each.position.epoch != last.epoch or each.position.n != last.n + 1:
-            found += gaps.between(last, each.position, epoch_ends(last.partition))
+        if each.position.epoch != last.epoch or each.position.n - each.width != last.n:
+            found += gaps.between(last, each.first, epoch_ends(last.partition))
         last = each.position
     return found
 

@@ -14,7 +14,7 @@ from functools import partial
 import structlog
 from sqlalchemy import Engine
 
-from eventlog.envelope import Rows
+from eventlog.envelope import Pack, Rows
 from eventlog.reader import LogReader
 from ledger.partitions import Checkpoint
 from runtime.errors import first_line
@@ -173,7 +173,7 @@ class Batches:
         last = self._marks.row(partition) if marked else None
         done: list[Applied] = []
         for row in _from(last, _rows(each)):
-            applied = self._alone(replace(each, entry=row, part=True), marked=marked)
+            applied = self._alone(row, marked=marked)
             if partition not in applied or self._stopping.is_set():
                 return {partition: _summed(done)} if done else {}
             done.append(applied[partition])
@@ -248,7 +248,7 @@ class Batches:
         self, each: Decoded
     ) -> Callable[[Mapping[int, Checkpoint]], Mapping[Position, Condemned]]:
         match each:
-            case Decoded(entry=Rows(rows=(row,)), part=True):
+            case Decoded(entry=Rows(rows=(row,)) | Pack(rows=(row,)), part=True):
                 return partial(self._mark_row, each.position, row.id)
             case _:
                 return partial(self._mark_alone, each)
@@ -286,18 +286,33 @@ def _is_suspect(begun: Mapping[int, int], partition: int) -> bool:
     return begun.get(partition, 1) not in {0, 1}
 
 
-def _rows(each: Decoded) -> list[Rows]:
+def _rows(each: Decoded) -> list[Decoded]:
     """Part an entry of several rows into one of each; there are none of any other."""
     entry = each.entry
-    if not isinstance(entry, Rows) or len(entry.rows) == 1:
+    if not isinstance(entry, Rows | Pack) or len(entry.rows) == 1:
         return []
-    return [replace(entry, rows=(row,)) for row in entry.rows]
+    parts = [replace(each, entry=replace(entry, rows=(row,)), part=True) for row in entry.rows]
+    if isinstance(entry, Rows):
+        return parts
+    first = each.first
+    return [
+        replace(part, position=replace(first, n=first.n + place), width=1)
+        for place, part in enumerate(parts)
+    ]
 
 
-def _from(row_id: str | None, rows: list[Rows]) -> list[Rows]:
+def _from(row_id: str | None, rows: list[Decoded]) -> list[Decoded]:
     """Leave out the rows before the one that was begun last: they are known."""
-    places = [place for place, each in enumerate(rows) if each.rows[0].id == row_id]
+    places = [place for place, each in enumerate(rows) if _row_id(each) == row_id]
     return rows[places[0] :] if places else rows
+
+
+def _row_id(each: Decoded) -> str | None:
+    match each.entry:
+        case Rows(rows=(row,)) | Pack(rows=(row,)):
+            return row.id
+        case _:
+            return None
 
 
 class _SomeRow(Exception):

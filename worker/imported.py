@@ -63,6 +63,11 @@ class Imported:
             self._over[import_id] = True
             counts["stopped"] = 1
 
+    def has(self, import_id: str) -> bool:
+        """Say whether an import has had rows in this partition."""
+        counts = imports.counted(self._connection, import_id, self._partition)
+        return counts.final > 0 or import_id in self._counts
+
     def recount(self, import_id: str) -> None:
         """Take back that a row is set aside: it is tried again, and counted anew."""
         self._counts[import_id]["other"] -= 1

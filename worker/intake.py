@@ -1,11 +1,13 @@
 """The log's side of a drain: where to read on, what there is, and tidying up after a commit."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import Engine
 
 from eventlog.codec import read
+from eventlog.envelope import Pack
 from eventlog.reader import Correction, LogEntry, LogReader, Settled
 from ledger import partitions
 from ledger.outcomes import KeptOutcome
@@ -20,6 +22,14 @@ from worker.tell import notices
 _CATCH_UP = 1000
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What was read of a partition; it is `whole` where nothing followed it then."""
+
+    batch: Sequence[Decoded]
+    whole: bool
 
 
 class Intake:
@@ -41,6 +51,8 @@ class Intake:
         self._reach = reach
         self._further = further
         self._strays = Strays(engine, reader.lookout)
+        # By partition, how many commands an entry had in the mean when it was last read.
+        self._widths: dict[int, int] = {}
         # By partition, what is applied and not settled, since what follows from it had to wait.
         self._put_off: dict[int, tuple[list[Decoded], Mapping[str, Correction]]] = {}
 
@@ -82,14 +94,29 @@ class Intake:
             self.tidy({partition: batch}, {partition: Applied(position)})
         return checkpoint
 
-    def read(self, positions: Mapping[int, Position], count: int) -> dict[int, list[Decoded]]:
-        """Read up to `count` entries that follow each of the positions."""
-        found = self._reader.after_each(list(positions.values()), count)
+    def read(self, positions: Mapping[int, Position], count: int) -> dict[int, Stretch]:
+        """Read what follows each of the positions, up to the entry with the `count`-th command."""
+        counts = [self._entries(each, count) for each in positions]
+        found = self._reader.after_each(list(positions.values()), counts)
         self._reach("worker.after_read")
         return {
-            partition: _decoded(entries)
-            for partition, entries in zip(positions, found, strict=True)
+            partition: self._stretch(partition, entries, most, count)
+            for partition, entries, most in zip(positions, found, counts, strict=True)
         }
+
+    def _entries(self, partition: int, count: int) -> int:
+        """Say how many entries will have so many commands, about."""
+        return max(1, count // self._widths.get(partition, 1))
+
+    def _stretch(self, partition: int, found: Sequence[LogEntry], most: int, count: int) -> Stretch:
+        """Read what was found until it has `count` commands; `most` entries were asked for."""
+        taken = commands = 0
+        while taken < len(found) and commands < count:
+            commands += found[taken].width
+            taken += 1
+        if taken:
+            self._widths[partition] = max(1, commands // taken)
+        return Stretch(_decoded(found[:taken]), taken == len(found) and len(found) < most)
 
     def checkpoints(self, wanted: Sequence[int]) -> dict[int, Position]:
         """Tell how far the ledger has taken these partitions."""
@@ -100,13 +127,17 @@ class Intake:
 
     def wait(
         self, positions: Mapping[int, Position], count: int, seconds: float
-    ) -> dict[int, list[Decoded]]:
-        """Wait until something follows one of these positions; read up to `count` entries of each
+    ) -> dict[int, Stretch]:
+        """Wait until something follows one of these positions; read it as `read` does of each
         partition that has some.
         """
-        found = self._reader.wait(list(positions.values()), count, int(seconds * 1000))
+        most = max(self._entries(each, count) for each in positions)
+        found = self._reader.wait(list(positions.values()), most, int(seconds * 1000))
         self._reach("worker.after_read")
-        return {partition: _decoded(entries) for partition, entries in found.items()}
+        return {
+            partition: self._stretch(partition, entries, most, count)
+            for partition, entries in found.items()
+        }
 
     def tidy(
         self, batches: Mapping[int, Sequence[Decoded]], applied: Mapping[int, Applied]
@@ -144,8 +175,14 @@ class Intake:
                 self._reach("trim.after")
 
 
-def _decoded(found: Sequence[LogEntry]) -> list[Decoded]:
-    return [Decoded(each.position, read(each.body), each.body) for each in found]
+def _decoded(found: Iterable[LogEntry]) -> list[Decoded]:
+    decoded: list[Decoded] = []
+    for each in found:
+        entry = read(each.body)
+        # One that can not be read is believed to have as many as it says.
+        width = len(entry.rows) if isinstance(entry, Pack) else each.width
+        decoded.append(Decoded(each.position, entry, each.body, width=width))
+    return decoded
 
 
 def _ids(batch: Sequence[Decoded]) -> set[str]:

@@ -1,6 +1,5 @@
 """The worker process: RQ's loop in the main thread; sweeper, alarm and heartbeat beside it."""
 
-import gc
 import os
 import signal
 import socket
@@ -28,6 +27,7 @@ from ledger.engines import reading_engine, writing_engine
 from ledger.schema import SchemaOutOfDate, check_schema, unusable
 from ledger.writer import NoFolder, SecondWriter, sole_writer
 from readmodel.views.listing import all_projections, all_views
+from runtime import collector
 from runtime.errors import first_line
 from runtime.failpoints import failpoints
 from runtime.positions import PartitionMismatch
@@ -65,7 +65,7 @@ log = structlog.get_logger()
 def run(settings: Settings) -> int:
     """Work until told to stop; return the exit code."""
     configure_logging(settings, "worker")
-    _tame_the_collector()
+    collector.tame()
     try:
         engine = writing_engine(settings.sql_url)
     except ModuleNotFoundError as error:
@@ -102,15 +102,6 @@ def run(settings: Settings) -> int:
 def _refuse(line: str, code: int) -> int:
     sys.stderr.write(f"itemledger worker: {line}\n")
     return code
-
-
-def _tame_the_collector() -> None:
-    """Leave what was loaded at the start out of garbage collection, and collect less often: a batch
-    makes thousands of values, none of them a cycle.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 def settle_partitions(settings: Settings, engine: Engine, redis: "Redis") -> int:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from eventlog.envelope import Rows
 from runtime.positions import Position
 from worker.apply import Applied, Decoded
-from worker.intake import Intake
+from worker.intake import Intake, Stretch
 
 # Commands that share a transaction, about, and the least that is read of each partition.
 BATCH = 1000
@@ -25,6 +25,7 @@ _ROWS = 1000
 _LINGER, _LINGER_FOR_ROWS = 0.1, 0.03
 
 Batches = Mapping[int, Sequence[Decoded]]
+Found = Mapping[int, Stretch]
 
 
 class Session:
@@ -61,19 +62,15 @@ class Session:
         due = self._begin(wanted)
         self.held = set(wanted) - due
         until = time.monotonic() + self._seconds
-        found: Batches = {}
-        count = _LEAST
+        found: Found = {}
         while due or found:
             if self._stopping.is_set() or time.monotonic() > until:
                 return due | found.keys()
             if due:
                 count = max(_LEAST, BATCH // len(due))
                 found = self._intake.read({each: self._at[each] for each in due}, count)
-            due, fed = self._take(found, count, wanted)
-            if due:
-                found = {}
-            else:
-                found, count = self._wait(fed)
+            due, fed = self._take(found, wanted)
+            found = {} if due else self._wait(fed)
         return set()
 
     def _begin(self, wanted: Collection[int]) -> set[int]:
@@ -82,14 +79,10 @@ class Session:
             self._at |= self._intake.begin(mine)
         return set(mine)
 
-    def _take(
-        self, found: Batches, count: int, wanted: Collection[int]
-    ) -> tuple[set[int], set[int]]:
-        """Apply what was found, up to `count` of each partition; tell where there is more, and
-        which are fed by an import.
-        """
+    def _take(self, found: Found, wanted: Collection[int]) -> tuple[set[int], set[int]]:
+        """Apply what was found; tell where there is more, and which are fed by an import."""
         most = _ROWS // max(1, len(found))
-        batches = {each: _in_hand(batch, most) for each, batch in found.items() if batch}
+        batches = {each: _in_hand(it.batch, most) for each, it in found.items() if it.batch}
         applied = self._apply(batches) if batches else {}
         self._at |= {each: taken.upto for each, taken in applied.items()}
         elsewhere = batches.keys() - applied.keys()
@@ -98,22 +91,22 @@ class Session:
         self._did_any = self._did_any or elsewhere != batches.keys()
         # Whoever else is at it need not be waited beside.
         self._watched -= elsewhere
-        # A read that was not full has read it all: what was appended since rings.
+        # Where all was read, what was appended since rings.
         more = {
             each
             for each, taken in applied.items()
-            if len(found[each]) >= count or taken.upto < found[each][-1].position
+            if not found[each].whole or taken.upto < found[each].batch[-1].position
         }
         return more, {each for each in applied if _is_fed(batches[each])}
 
-    def _wait(self, fed: set[int]) -> tuple[Batches, int]:
-        """Wait for more; where none comes, nothing is found. Tells, too, how much was asked for."""
+    def _wait(self, fed: set[int]) -> Found:
+        """Wait for more; where none comes, nothing is found."""
         if self._watched and self._did_any:
             watched, seconds = self._lookout(), _LINGER
         else:
             watched, seconds = {each: self._at[each] for each in fed}, _LINGER_FOR_ROWS
         if not watched or self.held:
-            return {}, 0
+            return {}
         count = max(_LEAST, BATCH // len(watched))
         found = dict(self._intake.wait(watched, count, seconds))
         joined = found.keys() - self._at.keys()
@@ -122,7 +115,7 @@ class Session:
             self._watched -= joined - begun
             # Their bells are cleared now, so they are read after that.
             found |= self._intake.read({each: self._at[each] for each in begun}, count)
-        return {each: batch for each, batch in found.items() if each in self._at}, count
+        return {each: stretch for each, stretch in found.items() if each in self._at}
 
     def _lookout(self) -> dict[int, Position]:
         if self._others is None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import structlog
 from sqlalchemy import Engine
 
-from eventlog.envelope import Ask, Atomic, Envelope, Rows
+from eventlog.envelope import Ask, Atomic, Envelope, Pack, Rows
 from eventlog.lookout import Again, Lookout
 from ledger import outcomes, quarantine
 from runtime.positions import Position
@@ -53,12 +53,12 @@ def _id(each: Decoded) -> str:
 def _ids(each: Decoded) -> list[str]:
     """List the ids by which it shows that an entry was taken: several are taken together."""
     match each.entry:
-        case Rows(rows=rows) | Atomic(rows=rows):
+        case Rows(rows=rows) | Pack(rows=rows) | Atomic(rows=rows):
             return [_id(each), *(row.id for row in rows)]
         case _:
             return [_id(each)]
 
 
 def _again(each: Decoded) -> Again:
-    fingerprint = each.entry.fingerprint if isinstance(each.entry, Envelope) else ""
-    return Again(_id(each), each.body, fingerprint)
+    fingerprint = each.entry.fingerprint if isinstance(each.entry, Envelope | Pack) else ""
+    return Again(_id(each), each.body, fingerprint, each.width)

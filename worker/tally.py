@@ -10,7 +10,7 @@ from redis import Redis
 
 from domain.commands import TakeDue
 from eventlog import tally
-from eventlog.envelope import Atomic, Envelope
+from eventlog.envelope import Atomic, Envelope, Pack
 from runtime.measures import Histogram
 from worker.apply import Applied, Decoded
 
@@ -82,6 +82,9 @@ def _received(batch: Sequence[Decoded]) -> Iterator[tuple[str, int]]:
                 pass
             case Envelope() as envelope:
                 yield envelope.id, envelope.command.received_at
+            case Pack() as pack:
+                for row in pack.rows:
+                    yield row.id, row.command.received_at
             case Atomic(rows=(first, *_)):
                 yield first.id, first.command.received_at
             case _:

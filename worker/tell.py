@@ -16,6 +16,7 @@ from eventlog.envelope import (
     Envelope,
     ImportMark,
     Order,
+    Pack,
     RevertRows,
     Rows,
     Unreadable,
@@ -107,23 +108,31 @@ def _waiting(batch: Iterable[Decoded]) -> Iterable[_Waiting]:
     for each in batch:
         match each.entry:
             case Envelope() as envelope:
-                if envelope.reply_to is not None:
-                    yield _Waiting(
-                        envelope.id, envelope.fingerprint, envelope.reply_to, envelope.with_item
-                    )
+                yield from _own([envelope])
+            case Pack() as pack:
+                yield from _own(pack.rows)
             case Ask() as ask:
                 yield _Waiting(ask.command_id, ask.fingerprint, ask.reply_to, ask.with_item)
             case Atomic() as atomic:
-                for row in atomic.rows:
-                    if row.reply_to is not None:
-                        rejected = in_its_place(row.id, each.position.token)
-                        yield _Waiting(
-                            row.id, row.fingerprint, row.reply_to, row.with_item, rejected
-                        )
+                yield from _of_all(atomic, each.position.token)
             case Rows() | ImportMark() | RevertRows() | Order() | Unreadable():
                 pass
             case _:
                 assert_never(each.entry)
+
+
+def _own(envelopes: Iterable[Envelope]) -> Iterable[_Waiting]:
+    """Tell who waits for commands that stand each for itself."""
+    for each in envelopes:
+        if each.reply_to is not None:
+            yield _Waiting(each.id, each.fingerprint, each.reply_to, each.with_item)
+
+
+def _of_all(atomic: Atomic, token: str) -> Iterable[_Waiting]:
+    for row in atomic.rows:
+        if row.reply_to is not None:
+            rejected = in_its_place(row.id, token)
+            yield _Waiting(row.id, row.fingerprint, row.reply_to, row.with_item, rejected)
 
 
 def _has_item(outcome: Outcome) -> bool:

@@ -24,6 +24,7 @@ from eventlog.envelope import (
     Envelope,
     ImportMark,
     Order,
+    Pack,
     RevertRows,
     Rows,
     Unreadable,
@@ -99,6 +100,8 @@ class Work:
                 case Rows():
                     self.imported.want(entry)
                     self._need(entry.rows)
+                case Pack():
+                    self._need(entry.rows)
                 case RevertRows():
                     self._reverts[entry.id] = self.imported.take_back(entry)
                     self._need(self._reverts[entry.id])
@@ -137,6 +140,8 @@ class Work:
                 self._take_command(position, entry, body, condemned)
             case Rows():
                 self._take_rows(entry, position, condemned)
+            case Pack():
+                self._take_pack(entry, position, condemned)
             case Ask():
                 pass
             case Order():
@@ -202,6 +207,17 @@ class Work:
             body = encode(entry)
         command_id = id_of(position, entry)
         return Quarantined(command_id, position, item_id, "parked", body, None, self._now)
+
+    def _take_pack(self, entry: Pack, position: Position, condemned: Condemned | None) -> None:
+        """Take commands that travelled together, each for itself and at its own position."""
+        n = position.n - len(entry.rows)
+        for row in entry.rows:
+            n += 1
+            at = Position(position.partition, position.epoch, n)
+            self._take_command(at, row, b"", condemned)
+        if any(each.id in self.corrected for each in entry.rows):
+            # What the log remembers of the pack is wrong for some of its commands.
+            self.corrected[entry.id] = None
 
     def _take_rows(self, entry: Rows, position: Position, condemned: Condemned | None) -> None:
         """Take rows of an import, each as a command of its own."""
@@ -391,7 +407,8 @@ class Work:
 
     def _recount(self, command_id: str, outcome: Outcome | None) -> None:
         import_id = whole_of(command_id)
-        if import_id is not None and outcome is not None:
+        # Rows of a batch have such names, too, and are not counted.
+        if import_id is not None and outcome is not None and self.imported.has(import_id):
             self.imported.recount(import_id)
             self.imported.count(import_id, outcome)
 

@@ -91,6 +91,7 @@ def running_api(
     guard: Guard | None = None,
     rate: str | None = None,
     spans: Spans | None = None,
+    partitions: int = 1,
 ) -> Generator[Api]:
     """Run the command API, wired as its process wires it, with `rung` in place of a doorbell."""
     settings = settings.model_copy(
@@ -99,7 +100,7 @@ def running_api(
     rung: list[set[int]] = []
     losses = Losses()
     asking: AsyncRedis = asking_client(url)
-    watch = Watch(asking, 1, losses, demands, probe_every)
+    watch = Watch(asking, partitions, losses, demands, probe_every)
     batcher_type = Batcher if spans is None else batcher_traced(spans)
     batcher = batcher_type(
         appending_pool(url),
@@ -117,7 +118,7 @@ def running_api(
     counting = counting_pool(url)
     app = create_app(
         settings,
-        1,
+        partitions,
         batcher,
         waiters,
         now_ms,

@@ -1,16 +1,20 @@
 """Many commands in one request."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import pytest
+from redis import Redis
 
+from eventlog import keys
 from eventlog.append import Appended, NotAppended, Submission, Unknown, Verdict
+from eventlog.partition import partition_of
 from ledger import tables
 from runtime.positions import Position
+from runtime.settings import Settings
 from runtime.times import now_ms, rfc3339
-from tests.api.conftest import Service
+from tests.api.conftest import Api, Service, running_api
 from tests.api.test_items import LAMP, WAIT, problem
 from tests.waiting import until
 
@@ -243,42 +247,75 @@ def test_a_batch_may_be_larger_than_a_single_command(service: Service) -> None:
 
 
 class Unreachable:
-    """A log that gives the verdicts it is told to."""
+    """A log of two partitions that gives the verdicts it is told to."""
 
     def __init__(self, *verdicts: Verdict) -> None:
         self.verdicts = verdicts
 
     async def append(self, partition: int, submissions: Sequence[Submission]) -> list[Verdict]:
-        return [each for each, _ in zip(self.verdicts, submissions, strict=False)]
+        assert len(submissions) == 1
+        return [self.verdicts[partition]]
 
 
-@pytest.mark.parametrize("prefer", ["wait=5", "return=minimal", "wait=5, return=minimal"])
+# Of items in the first and in the second of two partitions.
+FIRST, SECOND = (
+    next(each for each in "abcdefgh" if partition_of(each, 2) == number) for number in (0, 1)
+)
+AT = Appended(Position(0, 1, 7), known=False, fingerprint="")
+
+
+@pytest.fixture
+def two(settings: Settings, valkey_url: str) -> Generator[Api]:
+    with running_api(settings, valkey_url, partitions=2) as api:
+        yield api
+
+
+def tell(monkeypatch: pytest.MonkeyPatch, *verdicts: Verdict) -> None:
+    log = Unreachable(*verdicts)
+    monkeypatch.setattr("eventlog.batcher.Batcher.append", lambda _, *given: log.append(*given))
+
+
+@pytest.mark.parametrize("prefer", ["", "wait=5", "return=minimal", "wait=5, return=minimal"])
 def test_a_batch_of_which_nothing_is_known_is_a_504(
-    service: Service, monkeypatch: pytest.MonkeyPatch, prefer: str
+    two: Api, monkeypatch: pytest.MonkeyPatch, prefer: str
 ) -> None:
-    silent = Unreachable(Unknown("no answer"), NotAppended("an earlier part"))
-    monkeypatch.setattr("eventlog.batcher.Batcher.append", lambda _, *given: silent.append(*given))
-    answer = service.client.post(
-        "/items/batch", json={"commands": [put("a"), put("a")]}, headers={"Prefer": prefer}
+    tell(monkeypatch, Unknown("no answer"), NotAppended("it is full"))
+    answer = two.client.post(
+        "/items/batch",
+        json={"commands": [put(FIRST), put(SECOND)]},
+        headers={"Prefer": prefer} if prefer else {},
     )
 
     problem(answer, 504, "outcome-unknown")
 
 
+@pytest.mark.parametrize("prefer", ["", "wait=1, return=minimal"])
 def test_a_batch_of_which_some_is_unknown_is_not_called_final(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    two: Api, monkeypatch: pytest.MonkeyPatch, prefer: str
 ) -> None:
-    half = Unreachable(Appended(Position(0, 1, 1), known=False, fingerprint=""), Unknown("no"))
-    monkeypatch.setattr("eventlog.batcher.Batcher.append", lambda _, *given: half.append(*given))
-    told = results(
-        service,
-        put("a"),
-        put("a"),
-        status=202,
-        headers={"Prefer": "wait=1, return=minimal"},
+    tell(monkeypatch, AT, Unknown("no"))
+    rows = [put(FIRST), put(SECOND), put(FIRST)]
+    answer = two.client.post(
+        "/items/batch", json={"commands": rows}, headers={"Prefer": prefer} if prefer else {}
     )
 
-    assert [each["status"] for each in told] == ["accepted", "unknown"]
+    assert answer.status_code == 202
+    told = answer.json()["results"]
+    assert [each["status"] for each in told] == ["accepted", "unknown", "accepted"]
+    assert [each.get("token") for each in told] == ["0.1.6", None, "0.1.7"]
+
+
+def test_every_row_is_told_where_it_stands(two: Api, redis: "Redis") -> None:
+    rows = [put(FIRST), put(SECOND), put("-bad"), put(FIRST), put(FIRST)]
+    told = two.client.post("/items/batch", json={"commands": rows}).json()["results"]
+
+    tokens = [each.get("token", "bad").split(".") for each in told]
+    assert [(each[0], each[-1]) for each in tokens] == [
+        *[("0", "1"), ("1", "1"), ("bad", "bad"), ("0", "2"), ("0", "3")]
+    ]
+    assert redis.xlen(keys.log(0)) == redis.xlen(keys.log(1)) == 1
+    number = [each["command_id"] and each["command_id"].rpartition(".")[2] for each in told]
+    assert number == ["000000000", "000000001", None, "000000003", "000000004"]
 
 
 def test_a_row_that_was_rejected_for_its_time_stays_rejected_when_repeated(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 
 from domain.commands import CreateItem, PatchItem, ReplaceItem
 from eventlog.codec import decode
-from eventlog.envelope import Envelope
+from eventlog.envelope import Envelope, Pack
 from eventlog.reader import LogReader
 from runtime.positions import Position
 from runtime.settings import Settings
@@ -22,6 +23,45 @@ JSON = {"Content-Type": "application/json"}
 ASIDE = {"X-Unknown": "1"}
 _ID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[78][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 _MADE = re.compile(rb"\b[0-9a-f]{32}\b")
+ROWS = [
+    b'{"op": "put", "id": "lamp", "name": " Elegant Lamp ", "price": 4495, "reason": "new"}',
+    b'{"op": "create", "name": "A rug", "description": null, "price": 1, "currency": "USD"}',
+    b'{"op": "create", "id": "rug", "name": "A rug", "description": "red", "price": 1}',
+    b'{"op": "patch", "id": "lamp", "description": null}',
+    b'{"op": "patch", "id": "lamp", "price": 7, "currency": "USD", "if_version": 3}',
+    b'{"op": "delete", "id": "lamp", "reason": ""}',
+]
+BAD_ROWS = [
+    b"7",
+    b"{}",
+    b'{"op": "put", "id": "-", "name": "x", "price": 1}',
+    b'{"op": "put", "id": "a", "name": "x", "price": 1.0}',
+    b'{"op": "put", "id": "a", "name": "x", "price": NaN}',
+    b'{"op": "put", "id": "a", "name": "\\ud800", "price": 1}',
+    b'{"op": "put", "id": "a", "name": "x", "price": 1, "effective_at": "2010-12-01T08:26:00Z"}',
+    b'{"op": "put", "id": "a", "name": "x", "price": 1, "effective_at": null, "colour": 1}',
+]
+
+
+def batch(*rows: bytes, around: bytes = b"") -> bytes:
+    return b'{"commands": [%s]%s}' % (b", ".join(rows), around)
+
+
+BATCHES = [
+    batch(*ROWS),
+    batch(*ROWS, around=b', "reason": "all of them"'),
+    batch(*ROWS, around=b', "atomic": false'),
+    batch(*ROWS, around=b', "atomic": true'),
+    batch(*ROWS, around=b', "atomic": 0'),
+    batch(*ROWS, around=b', "more": 0'),
+    *(batch(ROWS[0], each, ROWS[1]) for each in BAD_ROWS),
+    *(batch(each) for each in BAD_ROWS),
+    batch(),
+    batch(*ROWS[:1] * 1000),
+    batch(*ROWS[:1] * 1001),
+    batch(ROWS[1], around=b" " * 100_000),
+    batch(ROWS[1], around=b" " * 8 * 1024 * 1024),
+]
 _TOKEN = re.compile(rb"\b0\.[0-9]+\.[0-9]+\b")
 
 PATHS = [
@@ -128,6 +168,16 @@ def test_every_body_and_header_is_answered_alike(api: Api, method: str) -> None:
         assert mine == ask(api, method, path, LAMP, {**headers, **ASIDE}), headers
 
 
+def test_every_batch_is_answered_alike(api: Api) -> None:
+    path = "/items/batch"
+    for body in (*BATCHES, *BODIES):
+        mine = ask(api, "POST", path, body, {})
+        assert mine == ask(api, "POST", path, body, ASIDE), body[:200]
+    for headers in HEADERS:
+        mine = ask(api, "POST", path, BATCHES[0], headers)
+        assert mine == ask(api, "POST", path, BATCHES[0], {**headers, **ASIDE}), headers
+
+
 @pytest.fixture
 def without_framework(monkeypatch: pytest.MonkeyPatch) -> None:
     """The routes of the framework can read no body."""
@@ -136,6 +186,7 @@ def without_framework(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("the framework was asked")
 
     monkeypatch.setattr("api.routes.items.read_body", broken)
+    monkeypatch.setattr("api.routes.batch.read_body", broken)
 
 
 @pytest.mark.usefixtures("without_framework")
@@ -144,6 +195,9 @@ def test_plain_commands_do_not_come_to_the_framework(api: Api) -> None:
         assert ask(api, method, path, LAMP, {})[0] == 202
         assert ask(api, method, path, LAMP, {"Idempotency-Key": f"k-{method}"})[0] == 202
         assert ask(api, method, path, LAMP, ASIDE)[0] == 500
+    for body in (batch(*ROWS), batch(*ROWS[:1] * 1000)):
+        assert ask(api, "POST", "/items/batch", body, {})[0] == 202
+    assert ask(api, "POST", "/items/batch", batch(*ROWS), ASIDE)[0] == 500
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
@@ -188,11 +242,47 @@ def test_the_log_is_told_the_same_on_both_ways(api: Api, valkey_url: str, redis:
             assert mine.command.item_id == theirs.command.item_id
 
 
+def test_the_log_is_told_the_same_of_a_batch_on_both_ways(
+    api: Api, valkey_url: str, redis: Any
+) -> None:
+    trace = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+    said = {**JSON, "traceparent": trace}
+    for way in ({}, ASIDE):
+        body = batch(*ROWS, around=b', "reason": "all"')
+        api.client.post("/items/batch", content=body, headers={**said, **way})
+    mine, theirs = (decode(each.body) for each in LogReader(redis, 1).after(Position(0, 0, 0), 9))
+    assert isinstance(mine, Pack)
+    assert isinstance(theirs, Pack)
+
+    def alike(pack: Pack) -> list[Envelope]:
+        id_of = pack.rows[1].command.item_id
+        return [
+            replace(
+                each,
+                id=each.id.removeprefix(pack.id),
+                command=replace(
+                    each.command,
+                    received_at=0,
+                    item_id="new" if each.command.item_id == id_of else each.command.item_id,
+                ),
+            )
+            for each in pack.rows
+        ]
+
+    assert alike(mine) == alike(theirs)
+    assert mine.fingerprint == theirs.fingerprint == ""
+    assert [each.reason for each in mine.rows] == ["new", "all", "all", "all", "all", ""]
+    assert {each.trace for each in mine.rows} == {trace}
+
+
 def test_what_can_not_be_accepted_is_told_alike(api: Api, redis: Any) -> None:
     with configured(redis, maxmemory="1"):
         mine = ask(api, "POST", "/items", LAMP, {})
         assert mine[0] == 503
         assert mine == ask(api, "POST", "/items", LAMP, ASIDE)
+        mine = ask(api, "POST", "/items/batch", batch(*ROWS), {})
+        assert mine[0] == 503
+        assert mine == ask(api, "POST", "/items/batch", batch(*ROWS), ASIDE)
 
 
 def test_a_defect_is_told_alike(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,6 +326,9 @@ def test_a_condition_is_wanted_on_both_ways(
     strict = settings.model_copy(update={"require_if_match": True})
     with running_api(strict, valkey_url) as api:
         assert ask(api, "PUT", "/items/lamp", LAMP, {})[0] == 428
+        told_so = api.client.post("/items/batch", content=batch(*ROWS), headers=JSON).json()
+        statuses = [each["status"] for each in told_so["results"]]
+        assert statuses == ["rejected", *["accepted"] * 2, "rejected", "accepted", "rejected"]
         assert ask(api, "POST", "/items", LAMP, {})[0] == 202
 
 

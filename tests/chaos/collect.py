@@ -48,17 +48,28 @@ def read_log(redis: "Redis", partitions: int) -> list[Entry]:
         after = "-"
         while True:
             page: Any = redis.xrange(f"itemledger:{{{partition}}}:log", min=after, count=_PAGE)
-            entries += [_entry(partition, name.decode(), fields[b"c"]) for name, fields in page]
+            for name, fields in page:
+                entries += _entries(partition, name.decode(), fields[b"c"])
             if len(page) < _PAGE:
                 break
             after = f"({page[-1][0].decode()}"
     return entries
 
 
-def _entry(partition: int, name: str, body: bytes) -> Entry:
-    epoch, n = name.split("-")
+def _entries(partition: int, name: str, body: bytes) -> list[Entry]:
+    epoch, n = map(int, name.split("-"))
     document = orjson.loads(body)
-    return Entry(Position(partition, int(epoch), int(n)), document["id"], document.get("reason"))
+    if document["op"] != "pack":
+        return [Entry(Position(partition, epoch, n), document["id"], document.get("reason"))]
+    first = n - len(document["rows"]) + 1
+    return [
+        Entry(
+            Position(partition, epoch, first + place),
+            f"{document['id']}.{each['row']:09d}",
+            each.get("reason"),
+        )
+        for place, each in enumerate(document["rows"])
+    ]
 
 
 def keep_log(redis: "Redis", partitions: int, file: Path) -> None:

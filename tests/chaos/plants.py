@@ -114,15 +114,9 @@ PLANTS: tuple[Plant, ...] = (
         "rows of a batch in reversed order",
         (
             (
-                "api/accept.py",
-                (
-                    "        for place, draft in enumerate(drafts):\n"
-                    "            places[self._partition(draft)].append(place)\n"
-                ),
-                (
-                    "        for place, draft in reversed(list(enumerate(drafts))):\n"
-                    "            places[self._partition(draft)].append(place)\n"
-                ),
+                "api/packs.py",
+                "[rows[each] for each in mine]",
+                "[rows[each] for each in reversed(mine)]",
             ),
         ),
     ),

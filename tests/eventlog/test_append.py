@@ -21,8 +21,8 @@ from runtime.settings import Settings
 from runtime.valkey import running_valkey
 
 
-def command(name: str, fingerprint: str = "f") -> Submission:
-    return Submission(name, f"body of {name}".encode(), fingerprint)
+def command(name: str, fingerprint: str = "f", width: int = 1) -> Submission:
+    return Submission(name, f"body of {name}".encode(), fingerprint, width=width)
 
 
 def append(
@@ -51,6 +51,19 @@ def test_positions_are_gapless_and_begin_at_one(redis: "Redis") -> None:
     assert [entry.decode() for entry, _ in redis.xrange(keys.log(0))] == [
         each.position.stream_id for each in [*first, *second]
     ]
+
+
+def test_each_command_of_an_entry_has_a_position_and_the_entry_is_at_the_last(
+    redis: "Redis",
+) -> None:
+    _, told = append(redis, command("a"), command("b", width=3), command("c"))
+    _, again = append(redis, command("b", width=3), command("d", width=2))
+
+    assert [each.position.n for each in [*told, *again]] == [1, 4, 5, 4, 7]
+    assert [each.known for each in again] == [True, False]
+    stored = [(name.split(b"-")[1], said.get(b"w")) for name, said in redis.xrange(keys.log(0))]
+    assert stored == [(b"1", None), (b"4", b"3"), (b"5", None), (b"7", b"2")]
+    assert redis.hget(keys.head(0), "n") == b"7"
 
 
 def test_a_repeated_command_is_stored_once_and_told_its_first_position(redis: "Redis") -> None:
@@ -103,6 +116,20 @@ def test_nothing_is_written_when_one_command_of_many_is_bad(redis: "Redis") -> N
     script = load_script()
     redis.script_load(script.text)
     error = refusal(redis, *evalsha(script, 0, [command("a"), Submission("b", b"", "f")]))
+
+    assert is_certain(error)
+    assert redis.keys("*") == []
+
+
+@pytest.mark.parametrize("widths", ["0", "1.5", "-1", "x", "nan", "1", "1,1,1"])
+def test_nothing_is_written_where_it_is_not_said_how_many_commands_there_are(
+    redis: "Redis", widths: str
+) -> None:
+    script = load_script()
+    redis.script_load(script.text)
+    words = list(evalsha(script, 0, [command("a"), command("b", width=2)]))
+    words[words.index("1,2")] = f"1,{widths}" if "1" not in widths.split(",") else widths
+    error = refusal(redis, *words)
 
     assert is_certain(error)
     assert redis.keys("*") == []

@@ -30,6 +30,7 @@ from eventlog.envelope import (
     Envelope,
     ImportMark,
     Order,
+    Pack,
     RevertRows,
     Rows,
     Unreadable,
@@ -77,6 +78,18 @@ OTHERS: list[Entry] = [
     *(ImportMark("id", "i", mark, "anna", 5) for mark in ("paused", "resumed", "cancelled")),
     RevertRows("id", "i", "other", "", "anna", None, 5),
     RevertRows("id", "i", "other", "lamp-1", "anna", "a mistake", 5, 500),
+]
+PACKED = Envelope("p.000000007", COMMANDS[0], "anna", "", "api-1", None, "t", False, 9)
+PACKS: list[Entry] = [
+    Pack("p", (Envelope("p.000000000", COMMANDS[0], "anna", ""),)),
+    Pack("p", (PACKED, replace(PACKED, id="p.000000009", fingerprint="f", reason="why")), "all"),
+    Pack(
+        "p",
+        tuple(
+            replace(PACKED, id=f"p.{number:09d}", command=command)
+            for number, command in enumerate(COMMANDS)
+        ),
+    ),
 ]
 # As the release before wrote them.
 FORMER: list[tuple[bytes, Entry]] = [
@@ -155,6 +168,14 @@ MALFORMED: list[tuple[Entry, dict[str, Any]]] = [
     (OTHERS[-1], {"after": None}),
     (OTHERS[-1], {"row": -1}),
     (OTHERS[-1], {"row": "1"}),
+    (PACKS[0], {"rows": []}),
+    (PACKS[0], {"rows": {}}),
+    (PACKS[0], {"rows": [7]}),
+    (PACKS[0], {"rows": [{"row": 1, "item": "a"}]}),
+    (PACKS[0], {"rows": [{"row": -1, "item": "a", "op": "delete", "exp": "any"}]}),
+    (PACKS[0], {"rows": [{"item": "a", "op": "delete", "exp": "any"}]}),
+    (PACKS[0], {"rows": [{"row": 1, "item": "-", "op": "delete", "exp": "any"}]}),
+    (PACKS[0], {"at": "now"}),
 ]
 
 
@@ -169,7 +190,7 @@ def test_a_command_comes_back_from_the_log_as_it_went_in(command: Command) -> No
     assert decode(encode(full)) == full
 
 
-@pytest.mark.parametrize("entry", OTHERS, ids=repr)
+@pytest.mark.parametrize("entry", [*OTHERS, *PACKS], ids=repr)
 def test_any_other_entry_comes_back_as_it_went_in(entry: Entry) -> None:
     assert decode(encode(entry)) == entry
 
@@ -198,7 +219,7 @@ def test_an_entry_with_a_member_that_nobody_writes_is_unreadable(
 
 
 @pytest.mark.parametrize(
-    "entry", [*OTHERS, *(Envelope("i", c, "a", "f") for c in COMMANDS)], ids=repr
+    "entry", [*OTHERS, *PACKS, *(Envelope("i", c, "a", "f") for c in COMMANDS)], ids=repr
 )
 def test_an_entry_that_lacks_a_member_is_unreadable_or_was_optional(entry: Entry) -> None:
     document = json.loads(encode(entry))

@@ -18,8 +18,9 @@ from ledger.changes import Changes
 from readmodel.views import items
 from runtime.positions import Position
 from tests.worker.world import NOW, PROJECTIONS, World, ask, envelope, no_ends
-from worker.apply import Circumstances, Decoded, Held, apply_one
+from worker.apply import Circumstances, Held, apply_one
 from worker.drain import Drain
+from worker.intake import Stretch
 
 RUG = CreateItem("rug-1", NOW, "Rug", None, 1, "EUR")
 LAMP = envelope("c1", CreateItem("lamp-1", NOW, "Lamp", None, 100, "EUR"))
@@ -93,7 +94,7 @@ class _Coming:
 
     def __call__(
         self, positions: Mapping[int, Position], count: int, seconds: float
-    ) -> dict[int, list[Decoded]]:
+    ) -> dict[int, Stretch]:
         self.waited.append(set(positions))
         if self._appends:
             self._appends.pop(0)()
@@ -153,9 +154,7 @@ def test_a_drain_does_not_wait_beside_a_worker_that_has_the_partition(
     coming = _Coming(drain, lambda: world.append(*patches(1)))
     read = drain._intake.wait
 
-    def slowly(
-        positions: Mapping[int, Position], count: int, seconds: float
-    ) -> dict[int, list[Decoded]]:
+    def slowly(positions: Mapping[int, Position], count: int, seconds: float) -> dict[int, Stretch]:
         found = read(positions, count, seconds)
         other.partition(0)
         return found

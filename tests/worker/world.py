@@ -13,7 +13,7 @@ from domain.commands import Command
 from eventlog import keys, layout
 from eventlog.append import Appended, Submission, evalsha, load_script, read_reply
 from eventlog.codec import decode, encode
-from eventlog.envelope import Ask, Entry, Envelope
+from eventlog.envelope import Ask, Entry, Envelope, Pack
 from eventlog.reader import LogReader
 from eventlog.ring import Ring
 from ledger import partitions
@@ -90,7 +90,10 @@ class World:
         self.redis.script_load(script.text)
         submissions = [
             Submission(
-                each.id, encode(each), each.fingerprint if isinstance(each, Envelope) else ""
+                each.id,
+                encode(each),
+                each.fingerprint if isinstance(each, Envelope | Pack) else "",
+                width=len(each.rows) if isinstance(each, Pack) else 1,
             )
             for each in entries
         ]
@@ -100,7 +103,9 @@ class World:
 
     def log(self, partition: int = 0) -> list[Decoded]:
         found = self.reader.after(Position(partition, 0, 0), 1_000_000)
-        return [Decoded(each.position, decode(each.body), each.body) for each in found]
+        return [
+            Decoded(each.position, decode(each.body), each.body, width=each.width) for each in found
+        ]
 
     def rows(self, table: Table, *order: str) -> list[dict[str, Any]]:
         with self.engine.connect() as connection:
