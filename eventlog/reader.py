@@ -116,24 +116,23 @@ class LogReader:
             for name, found in answer or ()
         }
 
-    def tidy(
-        self,
-        settled: Sequence[Settled],
-        told: Sequence[Notice],
-        now: int,
-        moved: Sequence[Move] = (),
-    ) -> None:
-        """After a commit: tell who reads and who waits, let ids be forgotten, mark the positions
-        done.
+    def tell(self, moved: Sequence[Move], told: Sequence[Notice]) -> None:
+        """After a commit: tell who reads and who waits. Nothing of it is written to disk."""
+        if moved or told:
+            with self.redis.pipeline(transaction=False) as pipeline:
+                # Who is answered may read at once.
+                moves.publish(pipeline, moved)
+                notices.publish(pipeline, told)
+                pipeline.execute()
+
+    def settle(self, settled: Sequence[Settled], now: int) -> None:
+        """Let ids be forgotten that are applied, and mark the positions done.
 
         A full server takes no marks. Then, and where memory is scarce, what is applied leaves the
         log at once: room for new commands matters more than the entries kept for a database that
         is set back.
         """
         with self.redis.pipeline(transaction=False) as pipeline:
-            # Who is answered may read at once.
-            moves.publish(pipeline, moved)
-            notices.publish(pipeline, told)
             for each in settled:
                 self._settle(pipeline, each, now)
             answers = pipeline.execute(raise_on_error=False)

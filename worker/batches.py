@@ -61,6 +61,8 @@ class Batches:
         self._stopping = stopping
         self._reach = reach
         self._atomics = Wide(engine, projections, reader.partitions)
+        # By partition, up to where this process itself has applied it.
+        self._own: dict[int, Position] = {}
 
     def take(self, batches: Mapping[int, Sequence[Decoded]]) -> dict[int, Applied]:
         """Apply a batch of each of these partitions. Those that another writer has are left out.
@@ -74,9 +76,12 @@ class Batches:
             for partition in narrow.keys() - together.keys():
                 applied |= self._wide(batches[partition][0])
         except Exception:
+            for each in batches:
+                self._own.pop(each, None)
             # The process lives: what failed did not kill it.
             self._marks.ended_alive(list(batches))
             raise
+        self._own |= {each: taken.upto for each, taken in applied.items() if not taken.by_others}
         return applied
 
     def _wide(self, each: Decoded) -> dict[int, Applied]:
@@ -237,8 +242,18 @@ class Batches:
                 return applied
 
     def _mark(self, held: Mapping[int, Checkpoint]) -> Mapping[Position, Condemned]:
-        """Mark, under the lock, that batches are begun; stop where one did not end too often."""
-        begun = self._marks.begin([each.position for each in held.values()])
+        """Mark, under the lock, that batches are begun; stop where one did not end too often.
+
+        One that follows on what this process has itself applied is not marked, as each mark costs
+        the log an fsync: if it ends the process, the next one finds no mark, makes it, and counts
+        from there.
+        """
+        unmarked = [
+            each.position
+            for partition, each in held.items()
+            if self._own.get(partition) != each.position
+        ]
+        begun = self._marks.begin(unmarked) if unmarked else {}
         some_together = len(begun) > 1 and any(_is_suspect(begun, each) for each in begun)
         if some_together or any(times < 0 or times > _CHANCES for times in begun.values()):
             raise _Suspected(begun)

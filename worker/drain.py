@@ -158,6 +158,7 @@ class Drain:
             watched = self._watched if linger else ()
             session = Session(self._intake, hold, self._apply, self._stopping, _SLICE, watched)
             left = session.drain(wanted)
+            self._intake.settle(session.mine)
         self.worked()
         return session.held, left
 

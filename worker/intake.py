@@ -1,5 +1,6 @@
 """The log's side of a drain: where to read on, what there is, and tidying up after a commit."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ import structlog
 from sqlalchemy import Engine
 
 from eventlog.codec import read
-from eventlog.envelope import Pack
+from eventlog.envelope import Pack, Rows
 from eventlog.reader import Correction, LogEntry, LogReader, Settled
 from ledger import partitions
 from ledger.outcomes import KeptOutcome
@@ -20,6 +21,8 @@ from worker.tally import Tally
 from worker.tell import notices
 
 _CATCH_UP = 1000
+# Seconds for which what is applied may go unsettled, and how many entries of it.
+_UNSETTLED, _MOST_UNSETTLED = 0.05, 2000
 
 log = structlog.get_logger()
 
@@ -55,6 +58,8 @@ class Intake:
         self._widths: dict[int, int] = {}
         # By partition, what is applied and not settled, since what follows from it had to wait.
         self._put_off: dict[int, tuple[list[Decoded], Mapping[str, Correction]]] = {}
+        # By partition, what is to be settled, and since when (monotonic seconds).
+        self._owed: dict[int, tuple[Settled, float]] = {}
 
     def begin(self, wanted: Sequence[int]) -> dict[int, Position]:
         """Find the positions after which these partitions are to be read.
@@ -142,11 +147,13 @@ class Intake:
     def tidy(
         self, batches: Mapping[int, Sequence[Decoded]], applied: Mapping[int, Applied]
     ) -> None:
-        """Tell who waits, and let the log forget what is applied."""
+        """Tell who waits, and let the log forget what is applied: not with every batch, as each
+        time costs it an fsync, which everybody waits for who appends. Whoever dies before leaves it
+        to the one who reads on.
+        """
         now = self._clock()
         self._tally.took(batches, applied, now)
         self._reach("tidy.before")
-        settled: list[Settled] = []
         heard: list[Decoded] = []
         for partition, each in applied.items():
             taken = [entry for entry in batches[partition] if entry.position <= each.upto]
@@ -154,7 +161,7 @@ class Intake:
             before, corrected = self._put_off.pop(partition, ([], {}))
             taken, corrected = [*before, *taken], {**corrected, **each.corrected}
             if self._further.go_on(taken):
-                settled.append(Settled(each.upto, _ids(taken), corrected))
+                self._owe(Settled(each.upto, _ids(taken), corrected))
             else:
                 # It is tried again with what comes next, and by whoever begins anew.
                 self._put_off[partition] = taken, corrected
@@ -164,7 +171,11 @@ class Intake:
             kept |= each.outcomes
         items = {key: item for each in applied.values() for key, item in each.items.items()}
         moves = [move for each in applied.values() for move in each.moves]
-        self._reader.tidy(settled, notices(self._engine, heard, kept, items), now, moves)
+        self._reader.tell(moves, notices(self._engine, heard, kept, items))
+        due = [each for each in applied if self._is_due(each)]
+        if due or any(isinstance(each.entry, Rows) for each in heard):
+            # Whoever feeds an import waits for it.
+            self.settle(applied)
         for partition, each in applied.items():
             for gap in each.gaps:
                 if gap.kind == "lost":
@@ -173,6 +184,33 @@ class Intake:
                 self._reach("trim.before")
                 self._reader.trim(each.upto, now)
                 self._reach("trim.after")
+
+    def settle(self, partitions: Iterable[int]) -> None:
+        """Have the log forget now what is applied of these partitions."""
+        owed = {each: self._owed[each][0] for each in partitions if each in self._owed}
+        if owed:
+            self._reach("tidy.settle")
+            self._reader.settle(list(owed.values()), self._clock())
+            for each in owed:
+                del self._owed[each]
+
+    def _owe(self, settled: Settled) -> None:
+        partition = settled.upto.partition
+        before, since = self._owed.get(partition, (None, time.monotonic()))
+        if before is not None:
+            settled = Settled(
+                settled.upto,
+                before.ids | settled.ids,
+                {**before.corrected, **settled.corrected},
+            )
+        self._owed[partition] = settled, since
+
+    def _is_due(self, partition: int) -> bool:
+        if partition not in self._owed:
+            return False
+        settled, since = self._owed[partition]
+        late = time.monotonic() - since >= _UNSETTLED or len(settled.ids) >= _MOST_UNSETTLED
+        return late or bool(settled.corrected) or self._reader.scarce
 
 
 def _decoded(found: Iterable[LogEntry]) -> list[Decoded]:

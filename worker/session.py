@@ -8,6 +8,7 @@ since has rung, and who ends here leaves it to those who were called.
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from eventlog.envelope import Rows
 from runtime.positions import Position
@@ -56,6 +57,11 @@ class Session:
         self._did_any = False
         # Those that were wanted and that somebody else has.
         self.held: set[int] = set()
+
+    @property
+    def mine(self) -> AbstractSet[int]:
+        """The partitions that were taken."""
+        return self._at.keys()
 
     def drain(self, wanted: Collection[int]) -> set[int]:
         """Drain these partitions, and what comes meanwhile; tell which are not empty."""

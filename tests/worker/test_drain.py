@@ -10,12 +10,14 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from domain.commands import CreateItem, PatchItem
-from eventlog import keys
+from eventlog import keys, notices
 from eventlog.envelope import Envelope
+from eventlog.reader import LogReader, Settled
 from eventlog.ring import Ring
 from ledger import tables
 from ledger.changes import Changes
 from readmodel.views import items
+from runtime.failpoints import FailedOnPurpose
 from runtime.positions import Position
 from tests.worker.world import NOW, PROJECTIONS, World, ask, envelope, no_ends
 from worker.apply import Circumstances, Held, apply_one
@@ -166,6 +168,62 @@ def test_a_drain_does_not_wait_beside_a_worker_that_has_the_partition(
 
     assert applied(world) == ["c1", "p0"]
     assert coming.waited == [{0, 1}, {1}]
+
+
+def test_batches_that_follow_one_another_are_told_at_once_and_settled_together(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = world.heard("api-1")
+    settled: list[object] = []
+    unsettled: list[object] = []
+    settle = LogReader.settle
+
+    def noting(reader: LogReader, what: Sequence[Settled], now: int) -> None:
+        settled.extend(what)
+        settle(reader, what, now)
+
+    def hear() -> None:
+        while message := heard.get_message(timeout=0.1):
+            told.extend(notices.read(message["data"], "api-1"))
+
+    monkeypatch.setattr(LogReader, "settle", noting)
+    monkeypatch.setattr("worker.intake._UNSETTLED", 60.0)
+    told: list[notices.Notice] = []
+    drain = world.drain()
+    waiting = envelope("c2", PatchItem("lamp-1", NOW, price=7), reply_to="api-1")
+    _Coming(drain, lambda: world.append(waiting), hear, lambda: unsettled.extend(settled))
+    world.append(LAMP)
+    world.ring.ring([0])
+    drain.answer()
+    heard.close()
+
+    assert [each.outcome.command_id for each in told] == ["c2"]
+    assert unsettled == []
+    assert settled == [Settled(world.checkpoint(), {"c1", "c2"}, {})]
+    assert world.redis.get(keys.done(0)) == world.checkpoint().stream_id.encode()
+    assert world.redis.ttl(keys.command(0, "c1")) > 0
+
+
+def test_what_was_not_settled_by_who_died_is_settled_and_told_by_the_next(world: World) -> None:
+    def die(point: str) -> None:
+        if point == "tidy.settle":
+            raise FailedOnPurpose(point)
+
+    world.append(LAMP)
+    with pytest.raises(FailedOnPurpose):
+        world.drain(reach=die).partition(0)
+    assert world.redis.get(keys.done(0)) is None
+    heard = world.heard("api-1")
+    world.append(envelope("c2", PatchItem("lamp-1", NOW, price=7), reply_to="api-1"))
+    with pytest.raises(FailedOnPurpose):
+        world.drain(reach=die).partition(0)
+    world.drain().partition(0)
+
+    told = [notices.read(heard.get_message(timeout=5)["data"], "api-1") for _ in range(2)]
+    heard.close()
+    assert [each.outcome.command_id for (each,) in told] == ["c2", "c2"]
+    assert world.redis.get(keys.done(0)) == world.checkpoint().stream_id.encode()
+    assert world.redis.ttl(keys.command(0, "c1")) > 0
 
 
 def test_a_drain_that_has_found_nothing_does_not_wait(world: World) -> None:

@@ -1,12 +1,18 @@
 """A command that takes its process with it is found out, and nobody else is blamed."""
 
 import signal
+from contextlib import suppress
 
 import pytest
 from sqlalchemy import text
 
+from domain.commands import Command, PatchItem
+from domain.decide import Earlier, decide
+from domain.events import Event
+from domain.item import Item
 from eventlog import keys
 from eventlog.marks import Marks
+from eventlog.reader import LogReader
 from ledger.imports import Counts
 from runtime.row_ids import row_id
 from tests.worker.checks import differences
@@ -52,6 +58,40 @@ def test_a_command_that_kills_its_process_is_found_out(sqlite_url: str, valkey_u
         assert codes == [-signal.SIGKILL] * 6 + [0]
         assert applied(world) == ["c1", "r1", "r2"]
         assert states(world) == {"bad": "dead", "c2": "parked"}
+
+
+class Died(BaseException):
+    """Goes past everything, as the end of a process does."""
+
+
+def deadly(command: Command, item: Item | None, now: int, earlier: Earlier) -> tuple[Event, ...]:
+    if isinstance(command, PatchItem) and command.price == POISON:
+        raise Died
+    return decide(command, item, now, earlier)
+
+
+def test_one_that_comes_behind_others_of_the_same_process_is_found_out_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What follows on what a process has itself applied is not marked: that it ended counts from
+    the next process on.
+    """
+    monkeypatch.setattr("worker.work.decide", deadly)
+    monkeypatch.setattr("worker.session.BATCH", 1)
+    monkeypatch.setattr("worker.session._LEAST", 1)
+    world.append(LAMP, RUG, lamp("bad", POISON), rug("last", 7))
+    deaths = 0
+    for _ in range(8):
+        # As a process of its own.
+        world.reader = LogReader(world.redis, 1)
+        with suppress(Died):
+            world.drain().partition(0)
+            break
+        deaths += 1
+
+    assert deaths == 7
+    assert states(world) == {"bad": "dead"}
+    assert applied(world) == ["c1", "r1", "last"]
 
 
 @pytest.mark.parametrize("dry", [False, True], ids=["for real", "dry"])
