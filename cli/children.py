@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 
 from runtime.child import Child
+from runtime.nursery import Nursery
 from runtime.settings import ENV_FILE_VARIABLE, PREFIX, Settings
 
 # Stopped in this order; the embedded Valkey comes last.
@@ -72,7 +73,15 @@ def preparation(settings: Settings, inherited: Mapping[str, str]) -> Child:
         name="preparation",
         argv=(sys.executable, "-P", "-m", "cli.prepare"),
         env=_environment("preparation", may_touch, settings, inherited),
+        word="prepare",
     )
+
+
+def nursery(inherited: Mapping[str, str]) -> Nursery:
+    """Make the process that forks them. It knows no setting: each is told its own."""
+    env = {each: value for each, value in inherited.items() if not _is_ours(each)}
+    env[ENV_FILE_VARIABLE] = ""
+    return Nursery((sys.executable, "-P", "-m", "cli.nursery"), env)
 
 
 def _child(name: str, process: str, settings: Settings, inherited: Mapping[str, str]) -> Child:
@@ -85,6 +94,7 @@ def _child(name: str, process: str, settings: Settings, inherited: Mapping[str, 
         env=_environment(name, may_touch, settings, inherited),
         stop_order=STOP_ORDER.index(process),
         heartbeat=heartbeat if "heartbeat" in may_touch else None,
+        word=process,
     )
 
 

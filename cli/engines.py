@@ -8,9 +8,9 @@ from cli.children import STOP_ORDER, preparation
 from cli.pause import pause
 from cli.refusals import FAILED, Refusal
 from runtime.lock import FolderLock
+from runtime.nursery import Nursery
 from runtime.settings import PREFIX, Settings
 from runtime.supervisor import Supervisor
-from runtime.tether import tethered
 from runtime.valkey import ValkeyUnavailable, answer, valkey_child, why_it_ended
 
 # A Valkey that ended this often before it answered will not answer.
@@ -18,17 +18,22 @@ _ENOUGH_ENDINGS = 3
 
 
 async def start_engines(
-    settings: Settings, supervisor: Supervisor, lock: FolderLock, asked: asyncio.Event
-) -> None:
+    settings: Settings,
+    supervisor: Supervisor,
+    nursery: Nursery,
+    lock: FolderLock,
+    asked: asyncio.Event,
+) -> str:
     """Have a log and a database with this release's schema, laid out alike and as set, or stop
-    when asked to.
+    when asked to. Return how safely the log is kept.
     """
     if settings.redis_url is not None or settings.ring_url is not None:
         await asyncio.to_thread(_ping, settings)
     if settings.redis_url is None and not asked.is_set():
         await _start_valkey(settings, supervisor, lock, asked)
     if not asked.is_set():
-        await _prepare(settings)
+        return await _prepare(settings, nursery)
+    return ""
 
 
 async def _start_valkey(
@@ -62,19 +67,18 @@ def _ping(settings: Settings) -> None:
         )
 
 
-async def _prepare(settings: Settings) -> None:
-    """Run the preparation to its end. It has a session of its own, so that a Ctrl-C does not tear
-    it; it says in its output why it refuses.
+async def _prepare(settings: Settings, nursery: Nursery) -> str:
+    """Run the preparation to its end and return what it says. It has a session of its own, so that
+    a Ctrl-C does not tear it; where it refuses, it says why.
     """
-    child = preparation(settings, os.environ)
-    process = await asyncio.create_subprocess_exec(
-        *tethered(child.argv),
-        env=child.env,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    told, _ = await process.communicate()
-    if process.returncode:
-        line = told.decode().strip() or f"the preparation ended with {process.returncode}"
-        raise Refusal(line, process.returncode if process.returncode > 0 else FAILED)
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as told:
+        try:
+            process = await nursery.start(preparation(settings, os.environ), writing)
+        finally:
+            os.close(writing)
+        code = await process.wait()
+        line = told.read().strip()
+    if code:
+        raise Refusal(line or f"the preparation ended with {code}", code if code > 0 else FAILED)
+    return line

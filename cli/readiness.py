@@ -7,8 +7,8 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
-import httpx
 import orjson
 
 from cli.pause import pause
@@ -17,6 +17,7 @@ from runtime.settings import Settings
 
 _DEADLINE = 30.0
 _REQUEST_TIMEOUT = 5.0
+_GOOD = range(200, 300)
 
 
 async def await_ready(
@@ -29,40 +30,54 @@ async def await_ready(
         "command API": f"{settings.local_command_url}/health/ready?for=writes",
         "query API": f"{settings.local_query_url}/health/ready?for=reads",
     }
-    # No proxy of the environment stands between us and this machine.
-    async with httpx.AsyncClient(trust_env=False, timeout=_REQUEST_TIMEOUT) as client:
-        for name, url in services.items():
-            ready = _unless(asked, _is_ready(client, url, asked, warn))
-            try:
-                await asyncio.wait_for(ready, _DEADLINE)
-            except TimeoutError:
-                raise Refusal(
-                    f"the {name} did not become ready within {_DEADLINE:g} s: "
-                    f"its lines above say why, or ask {url} while it runs",
-                    FAILED,
-                ) from None
+    for name, url in services.items():
+        ready = _unless(asked, _is_ready(url, asked, warn))
+        try:
+            await asyncio.wait_for(ready, _DEADLINE)
+        except TimeoutError:
+            raise Refusal(
+                f"the {name} did not become ready within {_DEADLINE:g} s: "
+                f"its lines above say why, or ask {url} while it runs",
+                FAILED,
+            ) from None
 
 
-async def _is_ready(
-    client: httpx.AsyncClient, url: str, asked: asyncio.Event, warn: Callable[[str], None]
-) -> None:
+async def _is_ready(url: str, asked: asyncio.Event, warn: Callable[[str], None]) -> None:
     # Looked at here too: a cancellation that meets the end of the pause can be swallowed by it.
     while not asked.is_set():
-        with contextlib.suppress(httpx.HTTPError):
-            answer = await client.get(url)
-            if answer.is_success:
+        with contextlib.suppress(OSError, TimeoutError, ValueError):
+            async with asyncio.timeout(_REQUEST_TIMEOUT):
+                status, body = await _get(url)
+            if status in _GOOD:
                 return
-            reason = _why_it_does_not_accept(answer)
+            reason = _why_it_does_not_accept(body)
             if reason is not None:
                 warn(f"no commands are accepted for now: {reason}")
                 return
         await pause(asked)
 
 
-def _why_it_does_not_accept(answer: httpx.Response) -> str | None:
+async def _get(url: str) -> tuple[int, bytes]:
+    """Ask a service on this machine; return status and body. Raises OSError, ValueError where that
+    is no answer. An HTTP client of its own would take longer to load than all the rest of `up`.
+    """
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    try:
+        head = f"GET {parts.path}?{parts.query} HTTP/1.0\r\nHost: {parts.netloc}\r\n\r\n"
+        writer.write(head.encode())
+        answer = await reader.read(-1)
+    finally:
+        writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    _, status, *_ = head.split(b" ", 2)
+    return int(status), body
+
+
+def _why_it_does_not_accept(body: bytes) -> str | None:
     """Read the reason of a service that has its log and does not accept; `None` of any other."""
     try:
-        told: Any = orjson.loads(answer.content)
+        told: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
         # Somebody else's answer, such as a proxy's.
         return None
@@ -84,5 +99,5 @@ async def _unless(asked: asyncio.Event, work: Awaitable[None]) -> None:
     finally:
         waiting.cancel()
         working.cancel()
-        # Awaited, so that a request on its way is over before its client is closed.
+        # Awaited, so that a request on its way is over before the loop is.
         await asyncio.gather(waiting, working, return_exceptions=True)

@@ -1,7 +1,6 @@
 """`itemledger up`: everything in one terminal, until one Ctrl-C."""
 
 import asyncio
-import logging
 import os
 import re
 import signal
@@ -9,18 +8,22 @@ from collections.abc import Callable, Mapping, Sequence
 
 import typer
 
-from cli.children import children
+from cli.banner import banner
+from cli.children import children, nursery
 from cli.engines import start_engines
 from cli.exposure import require_guard
 from cli.ports import check_ports
+from cli.readiness import await_ready
 from cli.refusals import WRONG_USAGE, Refusal, warn
 from runtime.child import Child
 from runtime.lock import FolderInUse, FolderLock, lock_folder
+from runtime.nursery import Nursery
 from runtime.settings import PREFIX, Settings
 from runtime.supervisor import Supervisor
 from runtime.telemetry import configure_logging
 
 ListChildren = Callable[[Settings, Mapping[str, str]], Sequence[Child]]
+MakeNursery = Callable[[Mapping[str, str]], Nursery]
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -29,14 +32,13 @@ def run_up(
     settings: Settings,
     say: Callable[[str], None] = typer.echo,
     list_children: ListChildren = children,
+    make_nursery: MakeNursery = nursery,
 ) -> int:
     """Run everything until a signal asks to stop, and return the exit code.
 
     Raises Refusal, with nothing left running, where it cannot be started.
     """
     configure_logging(settings, "up")
-    # Our own looks at whether the services are ready are no news.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     require_guard(settings)
     if settings.is_sqlite and settings.workers > 1:
         raise Refusal(
@@ -57,10 +59,15 @@ def run_up(
             f"({PREFIX}REDIS_URL)",
             WRONG_USAGE,
         )
-    return asyncio.run(_run(settings, say, list_children))
+    return asyncio.run(_run(settings, say, list_children, make_nursery))
 
 
-async def _run(settings: Settings, say: Callable[[str], None], list_children: ListChildren) -> int:
+async def _run(
+    settings: Settings,
+    say: Callable[[str], None],
+    list_children: ListChildren,
+    make_nursery: MakeNursery,
+) -> int:
     asked = asyncio.Event()
     for number in _STOP_SIGNALS:
         # What `nohup` has switched off stays off.
@@ -69,14 +76,17 @@ async def _run(settings: Settings, say: Callable[[str], None], list_children: Li
     lock = _lock(settings)
     try:
         await check_ports(settings)
-        async with Supervisor() as supervisor:
-            await start_engines(settings, supervisor, lock, asked)
+        async with (
+            make_nursery(os.environ) as forking,
+            Supervisor(start=forking.start) as supervisor,
+        ):
+            durability = await start_engines(settings, supervisor, forking, lock, asked)
             if not asked.is_set():
                 for child in list_children(settings, os.environ):
                     supervisor.start(child)
-                await _await_ready(settings, asked)
+                await await_ready(settings, asked, warn)
             if not asked.is_set():
-                say(await _banner(settings))
+                say(banner(settings, durability))
                 await supervisor.run_until(asked)
     finally:
         lock.release()
@@ -102,17 +112,3 @@ def _lock(settings: Settings) -> FolderLock:
             f"cannot use the data folder {settings.data.absolute()}: {error.strerror}; "
             f"choose another with --data ({PREFIX}DATA)"
         ) from None
-
-
-async def _await_ready(settings: Settings, asked: asyncio.Event) -> None:
-    # Imported here, where the processes are starting already.
-    from cli.readiness import await_ready  # noqa: PLC0415
-
-    await await_ready(settings, asked, warn)
-
-
-async def _banner(settings: Settings) -> str:
-    # Imported here for the same reason.
-    from cli.banner import banner  # noqa: PLC0415
-
-    return await asyncio.to_thread(banner, settings)

@@ -10,7 +10,8 @@ class Child:
     """One process to keep alive; children with a lower `stop_order` are stopped first.
 
     A child with a `heartbeat` file has to touch it, or it is taken for frozen. `inherited` are the
-    file descriptors it gets beyond standard output and error.
+    file descriptors it gets beyond standard output and error. One with a `word` may be forked by a
+    nursery that knows it, and is then what its `argv` would have been.
     """
 
     name: str
@@ -19,6 +20,7 @@ class Child:
     stop_order: int = 0
     heartbeat: Path | None = None
     inherited: tuple[int, ...] = ()
+    word: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,13 @@ import contextlib
 import os
 import signal
 import time
-from asyncio.subprocess import DEVNULL, Process
 from typing import Literal
 
 import structlog
 
 from runtime.child import Child, Pace
 from runtime.heartbeat import Heartbeat
-from runtime.tether import tethered
+from runtime.starting import Running, Start
 
 _LOOK_EVERY = 0.5
 
@@ -20,11 +19,12 @@ _LOOK_EVERY = 0.5
 class Keeper:
     """One child and its restarts. Its `run` has to be awaited by somebody, in the main thread."""
 
-    def __init__(self, child: Child, pace: Pace) -> None:
+    def __init__(self, child: Child, pace: Pace, start: Start) -> None:
         self.child = child
         self.pid: int | None = None
         self.endings = 0
         self._pace = pace
+        self._start = start
         self._asked = asyncio.Event()
         self._log = structlog.get_logger().bind(child=child.name)
 
@@ -54,13 +54,7 @@ class Keeper:
         if self.child.heartbeat is not None:
             beat = Heartbeat(self.child.heartbeat, self._pace, time.monotonic())
         try:
-            process = await asyncio.create_subprocess_exec(
-                *tethered(self.child.argv),
-                env=self.child.env,
-                stdin=DEVNULL,
-                pass_fds=self.child.inherited,
-                start_new_session=True,
-            )
+            process = await self._start(self.child)
         except OSError as error:
             return f"could not be started: {error}"
         self.pid = process.pid
@@ -81,7 +75,7 @@ class Keeper:
 
     async def _watch(
         self,
-        process: Process,
+        process: Running,
         exited: asyncio.Future[int],
         asked: asyncio.Future[Literal[True]],
         beat: Heartbeat | None,
@@ -101,7 +95,7 @@ class Keeper:
                 self._log.error("child is frozen, killing it", cause=silence, pid=process.pid)
                 return silence
 
-    async def _stop(self, process: Process, exited: asyncio.Future[int]) -> None:
+    async def _stop(self, process: Running, exited: asyncio.Future[int]) -> None:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         await asyncio.wait({exited}, timeout=self._pace.stop)

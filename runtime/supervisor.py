@@ -8,6 +8,7 @@ import structlog
 
 from runtime.child import Child, Pace
 from runtime.keeper import Keeper
+from runtime.starting import Start, execute
 
 
 class Supervisor:
@@ -17,8 +18,9 @@ class Supervisor:
     its turn later is still kept alive meanwhile.
     """
 
-    def __init__(self, pace: Pace | None = None) -> None:
+    def __init__(self, pace: Pace | None = None, start: Start = execute) -> None:
         self._pace = pace or Pace()
+        self._start = start
         self._keepers: list[tuple[Keeper, asyncio.Task[None]]] = []
 
     async def __aenter__(self) -> Self:
@@ -34,7 +36,7 @@ class Supervisor:
 
     def start(self, child: Child) -> Keeper:
         """Start a child and keep it alive from now on."""
-        keeper = Keeper(child, self._pace)
+        keeper = Keeper(child, self._pace, self._start)
         self._keepers.append((keeper, asyncio.create_task(keeper.run(), name=child.name)))
         return keeper
 

@@ -11,6 +11,7 @@ from cli.children import children
 from cli.refusals import read_settings, refusing
 from cli.up import run_up
 from runtime.child import Child
+from runtime.nursery import Nursery
 from runtime.settings import Settings
 
 # Notes its name and process id, writes its environment down, and is ready or beats.
@@ -50,11 +51,16 @@ def stand_ins(settings: Settings, inherited: Mapping[str, str]) -> list[Child]:
     ]
 
 
+def _run() -> int:
+    # What it loads is not what stand-ins are.
+    return run_up(read_settings(), list_children=stand_ins, make_nursery=lambda _: Nursery((), {}))
+
+
 def main() -> None:
     try:
         with refusing():
             os.chdir(os.environ["STAND_INS"])
-            sys.exit(run_up(read_settings(), list_children=stand_ins))
+            sys.exit(_run())
     except typer.Exit as ended:
         sys.exit(ended.exit_code)
 

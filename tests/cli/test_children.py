@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.children import MAY_TOUCH, OF_CLIENTS, children, preparation
+from cli.children import MAY_TOUCH, OF_CLIENTS, children, nursery, preparation
 from cli.misspelt import tell_unknown
+from cli.nursery import ROOMS
 from runtime.child import Child
 from runtime.settings import Settings
 
@@ -155,3 +156,11 @@ def test_the_preparation_reads_what_up_has_read(
     assert (read.log_url, read.sql_url, read.partitions) == (LOG, SQL, 4)
     assert read.has_keys
     assert RING not in preparation(told, INHERITED).env.values()
+
+
+def test_the_nursery_knows_each_of_them_and_no_setting(production: Settings) -> None:
+    everybody = [preparation(production, INHERITED), *children(production, INHERITED)]
+    assert {each.word for each in everybody} == frozenset[str]().union(*(r.words for r in ROOMS))
+
+    told = nursery({**INHERITED, "ITEMLEDGER_TOKEN_SECRET": "hush"})._env
+    assert {name for name in told if name.startswith("ITEMLEDGER")} == {"ITEMLEDGER_ENV_FILE"}

@@ -1,105 +1,119 @@
 import asyncio
-from typing import Any
+import json
+import socket
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
-import httpx
 import pytest
 
 from cli.readiness import await_ready
 from runtime.settings import Settings
 
-
-class Slow(httpx.AsyncBaseTransport):
-    """Never answers, and notes that a request was over before it was closed itself."""
-
-    def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self.notes: list[str] = []
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self.asked.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            # As a connection that is given back: over only some turns later.
-            for _ in range(20):
-                await asyncio.sleep(0)
-            self.notes.append("over")
-        raise AssertionError
-
-    async def aclose(self) -> None:
-        self.notes.append("closed")
-
-
-def test_a_request_on_its_way_is_over_before_its_client_is_closed(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def interrupted() -> list[str]:
-        slow, asked = Slow(), asyncio.Event()
-        client = httpx.AsyncClient(transport=slow)
-        monkeypatch.setattr("httpx.AsyncClient", lambda **_: client)
-        waiting = asyncio.create_task(await_ready(settings, asked, print))
-        await slow.asked.wait()
-        asked.set()
-        await waiting
-        return slow.notes
-
-    *before, last = asyncio.run(interrupted())
-    assert set(before) == {"over"}
-    assert last == "closed"
-
-
 REASON = "1 replicas of the log's Redis are online and 2 have to have a command"
+READY = (200, "")
 
 
-def not_accepting(log: str) -> dict[str, Any]:
-    return {"accepting": False, "reason": REASON, "checks": {"log": log}}
+def not_accepting(log: str) -> str:
+    return json.dumps({"accepting": False, "reason": REASON, "checks": {"log": log}})
 
 
-def warnings_until_served(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, *answers: httpx.Response
-) -> list[str]:
-    """Answer the looks in this order, and every later one with 200."""
-    left = list(answers)
-    transport = httpx.MockTransport(lambda _: left.pop(0) if left else httpx.Response(200))
-    client = httpx.AsyncClient(transport=transport)
-    monkeypatch.setattr("httpx.AsyncClient", lambda **_: client)
-    said: list[str] = []
-    asyncio.run(await_ready(settings, asyncio.Event(), said.append))
+@contextmanager
+def listening() -> Generator[tuple[socket.socket, Settings]]:
+    """Both services at one address that somebody listens at."""
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        port = place.getsockname()[1]
+        yield place, Settings(command_port=port, query_port=port)
+
+
+def told(*answers: tuple[int, str]) -> tuple[list[str], list[str]]:
+    """Answer the looks in this order, and every later one with 200; return what was asked for and
+    what was warned of.
+    """
+    left, asked, said = list(answers), list[str](), list[str]()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        asked.append(head.split()[1].decode())
+        status, body = left.pop(0) if left else READY
+        writer.write(f"HTTP/1.1 {status} Told\r\nX: y\r\n\r\n{body}".encode())
+        await writer.drain()
+        writer.close()
+
+    async def scenario() -> None:
+        with listening() as (place, settings):
+            async with await asyncio.start_server(answer, sock=place):
+                await await_ready(settings, asyncio.Event(), said.append)
+
+    asyncio.run(scenario())
     assert left == []
-    return said
+    return asked, said
 
 
-def test_a_service_that_merely_does_not_accept_serves_and_its_reason_is_told(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    refusing = httpx.Response(503, json=not_accepting("ok"))
+def test_a_look_that_is_not_answered_does_not_hold_up_who_is_to_stop() -> None:
+    async def scenario() -> None:
+        asked, looked = asyncio.Event(), asyncio.Event()
 
-    assert warnings_until_served(settings, monkeypatch, refusing) == [
-        f"no commands are accepted for now: {REASON}"
-    ]
+        async def mute(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            looked.set()
+            await asked.wait()
+            writer.close()
+
+        with listening() as (place, settings):
+            async with await asyncio.start_server(mute, sock=place):
+                waiting = asyncio.create_task(await_ready(settings, asked, print))
+                await looked.wait()
+                asked.set()
+                await waiting
+
+    asyncio.run(scenario())
 
 
-def test_it_is_not_asked_whether_what_waits_gets_any_further(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[str] = []
+def test_a_service_that_merely_does_not_accept_serves_and_its_reason_is_told() -> None:
+    _, said = told((503, not_accepting("ok")))
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(f"{request.url.path}?{request.url.query.decode()}")
-        return httpx.Response(200)
+    assert said == [f"no commands are accepted for now: {REASON}"]
 
-    client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
-    monkeypatch.setattr("httpx.AsyncClient", lambda **_: client)
-    asyncio.run(await_ready(settings, asyncio.Event(), print))
+
+def test_it_is_not_asked_whether_what_waits_gets_any_further() -> None:
+    asked, _ = told()
 
     assert asked == ["/health/ready?for=writes", "/health/ready?for=reads"]
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (503, not_accepting("does not answer")),
+        (502, "<p>Bad Gateway"),
+        (503, '["not", "ready"]'),
+        (503, ""),
+    ],
+)
 def test_a_service_without_its_log_or_with_an_answer_of_another_is_waited_for(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    answer: tuple[int, str],
 ) -> None:
-    away = httpx.Response(503, json=not_accepting("does not answer"))
-    of_a_proxy = httpx.Response(502, text="<p>Bad Gateway")
-    not_ready = httpx.Response(503, json=["not", "ready"])
+    asked, said = told(answer)
 
-    assert warnings_until_served(settings, monkeypatch, away, of_a_proxy, not_ready) == []
+    assert len(asked) == 3
+    assert said == []
+
+
+@pytest.mark.parametrize("said", [b"", b"SSH-2.0\r\n", b"HTTP/1.1 soon\r\n\r\n"])
+def test_what_is_no_answer_at_all_is_waited_for(said: bytes) -> None:
+    looks: list[int] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        looks.append(1)
+        writer.write(said if len(looks) == 1 else b"HTTP/1.1 204 Fine\r\n\r\n")
+        writer.close()
+
+    async def scenario(warn: Callable[[str], None]) -> None:
+        with listening() as (place, settings):
+            async with await asyncio.start_server(answer, sock=place):
+                await await_ready(settings, asyncio.Event(), warn)
+
+    warnings: list[str] = []
+    asyncio.run(scenario(warnings.append))
+    assert (len(looks), warnings) == (3, [])
