@@ -7,7 +7,7 @@ from domain.commands import Command, PatchItem
 from domain.decide import Earlier, decide
 from domain.events import Event
 from domain.item import Item
-from tests.worker.poison import POISON
+from tests.worker.poison import POISON, Forker, running_forker
 from tests.worker.world import World
 
 
@@ -21,6 +21,12 @@ def world(database_url: str, valkey_url: str) -> Iterator[World]:
 @pytest.fixture
 def two_partitions(database_url: str, valkey_url: str) -> Iterator[World]:
     with World.of(database_url, valkey_url, partitions=2) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def forker() -> Iterator[Forker]:
+    with running_forker() as made:
         yield made
 
 

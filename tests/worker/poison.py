@@ -1,10 +1,13 @@
 """Commands that meet a defect, and short ways to look at what becomes of them."""
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from domain.commands import CreateItem, PatchItem
 from eventlog.envelope import Envelope, Order
@@ -44,40 +47,40 @@ def outcome(world: World, command_id: str) -> dict[str, Any]:
     return found
 
 
-KILLER = """
-import os, signal, sys, threading
-import worker.work
-from pathlib import Path
-from domain.decide import decide
-from runtime.failpoints import failpoints
-from tests.worker.world import World
+class Forker:
+    """Has drains done in processes of their own, which a poisoned command kills."""
 
-def deadly(command, item, now, earlier):
-    if getattr(command, "price", None) == 666:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return decide(command, item, now, earlier)
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
 
-worker.work.decide = deadly
-with World.of(sys.argv[1], sys.argv[2], int(sys.argv[4])) as world:
-    drain = world.drain(reach=failpoints(Path(sys.argv[5]) if sys.argv[5] else None))
-    drain.answer() if sys.argv[3] == "answer" else drain.partition(0)
-"""
+    def drain(
+        self,
+        database_url: str,
+        valkey_url: str,
+        how: Literal["partition", "answer"] = "partition",
+        points: Path | None = None,
+        count: int = 2,
+    ) -> int:
+        """Drain, and return the exit code; `points` is a folder of failpoints, `count` the number
+        of partitions where all are drained.
+        """
+        partitions = count if how == "answer" else 1
+        asked = (database_url, valkey_url, how, str(points or ""), partitions)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{json.dumps(asked)}\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
 
 
-def drain_in_a_process(
-    database_url: str,
-    valkey_url: str,
-    how: str = "partition",
-    points: Path | None = None,
-    count: int = 2,
-) -> int:
-    """Drain, and return the exit code; `points` is a folder of failpoints, `count` the number of
-    partitions where all are drained.
-    """
-    partitions, folder = str(count) if how == "answer" else "1", str(points or "")
-    return subprocess.run(
-        [sys.executable, "-c", KILLER, database_url, valkey_url, how, partitions, folder],
+@contextmanager
+def running_forker() -> Generator[Forker]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.worker.forker"],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
-        check=False,
-    ).returncode
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield Forker(process)

@@ -17,7 +17,7 @@ from readmodel.views import items
 from runtime.row_ids import row_id
 from runtime.settings import Settings
 from tests.worker.checks import differences, drain, head, outcomes, prices, statuses, told
-from tests.worker.poison import POISON, drain_in_a_process, order, states
+from tests.worker.poison import POISON, Forker, order, states
 from tests.worker.world import NOW, PROJECTIONS, World, envelope, no_ends
 from worker.apply import Applied, Circumstances, Held
 from worker.orders import DeadCommands, Obeyed
@@ -331,7 +331,7 @@ def test_batches_that_cross_each_others_partitions_do_not_wait_for_each_other_fo
 
 @pytest.mark.parametrize("point", ["tx.after_lock", "tx.after_events", "tx.before_commit"])
 def test_of_a_batch_whose_process_is_killed_in_the_middle_nothing_is_left(
-    database_url: str, valkey_url: str, tmp_path: Path, point: str
+    database_url: str, valkey_url: str, tmp_path: Path, point: str, forker: Forker
 ) -> None:
     points = tmp_path / "points"
     points.mkdir()
@@ -341,7 +341,7 @@ def test_of_a_batch_whose_process_is_killed_in_the_middle_nothing_is_left(
         place(world, batch("b", patch(LAMP, 90), patch(JUG, 50)))
         world.ring.ring([0, 1])
         (points / point).write_text("kill")
-        code = drain_in_a_process(database_url, valkey_url, "answer", points)
+        code = forker.drain(database_url, valkey_url, "answer", points)
 
         assert code == -signal.SIGKILL
         assert prices(world, LAMP) == prices(world, JUG) == []
@@ -354,7 +354,7 @@ def test_of_a_batch_whose_process_is_killed_in_the_middle_nothing_is_left(
 
 
 def test_a_batch_that_kills_its_process_every_time_is_dead_in_the_end(
-    sqlite_url: str, valkey_url: str
+    sqlite_url: str, valkey_url: str, forker: Forker
 ) -> None:
     with World.of(sqlite_url, valkey_url, 2) as world:
         place(world, envelope("c1", create(LAMP)), envelope("j1", create(JUG)))
@@ -364,7 +364,7 @@ def test_a_batch_that_kills_its_process_every_time_is_dead_in_the_end(
         codes: list[int] = []
         while states(world) == {} and len(codes) < 12:
             world.ring.ring([0, 1])
-            codes.append(drain_in_a_process(sqlite_url, valkey_url, "answer"))
+            codes.append(forker.drain(sqlite_url, valkey_url, "answer"))
 
         assert codes[:-1] == [-signal.SIGKILL] * 3
         assert states(world) == {"b": "dead"}

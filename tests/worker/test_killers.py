@@ -21,8 +21,8 @@ from tests.worker.poison import (
     LAMP,
     POISON,
     RUG,
+    Forker,
     applied,
-    drain_in_a_process,
     lamp,
     rug,
     states,
@@ -32,7 +32,7 @@ from worker.apply import Held
 
 
 def test_one_that_kills_its_process_does_not_hold_up_other_partitions(
-    sqlite_url: str, valkey_url: str
+    sqlite_url: str, valkey_url: str, forker: Forker
 ) -> None:
     # By itself and in any order: that none of so many comes before it, each time, is no chance.
     others = range(1, 8)
@@ -42,17 +42,19 @@ def test_one_that_kills_its_process_does_not_hold_up_other_partitions(
             world.append(RUG, partition=partition)
         for _ in range(12):
             world.ring.ring(range(8))
-            code = drain_in_a_process(sqlite_url, valkey_url, "answer", count=8)
+            code = forker.drain(sqlite_url, valkey_url, "answer", count=8)
             if code == 0 or any(world.checkpoint(each).n for each in others):
                 break
         assert any(world.checkpoint(each).n for each in others)
         assert states(world) == {}
 
 
-def test_a_command_that_kills_its_process_is_found_out(sqlite_url: str, valkey_url: str) -> None:
+def test_a_command_that_kills_its_process_is_found_out(
+    sqlite_url: str, valkey_url: str, forker: Forker
+) -> None:
     with World.of(sqlite_url, valkey_url, 1) as world:
         world.append(LAMP, RUG, lamp("bad", POISON), rug("r2", 2), lamp("c2", 3))
-        codes = [drain_in_a_process(sqlite_url, valkey_url) for _ in range(7)]
+        codes = [forker.drain(sqlite_url, valkey_url) for _ in range(7)]
 
         # Three times as a batch; then alone three times; then it is dead.
         assert codes == [-signal.SIGKILL] * 6 + [0]
@@ -96,14 +98,14 @@ def test_one_that_comes_behind_others_of_the_same_process_is_found_out_too(
 
 @pytest.mark.parametrize("dry", [False, True], ids=["for real", "dry"])
 def test_a_row_of_an_import_that_kills_its_process_does_not_take_the_others_along(
-    sqlite_url: str, valkey_url: str, dry: bool
+    sqlite_url: str, valkey_url: str, dry: bool, forker: Forker
 ) -> None:
     with World.of(sqlite_url, valkey_url, 1) as world:
         world.append(LAMP, RUG)
         importing = Importing(world, dry=dry)
         importing.feed(patch("rug-1", 1), patch("lamp-1", POISON), patch("rug-1", 3))
         importing.feed(patch("lamp-1", 4))
-        codes = [drain_in_a_process(sqlite_url, valkey_url) for _ in range(10)]
+        codes = [forker.drain(sqlite_url, valkey_url) for _ in range(10)]
 
         # Three times as a batch, three times its entry alone, three times the row.
         assert codes == [-signal.SIGKILL] * 9 + [0]

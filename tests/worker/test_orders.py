@@ -12,8 +12,8 @@ from tests.worker.poison import (
     LAMP,
     POISON,
     RUG,
+    Forker,
     applied,
-    drain_in_a_process,
     lamp,
     order,
     outcome,
@@ -113,14 +113,14 @@ def test_an_order_that_the_database_refuses_is_obeyed_as_far_as_it_can_be(world:
 
 
 def test_an_order_to_replay_what_kills_the_process_is_given_up(
-    sqlite_url: str, valkey_url: str
+    sqlite_url: str, valkey_url: str, forker: Forker
 ) -> None:
     with World.of(sqlite_url, valkey_url, 1) as world:
         world.append(LAMP, lamp("bad", POISON))
-        while drain_in_a_process(sqlite_url, valkey_url):
+        while forker.drain(sqlite_url, valkey_url):
             pass
         world.append(order("o1", "replay", "bad"), RUG)
-        codes = [drain_in_a_process(sqlite_url, valkey_url) for _ in range(10)]
+        codes = [forker.drain(sqlite_url, valkey_url) for _ in range(10)]
 
         # As a batch, alone, and for the dead one alone: three times each.
         assert codes == [-signal.SIGKILL] * 9 + [0]
