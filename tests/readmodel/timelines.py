@@ -2,13 +2,16 @@
 going through all events. Times are milliseconds; versions are places in the list, from 1.
 """
 
+import atexit
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.pool import StaticPool
 
 from domain.events import (
     Event,
@@ -114,12 +117,19 @@ def histories(draw: st.DrawFn) -> list[Event]:
     ]
 
 
+@cache
+def _engine() -> Engine:
+    """One database in memory for all of them: a new one would have every statement compiled."""
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    tables.events.create(engine)
+    atexit.register(engine.dispose)
+    return engine
+
+
 @contextmanager
 def recorded(events: Sequence[Event]) -> Iterator[Connection]:
-    """Keep events in a database of their own."""
-    engine = create_engine("sqlite://")
-    with engine.connect() as connection:
-        tables.events.create(connection)
+    """Keep events in a database that has no others."""
+    with _engine().connect() as connection, connection.begin() as transaction:
         rows: list[dict[str, Any]] = []
         for version, each in enumerate(events, 1):
             type_name, data = encode(each)
@@ -140,4 +150,4 @@ def recorded(events: Sequence[Event]) -> Iterator[Connection]:
             )
         connection.execute(tables.events.insert(), rows)
         yield connection
-    engine.dispose()
+        transaction.rollback()
