@@ -16,7 +16,13 @@ def _no_settings_of_a_developer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def free_ports() -> tuple[int, int]:
-    """Two ports that nobody listens on; each was somebody's a moment ago and nobody asks for it."""
+    return two_free_ports()
+
+
+def two_free_ports() -> tuple[int, int]:
+    """Find two ports that nobody listens on; each was somebody's a moment ago, and nobody asks for
+    it.
+    """
     with socket.socket() as one, socket.socket() as other:
         one.bind(("127.0.0.1", 0))
         other.bind(("127.0.0.1", 0))

@@ -11,9 +11,11 @@ import psutil
 import pytest
 
 from runtime.lock import lock_folder
+from tests.cli.conftest import two_free_ports
 from tests.runtime.waiting import lines, runs, wait_until
 
 ROOT = Path(__file__).parents[2]
+_OURS = "ITEMLEDGER_"
 STAND_INS = ("api", "query", "worker", "cron")
 
 
@@ -25,6 +27,7 @@ class Deployment:
         self.data = folder / "data"
         self.ports = ports
         self.out = folder / "out"
+        self.pid: int | None = None
 
     @contextmanager
     def up(self, **more: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -36,9 +39,11 @@ class Deployment:
 
     @contextmanager
     def starting(self, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
         env = (
-            os.environ
+            kept
             | {
+                "ITEMLEDGER_ENV_FILE": "",
                 "PYTHONPATH": str(ROOT),
                 "STAND_INS": str(self.folder),
                 "ITEMLEDGER_DATA": str(self.data),
@@ -68,6 +73,16 @@ class Deployment:
 @pytest.fixture
 def deployment(tmp_path: Path, free_ports: tuple[int, int]) -> Deployment:
     return Deployment(tmp_path, free_ports)
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """One that runs, for all who only look at it; beside it lies a file that is nobody's."""
+    made = Deployment(tmp_path_factory.mktemp("calm"), two_free_ports())
+    (made.folder / ".env").write_text("ITEMLEDGER_DATABASE_URL=sqlite:///elsewhere.db\n")
+    with made.up() as process:
+        made.pid = process.pid
+        yield made
 
 
 def everything_of(process: subprocess.Popen[bytes]) -> list[int]:
@@ -101,18 +116,9 @@ def test_a_second_ctrl_c_while_stopping_breaks_nothing(deployment: Deployment) -
     assert not any(map(runs, family))
 
 
-def test_it_says_where_both_services_are(deployment: Deployment) -> None:
-    with deployment.up():
-        said = deployment.out.read_text()
-    for port in deployment.ports:
-        assert f"http://127.0.0.1:{port}" in said
-
-
 def test_it_says_which_database_it_has_where_that_is_elsewhere(
     deployment: Deployment, sqlite_url: str
 ) -> None:
-    with deployment.up():
-        assert "Database" not in deployment.out.read_text()
     with deployment.up(ITEMLEDGER_DATABASE_URL=sqlite_url):
         assert f"Database     {sqlite_url}\n" in deployment.out.read_text()
 
@@ -133,17 +139,12 @@ def test_after_a_kill_of_up_nothing_runs_and_it_starts_again(deployment: Deploym
             assert not any(map(runs, family))
 
 
-def test_the_environment_of_a_child_names_no_store_it_may_not_touch(
-    deployment: Deployment,
-) -> None:
-    (deployment.folder / ".env").write_text("ITEMLEDGER_DATABASE_URL=sqlite:///elsewhere.db\n")
-    with deployment.up():
-        pass
-    api = json.loads((deployment.folder / "api.json").read_text())
-    query = json.loads((deployment.folder / "query.json").read_text())
+def test_the_environment_of_a_child_names_no_store_it_may_not_touch(calm: Deployment) -> None:
+    api = json.loads((calm.folder / "api.json").read_text())
+    query = json.loads((calm.folder / "query.json").read_text())
     assert "ITEMLEDGER_DATABASE_URL" not in api
-    assert query["ITEMLEDGER_DATABASE_URL"] == f"sqlite:///{deployment.data}/itemledger.db"
-    assert api["ITEMLEDGER_REDIS_URL"] == f"unix://{deployment.data}/valkey/valkey.sock"
+    assert query["ITEMLEDGER_DATABASE_URL"] == f"sqlite:///{calm.data}/itemledger.db"
+    assert api["ITEMLEDGER_REDIS_URL"] == f"unix://{calm.data}/valkey/valkey.sock"
     assert "ITEMLEDGER_HEARTBEAT" not in query
     assert api["ITEMLEDGER_ENV_FILE"] == ""
 
@@ -168,13 +169,13 @@ def test_replicas_that_the_embedded_valkey_can_not_have_are_refused_at_once(
     assert not deployment.data.exists()
 
 
-def test_the_banner_says_where_it_is_how_safe_and_how_to_stop_it(deployment: Deployment) -> None:
-    with deployment.up():
-        said = deployment.out.read_text()
-    assert f"Command API  http://127.0.0.1:{deployment.ports[0]}" in said
-    assert f"Pages        http://127.0.0.1:{deployment.ports[1]}/ " in said
-    assert f"Query API    http://127.0.0.1:{deployment.ports[1]}" in said
-    assert f"Data folder  {deployment.data}" in said
+def test_the_banner_says_where_it_is_how_safe_and_how_to_stop_it(calm: Deployment) -> None:
+    said = calm.out.read_text()
+    assert "Database" not in said
+    assert f"Command API  http://127.0.0.1:{calm.ports[0]}" in said
+    assert f"Pages        http://127.0.0.1:{calm.ports[1]}/ " in said
+    assert f"Query API    http://127.0.0.1:{calm.ports[1]}" in said
+    assert f"Data folder  {calm.data}" in said
     assert "Durability   fsync: a command is on disk before it is answered" in said
     assert "this machine alone, without tokens" in said
     assert "Ctrl-C stops it" in said
@@ -195,9 +196,8 @@ def test_a_database_that_is_none_is_refused_in_one_line(deployment: Deployment) 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
-def test_up_keeps_nothing_of_what_only_its_start_needs(deployment: Deployment) -> None:
-    with deployment.up() as process:
-        kept = Path(f"/proc/{process.pid}/maps").read_text()
+def test_up_keeps_nothing_of_what_only_its_start_needs(calm: Deployment) -> None:
+    kept = Path(f"/proc/{calm.pid}/maps").read_text()
 
     assert "pydantic_core" in kept
     # It is the preparation that has asked the log how safe it is.
