@@ -2,10 +2,12 @@
 
     python bench/rebuild.py [--events 1000000] [--items 100000] [--rate 500] [--database-url URL]
 
-The ledger is written by the code that writes it, without the log. First the views are built from
-it with nothing else going on; then, with the service up and commands at a steady rate, each is
-rebuilt by `itemledger rebuild`. Commands wait for their outcome (`Prefer: wait`): what is told is
-the whole way, with and without a rebuild.
+The ledger is written by the code that writes it, without the log, and before there is any view.
+First the views are built from it, as after an upgrade that brings them, with nothing else going on;
+then, with the service up and commands at a steady rate, each is rebuilt by `itemledger rebuild`.
+Commands wait for their outcome (`Prefer: wait`): what is told is the whole way, with and without a
+rebuild. Beside it stands how fast the worker applies changes of items taken at random to this same
+ledger, as it does day by day, with what waits in the log.
 """
 
 import argparse
@@ -26,11 +28,13 @@ from sqlalchemy import text
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench.applying import Rows, drained
+from bench.sides import Service
 from domain.events import Event, ItemCreated, ItemRenamed, ItemRepriced
 from domain.evolve import evolve
 from domain.item import Item
 from eventlog.partition import partition_of
-from ledger import events, heads, partitions
+from ledger import events, heads, partitions, projections, rebuilding
 from ledger.engines import reading_engine, writing_engine
 from ledger.migrate import migrate
 from ledger.recorded import Recorded
@@ -147,15 +151,39 @@ def _write(engine: object, batch: Sequence[Event], states: dict[str, Item], widt
         heads.store(connection, [(states[each], partition_of(each, width)) for each in touched])
 
 
+def changes(count: int, items: int, chance: random.Random, price: int) -> Rows:
+    """Change prices of items taken at random, each once: one event each."""
+    chosen = chance.sample(range(items), min(count, items))
+    return [
+        {"op": "patch", "id": f"item-{each}", "price": price + place}
+        for place, each in enumerate(chosen)
+    ]
+
+
+def live(service: Service, count: int, items: int) -> None:
+    """Tell how fast changes are applied that wait in the log."""
+    chance = random.Random(8)  # noqa: S311
+    # Beyond the prices that the ledger was filled with, and those of the turn before.
+    for turn in range(3):
+        rows = changes(count, items, chance, 1_000_000 * (turn + 1))
+        print(f"live apply: {len(rows):,} changes, {drained(service, rows).rate:,.0f} a second")
+
+
 def build_all(url: str, width: int) -> None:
     """Build each view with nothing else going on."""
     engine, reads = writing_engine(url), reading_engine(url)
     with reads.connect() as connection:
         count = connection.scalar(text('SELECT sum("offset") FROM partitions'))
+        live = projections.all_live(connection)
+    stores = Stores(engine, reads, width)
     for view in all_views():
+        builder = Builder(stores, [view], now_ms, threading.Event(), Pace(transaction=0.1))
+        if view.name in live:
+            # It is behind, and there is nothing to build yet.
+            builder.look()
+            rebuilding.wish(engine, view.name, "rebuild", None, now_ms())
         begun = time.monotonic()
-        stores = Stores(engine, reads, width)
-        Builder(stores, [view], now_ms, threading.Event(), Pace(transaction=0.1)).look()
+        builder.look()
         seconds = time.monotonic() - begun
         print(f"{view.name}: {count:,} events in {seconds:.1f} s, {count / seconds:,.0f} a second")
     engine.dispose()
@@ -223,22 +251,27 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=500)
     parser.add_argument("--database-url", default="")
     parser.add_argument("--seconds", type=float, default=20, help="of load without a rebuild")
+    parser.add_argument("--applied", type=int, default=20_000, help="changes per turn, live")
+    names = " ".join(each.name for each in all_views())
+    parser.add_argument("--views", default=names, help="those rebuilt beside commands")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         deployment = Deployment(Path(folder), given.database_url)
         url = given.database_url or f"sqlite:///{folder}/data/itemledger.db"
         width = 8 if given.database_url else 1
-        migrate(url, install)
+        migrate(url, lambda _: None)
         begun = time.monotonic()
         fill(url, given.events, given.items, width)
         print(f"filled with {given.events:,} events in {time.monotonic() - begun:.0f} s")
+        migrate(url, install)
         build_all(url, width)
-        with deployment.up():
+        with deployment.up() as process:
+            live(Service(deployment, url, process.pid, None), given.applied, given.items)
             alone = during(
                 deployment.command_url, given.rate, given.items, asyncio.sleep(given.seconds)
             )
             print(f"commands alone: {asyncio.run(alone).line()}")
-            for view in all_views():
+            for view in [each for each in all_views() if each.name in given.views.split()]:
                 begun = time.monotonic()
                 out: list[str] = []
 

@@ -20,7 +20,7 @@ from runtime.errors import first_line
 from worker.by_item import take_by_item
 from worker.catchup import Terms, bring
 from worker.live import Live, in_all, keep_error
-from worker.pace import Pace
+from worker.pace import Pace, Stride
 from worker.stores import Stores
 from worker.trouble import is_own
 
@@ -90,6 +90,7 @@ class Shadow:
                 return
             partitions.drop(connection, held.values(), name)
         going, most = self._still(book), _FIRST
+        stride = Stride(self._pace, going)
         while going():
             begun = time.monotonic()
             with self._stores.engine.begin() as connection:
@@ -106,6 +107,8 @@ class Shadow:
                         log.info("a view is being built anew", view=self._view.name)
                     return
             lasted = max(time.monotonic() - begun, 0.001)
+            # Who asks for the one connection of SQLite at once has it again before who waits.
+            stride.rest(0, lasted)
             fitting = int(most * self._pace.transaction / lasted)
             most = max(_LEAST, min(_MOST, 2 * most, fitting))
 

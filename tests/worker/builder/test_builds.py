@@ -17,6 +17,7 @@ from tests.worker.builder.building import build, in_step, wish
 from tests.worker.histories import History, Killed, book, dying_after, meanwhile
 from tests.worker.world import NOW, World
 from worker import catchup, pace, shadow
+from worker.builder import Builder
 from worker.pace import Pace
 from worker.stores import Stores
 
@@ -308,6 +309,34 @@ def test_what_is_built_is_emptied_in_pieces_on_sqlite(
             build(world)
 
         assert [each for each in left if each][:3] == [12, 8, 4]
+
+
+def test_who_works_has_a_turn_between_the_pieces(
+    sqlite_url: str, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one connection goes to who asks for it at once, before who waits for it."""
+    monkeypatch.setattr(shadow, "_FIRST", 4)
+    monkeypatch.setattr(shadow, "_LEAST", 4)
+    monkeypatch.setattr(shadow, "_MOST", 4)
+    with World.of(sqlite_url, valkey_url, partitions=1) as world:
+        tally.install(world, live=1)
+        History(world).add(100)
+        for _ in range(2):
+            wish(world, "rebuild")
+            build(world)
+        rests: list[int] = []
+
+        class Rests:
+            def wait(self, _: float) -> bool:
+                rests.append(len(tally_rows(world)))
+                return False
+
+        monkeypatch.setattr(pace.threading, "Event", Rests)
+        wish(world, "rebuild")
+        stores = Stores(world.engine, world.reads, 1)
+        Builder(stores, [tally.VIEW], world.clock, world.stopping, Pace(rest=1.0)).look()
+
+        assert [each for each in dict.fromkeys(rests) if each][:2] == [8, 4]
 
 
 def tally_rows(world: World) -> list[Any]:
