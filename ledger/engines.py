@@ -14,7 +14,7 @@ _SQLITE_BUSY_TIMEOUT = 5_000
 # The writer's cache in KiB: a batch that does not fit in SQLite's own 2 MB spills into the WAL and
 # is read back from it. The more pages (of 4 KiB) the WAL may have, the more often those that change
 # all the time are written to the database only once; but whoever fills it writes them all, and
-# nobody else meanwhile: in a ledger of a million events 0.17 s for 16,000 pages, and 0.08 for 4,000,
+# nobody else meanwhile: in a ledger of a million events 0.17 s for 16,000 pages, 0.08 for 4,000,
 # which make an import a tenth slower.
 _SQLITE_WRITER_CACHE = 32 * 1024
 _SQLITE_WAL_PAGES = 4_000
