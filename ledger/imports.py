@@ -17,6 +17,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    tuple_,
 )
 
 from domain.item import Item
@@ -277,10 +278,14 @@ def forget(connection: Connection, changed_before: int, most: int) -> bool:
     return True
 
 
-def forget_dry(connection: Connection, begun_before: int) -> int:
-    """Delete what dry runs left that began before a moment; say how many rows."""
+def forget_dry(connection: Connection, begun_before: int, most: int) -> bool:
+    """Delete up to `most` rows of what dry runs left that began before a moment; say whether there
+    may be more to delete.
+    """
     old = select(imports.c.import_id).where(imports.c.begun_at < begun_before)
-    return connection.execute(delete(dry_items).where(dry_items.c.import_id.in_(old))).rowcount
+    key = (dry_items.c.import_id, dry_items.c.item_id)
+    some = select(*key).where(dry_items.c.import_id.in_(old)).limit(most)
+    return connection.execute(delete(dry_items).where(tuple_(*key).in_(some))).rowcount == most
 
 
 def _import(row: RowMapping) -> Import:

@@ -1,9 +1,9 @@
 """Forgetting what is kept no longer: old outcomes in SQL, applied entries in an idle log."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from eventlog.reader import LogReader
 from ledger import imports, outcomes, partitions, revocations
@@ -26,7 +26,10 @@ class Housekeeping:
         self._reader = reader
         self._clock = clock
 
-    def run(self) -> None:
+    def run(self, between: Callable[[], None]) -> None:
+        """Forget what is too old, in pieces; others have a turn `between` them, as it may be what a
+        busy day has brought.
+        """
         now = self._clock()
         forgotten = 0
         while True:
@@ -35,7 +38,8 @@ class Housekeeping:
             forgotten += count
             if count < _AT_ONCE:
                 break
-        self._forget_imports(now)
+            between()
+        self._forget_imports(now, between)
         with self._engine.begin() as connection:
             revocations.forget(connection, now - _KEEP_REVOKED_MS)
         ledger = partitions.read(self._engine, range(self._reader.partitions))
@@ -43,11 +47,16 @@ class Housekeeping:
             self._reader.trim(checkpoint.position, now)
         log.info("housekeeping done", outcomes_forgotten=forgotten)
 
-    def _forget_imports(self, now: int) -> None:
+    def _forget_imports(self, now: int, between: Callable[[], None]) -> None:
         """Forget imports with the results of their rows, and sooner what dry runs have left."""
-        with self._engine.begin() as connection:
-            imports.forget_dry(connection, now - _KEEP_DRY_MS)
-        more = True
-        while more:
-            with self._engine.begin() as connection:
-                more = imports.forget(connection, now - KEEP_OUTCOMES_MS, _AT_ONCE)
+        forgetting: Sequence[Callable[[Connection], bool]] = (
+            lambda each: imports.forget_dry(each, now - _KEEP_DRY_MS, _AT_ONCE),
+            lambda each: imports.forget(each, now - KEEP_OUTCOMES_MS, _AT_ONCE),
+        )
+        for forget in forgetting:
+            more = True
+            while more:
+                with self._engine.begin() as connection:
+                    more = forget(connection)
+                if more:
+                    between()

@@ -36,5 +36,6 @@ def drain() -> None:
 
 
 def housekeep() -> None:
-    """Forget what is kept no longer."""
-    _duties.get().housekeeping.run()
+    """Forget what is kept no longer, and give way to commands meanwhile."""
+    duties = _duties.get()
+    duties.housekeeping.run(duties.drain.answer)

@@ -138,7 +138,7 @@ def test_the_worker_works_under_its_role(roles: Roles, valkey_url: str) -> None:
         world.drain().partition(0)
         assert [row["price"] for row in world.rows(items.TABLES[1])] == [6]
         world.clock.now += 40 * 24 * 60 * 60 * 1000
-        Housekeeping(world.engine, world.reader, world.clock).run()
+        Housekeeping(world.engine, world.reader, world.clock).run(lambda: None)
 
 
 def test_a_ledger_made_by_the_worker_is_read_and_verified_by_the_query(

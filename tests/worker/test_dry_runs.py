@@ -111,8 +111,9 @@ def test_a_dry_run_is_forgotten_after_its_time(world: World) -> None:
     dry.feed(create(LAMP))
     drain(world)
     with world.engine.begin() as connection:
-        assert imports.forget_dry(connection, NOW) == 0
-        assert imports.forget_dry(connection, NOW + 1) == 1
+        assert not imports.forget_dry(connection, NOW, 1)
+        assert imports.forget_dry(connection, NOW + 1, 1)
+        assert not imports.forget_dry(connection, NOW + 1, 1)
 
     assert world.rows(tables.dry_items, "item_id") == []
 

@@ -28,11 +28,16 @@ def test_an_import_is_forgotten_with_the_results_of_its_rows_and_not_before(
     drain(world)
     assert left(world) == [2, 2, 5, 5]
 
+    kept: list[list[int]] = []
     world.clock.now += KEEP_OUTCOMES_MS - 1
-    Housekeeping(world.engine, world.reader, world.clock).run()
+    Housekeeping(world.engine, world.reader, world.clock).run(lambda: kept.append(left(world)))
     assert left(world) == [2, 2, 5, 0]
+    # Others have a turn between the pieces.
+    assert kept == [[2, 2, 5, 3], [2, 2, 5, 1]]
 
+    kept.clear()
     world.clock.now += 2
-    Housekeeping(world.engine, world.reader, world.clock).run()
+    Housekeeping(world.engine, world.reader, world.clock).run(lambda: kept.append(left(world)))
     assert left(world) == [0, 0, 0, 0]
+    assert [2, 2, 3, 0] in kept
     assert len(world.rows(tables.heads, "item_id")) == 5

@@ -89,5 +89,5 @@ def test_housekeeping_forgets_what_has_expired_a_day_ago(world: World, database_
     with opened_register(database_url) as register:
         register.revoke(Revocation("old", now - DAY - 1, 1, "rosa"))
         register.revoke(Revocation("new", now - DAY + 1, 1, "rosa"))
-        Housekeeping(world.engine, world.reader, world.clock).run()
+        Housekeeping(world.engine, world.reader, world.clock).run(lambda: None)
         assert [each.token_id for each in register.listed()] == ["new"]
