@@ -13,7 +13,7 @@ from ledger import tables
 from runtime.positions import Position
 from runtime.row_ids import row_id
 from tests.worker.checks import differences, outcomes, statuses
-from tests.worker.poison import LAMP, POISON, RUG, drain_in_a_process, lamp, order, states
+from tests.worker.poison import LAMP, POISON, RUG, Forker, lamp, order, states
 from tests.worker.test_losses import recorded, saved, set_back, swept
 from tests.worker.world import NOW, World
 from worker.drain import Drain
@@ -127,11 +127,11 @@ def test_one_that_raises_is_dead_and_only_its_item_waits_behind_it(
 
 
 def test_one_that_kills_its_process_does_not_take_the_others_along(
-    sqlite_url: str, valkey_url: str
+    sqlite_url: str, valkey_url: str, forker: Forker
 ) -> None:
     with World.of(sqlite_url, valkey_url, 1) as world:
         world.append(LAMP, RUG, pack("p", of_rug(1), of_lamp(POISON), of_rug(3), of_lamp(4)))
-        codes = [drain_in_a_process(sqlite_url, valkey_url) for _ in range(10)]
+        codes = [forker.drain(sqlite_url, valkey_url) for _ in range(10)]
 
         # Three times as a batch, three times their entry alone, three times the command.
         assert codes == [-signal.SIGKILL] * 9 + [0]
