@@ -14,13 +14,17 @@ from ledger.single import NotRead, Values, compiled, own_connection
 from ledger.tables import partitions
 from runtime.positions import Point
 
-_POINTS = select(
+_PLACES = select(
     partitions.c.partition,
     partitions.c.epoch,
     partitions.c.n,
     partitions.c.offset,
     partitions.c.hash,
+    partitions.c.in_step,
 )
+
+# Where the ledger is in a partition, and which projections are in step with it.
+Place = tuple[Point, frozenset[str]]
 
 
 class Moments:
@@ -31,7 +35,7 @@ class Moments:
     def __init__(self, engine: Engine, build: Callable[[str], ClauseElement]) -> None:
         self._engine = engine
         self._text, self._times = compiled(build(engine.dialect.name), engine.dialect)
-        self._points = str(_POINTS.compile(dialect=engine.dialect))
+        self._places = str(_PLACES.compile(dialect=engine.dialect))
         self._connection: sqlite3.Connection | None = None
         # How many connections there have been.
         self._number = 0
@@ -42,12 +46,15 @@ class Moments:
         with self._reading() as cursor:
             return self._version(cursor)
 
-    def points(self) -> tuple[tuple[int, int], dict[int, Point]]:
+    def places(self) -> tuple[tuple[int, int], dict[int, Place]]:
         """Tell where the ledger is by partition, and of which version that is. Raises NotRead."""
         with self._snapshot() as cursor:
             version = self._version(cursor)
-            rows = cursor.execute(self._points).fetchall()
-        return version, {partition: Point(*point) for partition, *point in rows}
+            rows = cursor.execute(self._places).fetchall()
+        return version, {
+            partition: (Point(*point), frozenset(in_step.split(",")))
+            for partition, *point, in_step in rows
+        }
 
     def read(self, values: Sequence[str]) -> list[Values | None]:
         """Read the rows of values as they stood in one moment. Raises NotRead."""

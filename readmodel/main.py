@@ -27,6 +27,7 @@ from readmodel.hot.cache import ItemCache
 from readmodel.hot.connection import HotConnection
 from readmodel.hot.desk import Desk
 from readmodel.hot.row import ItemMoments, ItemRows
+from readmodel.meter import Application
 from readmodel.notices import Notices
 from readmodel.problem_codes import BAD_REQUEST
 from readmodel.pulse import Pulse
@@ -103,28 +104,36 @@ def _server(settings: Settings) -> Server:
         # What it has is as late as what workers tell; only the desk knows better.
         remembers=False,
     )
-    store = ItemMoments(engine) if settings.is_sqlite else ItemRows(engine)
-    tokens = guard.wants_tokens
-    desk = Desk(Doorkeeper(guard), requests, cache, store, hands, wants_tokens=tokens)
+    application, is_watched = _watched(settings, app.wsgi_app)
+    # Who may ask only so often is counted by Flask, and it writes down what is watched.
+    connection = Connection
+    if settings.rate_limit is None and not is_watched:
+        store = ItemMoments(engine) if settings.is_sqlite else ItemRows(engine)
+        tokens = guard.wants_tokens
+        desk = Desk(Doorkeeper(guard), requests, cache, store, hands, wants_tokens=tokens)
+        connection = partial(HotConnection, desk)
     return make_server(
-        Bridge(app.wsgi_app, hands, turns, Round(streams.portions, pulse, hands).feed),
+        Bridge(application, hands, turns, Round(streams.portions, pulse, hands).feed),
         settings.host,
         settings.query_port,
         Words(settings.public_query_url, BAD_REQUEST),
         lifespan=False,
-        # Who may ask only so often is counted by Flask.
-        connection=partial(HotConnection, desk) if settings.rate_limit is None else Connection,
+        connection=connection,
         # Those who wait are answered then, so that the server has not to wait for them.
         told_to_stop=lambda: threading.Thread(target=pulse.close, name="stopping").start(),
     )
-    if settings.log_requests:
-        app.wsgi_app = RequestLog(app.wsgi_app)
+
+
+def _watched(settings: Settings, application: Application) -> tuple[Application, bool]:
+    """Have a line or a span written of every request, where that is wanted; say whether it is."""
     spans = tracing_of(_PROCESS)
+    if settings.log_requests:
+        application = RequestLog(application)
     if spans is not None:
         from readmodel.traced import Traced  # noqa: PLC0415  heavy, and rarely wanted
 
-        app.wsgi_app = Traced(app.wsgi_app, spans)
-    return app
+        application = Traced(application, spans)
+    return application, settings.log_requests or spans is not None
 
 
 def _listen(settings: Settings, cache: ItemCache) -> None:

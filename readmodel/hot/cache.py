@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock
 
+from ledger.moments import Place
 from ledger.projections import SLOTS, Slot, name_of
 from readmodel.hot.answers import Rendered
 from readmodel.hot.line import Line
@@ -132,15 +133,18 @@ class ItemCache:
             self._size += entry.size
             self._make_room()
 
-    def is_at(self, points: Mapping[int, Point]) -> bool:
-        """Say whether everything was heard of a ledger that is at these points, by partition."""
+    def is_at(self, places: Mapping[int, Place]) -> bool:
+        """Say whether everything was heard of a ledger that is at these places, by partition: what
+        was written, and from which slot it is read.
+        """
         with self._lock:
             parts = self._parts
             return all(
                 partition in parts
                 and parts[partition].line.is_sure
                 and parts[partition].line.last == point
-                for partition, point in points.items()
+                and parts[partition].slots == _slots(in_step)
+                for partition, (point, in_step) in places.items()
             )
 
     def count(self, *, hit: bool, times: int = 1) -> None:
@@ -205,7 +209,7 @@ class ItemCache:
     def _has_slots(self, part: Part, in_step: frozenset[str]) -> bool:
         """Note which slots are in step; say whether those still are that were."""
         before = part.slots
-        part.slots = frozenset(_SLOT_OF[each] for each in in_step if each in _SLOT_OF)
+        part.slots = _slots(in_step)
         return before <= part.slots
 
     def _has_newer(self, item_id: str, row: ItemRow) -> bool:
@@ -237,3 +241,7 @@ def covers(partition: int, point: Point, lost_upto: int, token: Position) -> boo
         and token.epoch == point.epoch
         and lost_upto < token.n <= point.n
     )
+
+
+def _slots(in_step: frozenset[str]) -> frozenset[Slot]:
+    return frozenset(_SLOT_OF[each] for each in in_step if each in _SLOT_OF)

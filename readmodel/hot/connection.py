@@ -76,6 +76,9 @@ class HotConnection(Connection):
 
     def _go_on(self) -> None:
         meanwhile, self._meanwhile = self._meanwhile, None
+        if self.transport.is_closing():
+            # Who has gone asks for nothing more, whatever was sent before.
+            return
         if self._is_to_close:
             self.transport.close()
         elif meanwhile:

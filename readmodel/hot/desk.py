@@ -25,9 +25,10 @@ from readmodel.scopes import NEEDED
 from runtime.auth.denied import Denied
 from runtime.measures import Requests
 from runtime.positions import MalformedToken, Position
+from runtime.request_ids import HEADER, read_request_id
 
 _GET, _HEAD = b"GET /items/", b"HEAD /items/"
-_END = b"\r\n\r\n"
+_NEXT, _END = b"\r\n", b"\r\n\r\n"
 _ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}")
 _ROUTE, _TEMPLATE = "/items/<item_id>", "/items/{item_id}"
 # A head that was seen before need not be read again: most clients send the same every time.
@@ -35,6 +36,7 @@ _HEADS, _HEAD_SIZE = 1024, 2048
 _WHOLE, _BARE = b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 304 Not Modified\r\n"
 # What has a meaning for an item that the loop does not know.
 _OTHERS = frozenset({"accept-datetime", "expect", "content-length", "transfer-encoding", "upgrade"})
+_REQUEST_ID = HEADER.lower()
 # What asks to wait for one's own write.
 _WAITS = {"consistency-token", "prefer"}
 _COUNTED = tuple((method, status) for method in ("GET", "HEAD") for status in ("200", "304"))
@@ -55,12 +57,13 @@ class Guest(Protocol):
 @dataclass(frozen=True, slots=True)
 class _Head:
     """What the headers of a request say. `environ` is what the door looks at each time, where
-    tokens are wanted.
+    tokens are wanted; `named` the header that repeats the id that the request came with.
     """
 
     condition: str | None = None
     token: Position | None = None
     environ: Mapping[str, Any] | None = None
+    named: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,8 @@ class Desk:
         """Read the head of a request from behind its path on; `None` where it is not for us."""
         found = _Parsed.of(text)
         head = None if found is None else self._head(found)
-        if len(text) <= _HEAD_SIZE:
+        # Ids are never the same again.
+        if len(text) <= _HEAD_SIZE and not (head and head.named):
             if len(self._heads) >= _HEADS:
                 self._heads.clear()
             self._heads[text] = head
@@ -160,7 +164,9 @@ class Desk:
         except (Denied, MalformedToken):
             return None  # Flask says why.
         asks = environ if self._wants_tokens else None
-        return _Head(headers.get("if-none-match"), token, asks)
+        sent_id = read_request_id(headers.get(_REQUEST_ID))
+        named = b"" if sent_id is None else f"{_REQUEST_ID}: {sent_id}\r\n".encode()
+        return _Head(headers.get("if-none-match"), token, asks, named)
 
     def _look(self) -> None:
         """Answer what was asked in this turn of the loop."""
@@ -207,8 +213,11 @@ class Desk:
                 rows = reading.result()
             except Exception as error:  # noqa: BLE001  as above
                 _not_read(error)
-            self._answer(asked, nothing, rows, begun)
-            self._begin_to_read(store, now)
+            try:
+                self._answer(asked, nothing, rows, begun)
+            finally:
+                # Who has asked meanwhile waits for it.
+                self._begin_to_read(store, now)
 
         reading = self._hands.do(lambda: store.read_several(item_ids))
         reading.add_done_callback(was_read)
@@ -232,21 +241,30 @@ class Desk:
         hits = 0
         for each, found in zip(asked, known, strict=True):
             hits += found is not None
-            rendered = found or self._rendered(each, rows, made)
-            if rendered is None:
-                each.guest.pass_on(each.data)
-                continue
-            condition = each.head.condition
-            if condition is not None and rendered.is_had(condition):
-                counts[each.method, "304"] += 1
-                each.guest.answer(self._bare + rendered.wire_bare)
-            elif each.method == "GET":
-                counts[each.method, "200"] += 1
-                each.guest.answer(self._whole + rendered.wire)
-            else:
-                counts[each.method, "200"] += 1
-                each.guest.answer(self._whole + rendered.wire_head)
+            try:
+                self._answer_one(each, found or self._rendered(each, rows, made), counts)
+            except Exception:
+                # The others have asked as well.
+                log.exception("an answer could not be given")
         self._count(counts, hits, len(asked) - hits, perf_counter() - begun)
+
+    def _answer_one(
+        self, asked: _Asked, rendered: Rendered | None, counts: dict[tuple[str, str], int]
+    ) -> None:
+        if rendered is None:
+            asked.guest.pass_on(asked.data)
+            return
+        head, method = asked.head, asked.method
+        if head.condition is not None and rendered.is_had(head.condition):
+            counts[method, "304"] += 1
+            answer = self._bare + rendered.wire_bare
+        else:
+            counts[method, "200"] += 1
+            answer = self._whole + (rendered.wire if method == "GET" else rendered.wire_head)
+        if head.named:
+            lines, _, body = answer.partition(_END)
+            answer = b"".join((lines, _NEXT, head.named, _NEXT, body))
+        asked.guest.answer(answer)
 
     def _rendered(
         self, asked: _Asked, rows: Mapping[str, ItemRow], made: dict[str, Rendered]

@@ -69,8 +69,8 @@ class ItemMoments:
         """
         if self._moments.version() == self._heard:
             return True
-        version, points = self._moments.points()
-        self._heard = version if cache.is_at(points) else None
+        version, places = self._moments.places()
+        self._heard = version if cache.is_at(places) else None
         return self._heard is not None
 
 

@@ -372,9 +372,9 @@ PLANTS: tuple[Plant, ...] = (
             ),
             (
                 "runtime/supervisor.py",
-                "keeper = Keeper(child, self._pace)\n",
+                "keeper = Keeper(child, self._pace, self._start)\n",
                 (
-                    "keeper = Keeper(child, self._pace)\n"
+                    "keeper = Keeper(child, self._pace, self._start)\n"
                     "        run = keeper.run\n"
                     "        async def forever():\n"
                     "            await run()\n"

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from domain.events import ItemDeleted, ItemRepriced
 from ledger.single import NotRead
@@ -46,6 +46,9 @@ OTHERS: list[dict[str, str]] = [
     {"Connection": "close"},
     {"If_None_Match": '"2"'},
     {"X-Long": "x" * 33_000},
+    {"X-Request-ID": "r-1"},
+    {"X-Request-ID": "r-2", "If-None-Match": '"2"'},
+    {"X-Request-ID": "no id"},
 ]
 
 
@@ -299,6 +302,61 @@ def test_a_store_that_can_not_be_read_leaves_the_answer_to_flask(
             monkeypatch.setattr(served.store, "read_several", broken)
             assert (await served.same(request())).startswith(b"HTTP/1.1 200 ")
         assert served.answered() == 0
+
+    run(ask())
+
+
+def test_one_who_goes_takes_no_answer_of_others_along(served: Served) -> None:
+    """Whatever was sent behind the request that is at the desk."""
+
+    async def ask() -> None:
+        gone, others = HotLine(served.hot), [HotLine(served.hot) for _ in range(3)]
+        gone.connection.data_received(request())
+        gone.connection.data_received(b"GET /items?limit=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        asked = [asyncio.ensure_future(each.ask(request())) for each in others]
+        await asyncio.sleep(0)
+        gone.closed = True
+        gone.connection.connection_lost(None)
+        for each in await asyncio.gather(*asked):
+            assert each.startswith(b"HTTP/1.1 200 ")
+
+    run(ask())
+
+
+def test_a_defect_in_one_answer_leaves_the_others_theirs(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered = served.desk._rendered
+
+    def defective(asked: Any, *given: Any) -> Any:
+        if asked.item_id == "old":
+            raise ZeroDivisionError
+        return rendered(asked, *given)
+
+    monkeypatch.setattr(served.desk, "_rendered", defective)
+
+    async def ask() -> None:
+        bad, line = HotLine(served.hot), HotLine(served.hot)
+        bad.connection.data_received(request("old"))
+        assert (await line.ask(request())).startswith(b"HTTP/1.1 200 ")
+        # And who comes later.
+        assert (await line.ask(request())).startswith(b"HTTP/1.1 200 ")
+
+    run(ask())
+
+
+@ONLY_SQLITE
+def test_memory_is_not_used_while_the_view_is_read_from_another_slot(served: Served) -> None:
+    async def ask() -> None:
+        served.listen()
+        for _ in range(2):
+            await served.same(request())
+        hits = served.cache.figures().hits
+        assert hits > 0
+        with served.ledger.engine.begin() as connection:
+            connection.execute(text("UPDATE partitions SET in_step = 'items_2'"))
+        await served.same(request())
+        assert served.cache.figures().hits == hits
 
     run(ask())
 

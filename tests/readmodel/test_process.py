@@ -38,17 +38,19 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def start(database_url: str, port: int) -> subprocess.Popen[str]:
+def start(database_url: str, port: int, **more: str) -> subprocess.Popen[str]:
     ours = {
         "ITEMLEDGER_DATABASE_URL": database_url,
         "ITEMLEDGER_QUERY_PORT": str(port),
         "ITEMLEDGER_REDIS_URL": "redis://127.0.0.1:1",
         "ITEMLEDGER_LOG_FORMAT": "json",
+        **more,
     }
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
         cwd=ROOT,
         env=os.environ | ours,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -70,9 +72,9 @@ def wait_until_it_answers(process: subprocess.Popen[str], client: httpx.Client) 
 
 
 @contextmanager
-def serving(database_url: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+def serving(database_url: str, **more: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
     port = free_port()
-    process = start(database_url, port)
+    process = start(database_url, port, **more)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
             wait_until_it_answers(process, client)
@@ -115,6 +117,24 @@ def test_a_stop_signal_ends_it_with_exit_code_0_and_leaves_no_process(
         else:
             os.killpg(process.pid, number)
         assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_requests_are_logged_and_traced_where_that_is_wanted(
+    database_url: str, ledger: Any
+) -> None:
+    ledger.add(ItemCreated("lamp", AT, AT, "Lamp", None, 1, "EUR"))
+    wanted = {"ITEMLEDGER_LOG_REQUESTS": "true", "OTEL_TRACES_EXPORTER": "console"}
+    with serving(database_url, **wanted) as (process, client):
+        # An item would be answered by the loop itself otherwise.
+        for path in ("/items/lamp", "/items"):
+            client.get(path, headers={"X-Request-ID": f"of{path.replace('/', '-')}"})
+        process.send_signal(signal.SIGTERM)
+        spans, lines = process.communicate(timeout=60)
+    told = [json.loads(each) for each in lines.splitlines()]
+    answered = [(each["path"], each["request_id"]) for each in told if "request_id" in each]
+    assert answered == [("/items/lamp", "of-items-lamp"), ("/items", "of-items")]
+    assert {f'"name": "GET {each}"' in spans for each in ("/items/{item_id}", "/items")} == {True}
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
