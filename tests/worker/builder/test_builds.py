@@ -289,14 +289,14 @@ def test_a_throttle_is_kept_to_and_can_be_changed_under_way(
     assert book(world).live == 2
 
 
-def test_what_is_built_is_emptied_in_pieces_on_sqlite(
-    sqlite_url: str, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+def test_what_is_built_is_emptied_in_pieces(
+    database_url: str, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Others wait for the file meanwhile."""
+    """Others wait meanwhile: for the file on SQLite, and who cancels for the view."""
     monkeypatch.setattr(shadow, "_FIRST", 4)
     monkeypatch.setattr(shadow, "_LEAST", 4)
     monkeypatch.setattr(shadow, "_MOST", 4)
-    with World.of(sqlite_url, valkey_url, partitions=1) as world:
+    with World.of(database_url, valkey_url, partitions=1) as world:
         tally.install(world, live=1)
         history = History(world)
         history.add(100)
