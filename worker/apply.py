@@ -18,9 +18,10 @@ from ledger.outcomes import KeptOutcome
 from ledger.partitions import Checkpoint
 from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
+from worker.condemned import Condemned, Dead
 from worker.moves import point_of, where
 from worker.trouble import ProjectionFailed, is_own
-from worker.work import Condemned, Dead, Work
+from worker.work import Work
 
 EpochEnds = Callable[[int], Mapping[int, int]]
 Project = Callable[[Connection, Changes], None]

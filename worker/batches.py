@@ -29,10 +29,10 @@ from worker.apply import (
     apply,
     condemn_nothing,
 )
+from worker.condemned import Condemned
 from worker.losses import alarm
 from worker.trouble import ProjectionFailed, is_of_data, shortened
 from worker.wide import Wide, atomic_of, first_wide
-from worker.work import Condemned
 
 # How many times a batch, and then a command alone, may be begun and end with its process.
 _CHANCES = 3

@@ -14,7 +14,7 @@ from eventlog.lookout import Again, Lookout
 from ledger import outcomes, quarantine
 from runtime.positions import Position
 from worker.apply import Decoded
-from worker.work import id_of
+from worker.condemned import id_of
 
 log = structlog.get_logger()
 

@@ -20,7 +20,8 @@ from runtime.positions import Position
 from runtime.row_ids import row_id
 from worker import outcome as said
 from worker.apply import Applied, Circumstances, Decoded, Job, Project, begin, write
-from worker.work import Condemned, Work
+from worker.condemned import Condemned
+from worker.work import Work
 
 _NO_CONTENT = 204
 

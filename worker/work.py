@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import assert_never
 
@@ -37,33 +37,12 @@ from runtime.positions import Position
 from runtime.row_ids import whole_of
 from worker import outcome as said
 from worker.aside import Aside
+from worker.condemned import Condemned, Dead, id_of
 from worker.imported import Imported
 from worker.shelf import DryShelf, DueCause, Shelf
 from worker.trouble import shortened
 
 _NO_CONTENT = 204
-
-
-@dataclass(frozen=True, slots=True)
-class Condemned:
-    """Why an entry is not to be tried as usual; `again` where that was so the last time, too."""
-
-    why: str
-    again: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Dead:
-    """Why a command is dead, and what the request was called that brought it."""
-
-    why: str
-    request_id: str | None = None
-    trace: str | None = None
-
-
-def id_of(position: Position, entry: Entry | Unreadable) -> str:
-    """Tell by which id an entry is known: one whose own can not be made out, by its place."""
-    return entry.id or f"unreadable-{position.token}"
 
 
 class Work:

@@ -18,7 +18,7 @@ from runtime.positions import Position
 from tests.ledger.ledgers import NOW, chain_anew, edit, look
 from tests.worker.world import envelope, no_ends
 from worker.apply import Circumstances, Decoded, apply_one
-from worker.work import Condemned
+from worker.condemned import Condemned
 
 _KEYS = {"partition", "offset", "item_id"}
 
