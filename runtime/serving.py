@@ -10,6 +10,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -27,6 +28,8 @@ _KEEP_ALIVE = 75
 _FORGOTTEN_SECONDS = 5
 # What is kept in memory of a head until it is whole; then its parts are looked at.
 _HEAD_LIMIT = 2 * (URL_LIMIT + HEADERS_LIMIT)
+
+_NO_HTTP = "the request does not follow the rules of HTTP/1.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +64,45 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return  # Read and forgotten: a connection closed on it would be reset.
+        self._unset_keepalive_if_required()
         was_idle, self._begun = self._idle, 0
-        super().data_received(data)
+        try:
+            self._feed(data)
+        except httptools.HttpParserError:
+            self.logger.warning(_NO_HTTP)
+            self._refuse(self._words.bad_request, _NO_HTTP)
+            return
         if not self._begun:
             self._head += len(data)
         else:
             self._head = len(data) if was_idle and self._begun == 1 else 0
-        if self._in_head and self._head > _HEAD_LIMIT and not self._refused:
+        if self._in_head and self._head > _HEAD_LIMIT:
             self._refuse(HEADERS_TOO_LARGE, "the headers of the request do not come to an end")
+
+    def _feed(self, data: bytes | memoryview) -> None:
+        """Have bytes parsed. We speak nothing but HTTP/1, and who asks for more (`Upgrade`, as Java
+        does unless told otherwise) is answered as if they had not (RFC 9110, 7.8). The parser takes
+        all that follows such a head for another protocol and stops; it is given the head without
+        that wish then, and goes on.
+        """
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as stopped:
+                self.parser.feed_data(self._modest_head())
+                (end_of_head,) = stopped.args
+                data = memoryview(data)[end_of_head:]
+            else:
+                return
+
+    def _modest_head(self) -> bytes:
+        """Write the head that was just read without its wish for another protocol."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            raise httptools.HttpParserError("this is no proxy")
+        version = self.parser.get_http_version().encode()
+        told = [b"%b: %b\r\n" % each for each in self.headers if each[0] != b"upgrade"]
+        return b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(told))
 
     def on_message_begin(self) -> None:
         self._in_head, self._idle = True, False
@@ -76,19 +110,19 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         self._in_head = False
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         self._idle = True
         super().on_message_complete()
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn's own words
-        """Answer what is no HTTP with a problem document too, and close the connection."""
-        detail = "the request does not follow the rules of HTTP/1.1"
-        self._refuse(self._words.bad_request, detail)
-
     def _refuse(self, code: ProblemCode, detail: str) -> None:
+        """Answer with a problem document, and close the connection."""
         problem = Problem(code.status, code.code, code.title, detail)
         body = problem.body(self._words.url)
         told = {

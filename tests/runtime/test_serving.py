@@ -1,0 +1,140 @@
+"""What a client gets for the bytes that it sends, whatever packets they come in."""
+
+import asyncio
+import json
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from runtime.problem_pages import ProblemCode
+from runtime.serving import Server, Words, make_server
+from tests.runtime.lines import Line
+
+LONG = 30.0
+WORDS = Words("http://x.test", ProblemCode("bad-request", 400, "No", "No.", "Do."))
+# As java.net.http.HttpClient writes it unless it is told to speak HTTP/1.1 only.
+JAVA = (
+    b"PUT /items/lamp HTTP/1.1\r\n"
+    b"Connection: Upgrade, HTTP2-Settings\r\n"
+    b"Content-Length: %d\r\n"
+    b"Host: command.test\r\n"
+    b"HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n"
+    b"Upgrade: h2c\r\n"
+    b"User-Agent: Java-http-client/21\r\n"
+    b"Content-Type: application/json\r\n\r\n"
+)
+BODIES = [
+    b'{"name":"Lamp","price":100}',
+    b"DELETE /items/lamp HTTP/1.1\r\nHost: command.test\r\n\r\n",
+    JAVA % 0,
+    b"",
+]
+NEXT = b"GET /next HTTP/1.1\r\nHost: command.test\r\n\r\n"
+
+
+@dataclass(slots=True)
+class Application:
+    """Answers a request when all of it has come, and keeps what came."""
+
+    asked: list[tuple[str, str, bytes]] = field(default_factory=list[tuple[str, str, bytes]])
+    headers: list[dict[bytes, bytes]] = field(default_factory=list[dict[bytes, bytes]])
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        body, more = b"", True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message["body"]
+            more = message["more_body"]
+        self.asked.append((scope["method"], scope["path"], body))
+        self.headers.append(dict(scope["headers"]))
+        said = scope["path"].encode()
+        length = (b"content-length", b"%d" % len(said))
+        await send({"type": "http.response.start", "status": 200, "headers": [length]})
+        await send({"type": "http.response.body", "body": said})
+
+
+def serving(app: Any) -> Server:
+    server = make_server(app, "", 0, WORDS, lifespan=False)
+    server.config.load()
+    return server
+
+
+def run(doing: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(doing, LONG))
+
+
+def answers(line: Line) -> list[bytes]:
+    """Tell the bodies of what was answered, in order."""
+    return [each.split(b"\r\n\r\n")[1] for each in line.written.split(b"HTTP/1.1 ")[1:]]
+
+
+def problem(answer: bytes) -> tuple[int, str]:
+    document = json.loads(answer)
+    return document["status"], document["code"]
+
+
+def split(sent: bytes, size: int) -> list[bytes]:
+    return [sent[at : at + size] for at in range(0, len(sent), size)]
+
+
+@pytest.mark.parametrize("body", BODIES, ids=["json", "a request", "one more wish", "none"])
+def test_who_wishes_for_another_protocol_is_answered_in_this_one(body: bytes) -> None:
+    head = JAVA % len(body)
+    chunked = head.replace(b"Content-Length: %d" % len(body), b"Transfer-Encoding: chunked")
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in split(body, 20))
+    shouting = head.replace(b"Upgrade", b"UPGRADE").replace(b"Connection", b"cOnnection")
+    turned = head.replace(b"Upgrade: h2c\r\n", b"")
+    turned = turned.replace(b"Connection", b"Upgrade: websocket\r\nupgrade: h2c\r\nConnection")
+    packets = [
+        [head, body],
+        *(split(head + body, size) for size in (1, 2, 3, 7, 50, len(head) - 1, 10_000)),
+        [shouting + body],
+        [turned + body],
+        split(turned + body, 1),
+        [chunked + chunks + b"0\r\n\r\n"],
+        split(chunked + chunks + b"0\r\n\r\n", 1),
+    ]
+
+    async def ask() -> None:
+        for sent in packets:
+            app = Application()
+            line = Line(serving(app))
+            for each in sent:
+                line.connection.data_received(each)
+            await line.has(1)
+            line.connection.data_received(NEXT)
+            await line.has(2)
+            assert app.asked == [("PUT", "/items/lamp", body), ("GET", "/next", b"")]
+            assert answers(line) == [b"/items/lamp", b"/next"]
+            assert b"upgrade" not in app.headers[0]
+            assert app.headers[0][b"content-type"] == b"application/json"
+
+    run(ask())
+
+
+def test_such_requests_may_be_sent_ahead() -> None:
+    async def ask() -> None:
+        app = Application()
+        line = Line(serving(app))
+        line.connection.data_received((JAVA % 3 + b"abc" + NEXT) * 3)
+        await line.has(6)
+        assert app.asked == [("PUT", "/items/lamp", b"abc"), ("GET", "/next", b"")] * 3
+
+    run(ask())
+
+
+def test_a_proxy_is_not_what_this_is() -> None:
+    async def ask() -> None:
+        for target in (b"a.test:80", b"/items"):
+            app = Application()
+            line = Line(serving(app))
+            line.connection.data_received(b"CONNECT %b HTTP/1.1\r\n\r\n" % target + NEXT)
+            await line.has(1)
+            assert (line.ended, app.asked) == (True, [])
+            assert [problem(each) for each in answers(line)] == [(400, "bad-request")]
+
+    run(ask())
