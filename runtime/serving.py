@@ -26,7 +26,8 @@ _SHUTDOWN = 5
 _KEEP_ALIVE = 75
 # How long what is still on its way after a refusal is read and forgotten.
 _FORGOTTEN_SECONDS = 5
-# What is kept in memory of a head until it is whole; then its parts are looked at.
+# What is kept in memory of a head until it is whole, when its parts are looked at; and of what is
+# told behind a body.
 _HEAD_LIMIT = 2 * (URL_LIMIT + HEADERS_LIMIT)
 
 _NO_HTTP = "the request does not follow the rules of HTTP/1.1"
@@ -43,12 +44,11 @@ class Words:
 class Connection(HttpToolsProtocol):
     """One client's connection."""
 
-    # Bytes of a head that has not come to its end, as far as they are known to be its own.
+    # Bytes that have come since the last whole head or piece of a body: of the next head, or of what
+    # may follow a body. What came in one packet with the end of something is not counted.
     _head = 0
-    _in_head = False
     # Nothing has come of a request that is not whole.
     _idle = True
-    _begun = 0
     _refused = False
 
     def __init__(self, words: Words, **given: Any) -> None:
@@ -65,18 +65,14 @@ class Connection(HttpToolsProtocol):
         if self._refused:
             return  # Read and forgotten: a connection closed on it would be reset.
         self._unset_keepalive_if_required()
-        was_idle, self._begun = self._idle, 0
+        self._head += len(data)
         try:
             self._feed(data)
         except httptools.HttpParserError:
             self.logger.warning(_NO_HTTP)
             self._refuse(self._words.bad_request, _NO_HTTP)
             return
-        if not self._begun:
-            self._head += len(data)
-        else:
-            self._head = len(data) if was_idle and self._begun == 1 else 0
-        if self._in_head and self._head > _HEAD_LIMIT:
+        if self._head > _HEAD_LIMIT:
             self._refuse(HEADERS_TOO_LARGE, "the headers of the request do not come to an end")
 
     def _feed(self, data: bytes | memoryview) -> None:
@@ -105,20 +101,25 @@ class Connection(HttpToolsProtocol):
         return b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(told))
 
     def on_message_begin(self) -> None:
-        self._in_head, self._idle = True, False
-        self._begun += 1
+        self._idle = False
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             return
-        self._in_head = False
+        self._head = 0
         super().on_headers_complete()
+        # What is told behind a body is for nobody here (RFC 9110, 6.5.1); the request has its list.
+        self.headers = []
+
+    def on_body(self, body: bytes) -> None:
+        self._head = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
             return
-        self._idle = True
+        self._head, self._idle = 0, True
         super().on_message_complete()
 
     def _refuse(self, code: ProblemCode, detail: str) -> None:

@@ -138,3 +138,74 @@ def test_a_proxy_is_not_what_this_is() -> None:
             assert [problem(each) for each in answers(line)] == [(400, "bad-request")]
 
     run(ask())
+
+
+CHUNKED = b"PUT /items/lamp HTTP/1.1\r\nX: head\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_what_is_told_behind_a_body_is_for_nobody() -> None:
+    trailers = b"Authorization: Bearer x\r\nX: trailer\r\nConsistency-Token: 0.1.1\r\n\r\n"
+    sent = CHUNKED + b"3\r\nabc\r\n0\r\n" + trailers
+
+    async def ask() -> None:
+        for size in (1, 60, len(sent)):
+            app = Application()
+            line = Line(serving(app))
+            for each in split(sent, size):
+                line.connection.data_received(each)
+            line.connection.data_received(NEXT)
+            await line.has(2)
+            assert app.asked == [("PUT", "/items/lamp", b"abc"), ("GET", "/next", b"")]
+            assert app.headers == [
+                {b"x": b"head", b"transfer-encoding": b"chunked"},
+                {b"host": b"command.test"},
+            ]
+
+    run(ask())
+
+
+@pytest.mark.parametrize(
+    ("begun", "going_on"),
+    [
+        (b"GET / HTTP/1.1\r\n", b"X: %b\r\n" % (b"a" * 1000)),
+        (b"GET / HTTP/1.1\r\nX: ", b"a" * 1000),
+        (b"", b"\r\n" * 500),
+        (CHUNKED + b"0\r\n", b"X: %b\r\n" % (b"a" * 1000)),
+        (CHUNKED + b"0\r\nX: ", b"a" * 1000),
+        (CHUNKED + b"3;", b"a" * 1000),
+    ],
+    ids=["headers", "a header", "empty lines", "trailers", "a trailer", "words about a chunk"],
+)
+def test_what_does_not_come_to_an_end_is_refused(begun: bytes, going_on: bytes) -> None:
+    async def ask() -> None:
+        app = Application()
+        line = Line(serving(app))
+        line.connection.data_received(begun)
+        for sent in range(1000, 200_000, len(going_on)):  # noqa: B007
+            line.connection.data_received(going_on)
+            if line.ended:
+                break
+        assert line.ended
+        assert 80_000 < sent < 90_000
+        assert [problem(each) for each in answers(line)] == [(431, "headers-too-large")]
+        await asyncio.sleep(0)
+        assert app.asked == []
+
+    run(ask())
+
+
+def test_a_long_body_is_no_head() -> None:
+    async def ask() -> None:
+        piece = b"1f4\r\n" + b"a" * 500 + b"\r\n"
+        for head, body in (
+            (CHUNKED, [*[piece] * 300, b"0\r\n\r\n"]),
+            (JAVA % 150_000, [b"a" * 500] * 300),
+        ):
+            app = Application()
+            line = Line(serving(app))
+            for each in (head, *body):
+                line.connection.data_received(each)
+            await line.has(1)
+            assert app.asked == [("PUT", "/items/lamp", b"a" * 150_000)]
+
+    run(ask())
