@@ -49,7 +49,10 @@ class Connection(HttpToolsProtocol):
     _head = 0
     # Nothing has come of a request that is not whole.
     _idle = True
+    # What comes is read no more. Once all that is due has been answered, this is sent, and the
+    # connection closed.
     _refused = False
+    _last = b""
 
     def __init__(self, words: Words, **given: Any) -> None:
         super().__init__(**given)
@@ -123,7 +126,7 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
 
     def _refuse(self, code: ProblemCode, detail: str) -> None:
-        """Answer with a problem document, and close the connection."""
+        """Answer with a problem document where the next answer belongs, and close the connection."""
         problem = Problem(code.status, code.code, code.title, detail)
         body = problem.body(self._words.url)
         told = {
@@ -136,8 +139,40 @@ class Connection(HttpToolsProtocol):
         lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
         status = HTTPStatus(code.status)
         head = f"HTTP/1.1 {status.value} {status.phrase}\r\n{lines}\r\n"
-        self._refused = True
-        self.transport.write(head.encode() + body)
+        self._end(head.encode() + body)
+
+    def _end(self, last: bytes) -> None:
+        """Read no more, and close the connection after the answers that are due and `last`. No
+        answer is due to a request that has not come whole.
+        """
+        self._refused, self._last = True, last
+        cycle: Any = self.cycle
+        if cycle is None or cycle.response_complete:
+            self._close()
+        elif cycle.more_body:
+            if self.pipeline:
+                # It is the last of those that wait.
+                self.pipeline.popleft()
+            else:
+                cycle.disconnected = True
+                cycle.message_event.set()
+                if cycle.response_started:
+                    self._last = b""
+                self._close()
+
+    def on_response_complete(self) -> None:
+        is_last = not self.pipeline
+        super().on_response_complete()
+        if self._refused and is_last:
+            self._close()
+
+    def _close(self) -> None:
+        if self.transport.is_closing():
+            return
+        if not self._last:
+            self.transport.close()
+            return
+        self.transport.write(self._last)
         self.transport.write_eof()
         self.loop.call_later(_FORGOTTEN_SECONDS, self.transport.close)
 

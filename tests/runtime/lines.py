@@ -56,5 +56,4 @@ class Line:
         return written
 
     def is_answered(self) -> bool:
-        refused: bool = self.connection._refused
-        return bool(self.written) and (self.connection.is_quiet or refused)
+        return bool(self.written) and (self.connection.is_quiet or self.ended)

@@ -40,17 +40,25 @@ class Application:
 
     asked: list[tuple[str, str, bytes]] = field(default_factory=list[tuple[str, str, bytes]])
     headers: list[dict[bytes, bytes]] = field(default_factory=list[dict[bytes, bytes]])
+    # How many clients left before all of their request had come.
+    left: int = 0
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.may_answer.set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body, more = b"", True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
+                self.left += 1
                 return
             body += message["body"]
             more = message["more_body"]
         self.asked.append((scope["method"], scope["path"], body))
         self.headers.append(dict(scope["headers"]))
+        await self.may_answer.wait()
         said = scope["path"].encode()
         length = (b"content-length", b"%d" % len(said))
         await send({"type": "http.response.start", "status": 200, "headers": [length]})
@@ -207,5 +215,64 @@ def test_a_long_body_is_no_head() -> None:
                 line.connection.data_received(each)
             await line.has(1)
             assert app.asked == [("PUT", "/items/lamp", b"a" * 150_000)]
+
+    run(ask())
+
+
+GARBAGE = b"GARBAGE NO HTTP\r\n\r\n"
+BROKEN = CHUNKED + b"no size\r\n"
+
+
+@pytest.mark.parametrize("garbage", [GARBAGE, BROKEN], ids=["no head", "a broken body"])
+@pytest.mark.parametrize("due", [0, 1, 3])
+def test_a_refusal_comes_after_the_answers_that_are_due(garbage: bytes, due: int) -> None:
+    async def ask() -> None:
+        app = Application()
+        app.may_answer.clear()
+        line = Line(serving(app))
+        line.connection.data_received(NEXT * due + garbage + NEXT)
+        line.connection.data_received(NEXT)
+        await asyncio.sleep(0)
+        assert line.ended == (due == 0)
+        app.may_answer.set()
+        await line.has(due + 1)
+        *given, refused = answers(line)
+        assert given == [b"/next"] * due
+        assert problem(refused) == (400, "bad-request")
+        assert line.ended
+        assert app.asked == [("GET", "/next", b"")] * due
+
+    run(ask())
+
+
+def test_who_sends_a_broken_body_is_not_waited_for() -> None:
+    async def ask() -> None:
+        app = Application()
+        line = Line(serving(app))
+        line.connection.data_received(CHUNKED)
+        await asyncio.sleep(0)
+        line.connection.data_received(b"no size\r\n")
+        while not app.left:  # noqa: ASYNC110  the outer deadline ends it
+            await asyncio.sleep(0.001)
+        assert [problem(each) for each in answers(line)] == [(400, "bad-request")]
+
+    run(ask())
+
+
+def test_no_refusal_is_written_into_an_answer() -> None:
+    async def hasty(_: Any, receive: Any, send: Any) -> None:
+        length = (b"content-length", b"5")
+        await send({"type": "http.response.start", "status": 200, "headers": [length]})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async def ask() -> None:
+        line = Line(serving(hasty))
+        line.connection.data_received(CHUNKED)
+        while not line.written:  # noqa: ASYNC110  the outer deadline ends it
+            await asyncio.sleep(0.001)
+        line.connection.data_received(b"no size\r\n")
+        assert line.closed
+        assert answers(line) == [b""]
 
     run(ask())
