@@ -15,6 +15,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from runtime.auth.codes import HEADERS_TOO_LARGE
+from runtime.http10 import end_by_closing
 from runtime.problem_pages import ProblemCode
 from runtime.problems import PROBLEM_JSON, Problem
 from runtime.response_headers import HEADERS_LIMIT, SECURITY_HEADERS, URL_LIMIT
@@ -52,6 +53,7 @@ class Connection(HttpToolsProtocol):
     # What comes is read no more. Once all that is due has been answered, this is sent, and the
     # connection closed.
     _refused = False
+    _is_due = False
     _last = b""
 
     def __init__(self, words: Words, **given: Any) -> None:
@@ -114,6 +116,8 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
         # What is told behind a body is for nobody here (RFC 9110, 6.5.1); the request has its list.
         self.headers = []
+        if self.scope["http_version"] != "1.1":
+            end_by_closing(self.cycle)
 
     def on_body(self, body: bytes) -> None:
         self._head = 0
@@ -124,6 +128,17 @@ class Connection(HttpToolsProtocol):
             return
         self._head, self._idle = 0, True
         super().on_message_complete()
+
+    def eof_received(self) -> bool:
+        """Say whether to stay there for a client that sends no more, which may have closed its half
+        alone: for the answers that are due, but not for the rest of one. Who leaves in the middle
+        of that has most likely gone, and a stream would go on for nobody.
+        """
+        cycle: Any = self.cycle
+        is_begun = cycle is not None and cycle.response_started and not cycle.response_complete
+        if not self._refused and not is_begun:
+            self._end(b"")
+        return self._is_due
 
     def _refuse(self, code: ProblemCode, detail: str) -> None:
         """Answer with a problem document where the next answer belongs, and close the connection."""
@@ -149,16 +164,17 @@ class Connection(HttpToolsProtocol):
         cycle: Any = self.cycle
         if cycle is None or cycle.response_complete:
             self._close()
-        elif cycle.more_body:
-            if self.pipeline:
+        elif cycle.more_body and not self.pipeline:
+            cycle.disconnected = True
+            cycle.message_event.set()
+            if cycle.response_started:
+                self._last = b""
+            self._close()
+        else:
+            self._is_due = True
+            if cycle.more_body:
                 # It is the last of those that wait.
                 self.pipeline.popleft()
-            else:
-                cycle.disconnected = True
-                cycle.message_event.set()
-                if cycle.response_started:
-                    self._last = b""
-                self._close()
 
     def on_response_complete(self) -> None:
         is_last = not self.pipeline
@@ -167,6 +183,7 @@ class Connection(HttpToolsProtocol):
             self._close()
 
     def _close(self) -> None:
+        self._is_due = False
         if self.transport.is_closing():
             return
         if not self._last:

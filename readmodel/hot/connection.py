@@ -20,6 +20,8 @@ class HotConnection(Connection):
         # What came while a request is at the desk; `None` while none is.
         self._meanwhile: bytes | None = None
         self._is_to_close = False
+        # The client sends no more; it is answered what it has sent.
+        self._has_ended = False
         # Answers of the desk, and how many there had been when the connection was last looked at.
         self._answered = 0
         self._answered_then = 0
@@ -54,6 +56,14 @@ class HotConnection(Connection):
             super().data_received(data + meanwhile)
             if self._is_to_close:
                 super().shutdown()
+            if self._has_ended and not self.eof_received():
+                self.transport.close()
+
+    def eof_received(self) -> bool:
+        if self._meanwhile is None:
+            return super().eof_received()
+        self._has_ended = True
+        return True
 
     def shutdown(self) -> None:
         if self._meanwhile is None:
@@ -81,6 +91,9 @@ class HotConnection(Connection):
             return
         if self._is_to_close:
             self.transport.close()
-        elif meanwhile:
-            self.flow.resume_reading()
-            self.data_received(meanwhile)
+        else:
+            if meanwhile:
+                self.flow.resume_reading()
+                self.data_received(meanwhile)
+            if self._has_ended and not self.eof_received():
+                self.transport.close()

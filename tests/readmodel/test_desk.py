@@ -211,6 +211,21 @@ def test_all_that_is_asked_in_one_turn_is_read_by_one_look(
     run(ask())
 
 
+def test_who_closes_only_their_half_is_answered_by_the_desk_too(served: Served) -> None:
+    async def ask() -> None:
+        one, lost = request(), request("nobody")
+        for sent in ([one], [one, one], [lost], [one, lost, one]):
+            line = HotLine(served.hot)
+            for each in sent:
+                line.connection.data_received(each)
+            assert line.connection.eof_received()
+            while not line.closed:  # noqa: ASYNC110  the outer deadline ends it
+                await asyncio.sleep(0.001)
+            assert line.written.count(b"HTTP/1.1 ") == len(sent)
+
+    run(ask())
+
+
 @ONLY_SQLITE
 def test_nothing_is_answered_from_memory_that_is_older_than_the_last_commit(
     served: Served,

@@ -31,6 +31,10 @@ class Line:
     def write_eof(self) -> None:
         self.ended = True
 
+    @property
+    def is_over(self) -> bool:
+        return self.ended or self.closed
+
     def is_closing(self) -> bool:
         return self.closed
 

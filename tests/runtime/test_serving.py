@@ -65,6 +65,14 @@ class Application:
         await send({"type": "http.response.body", "body": said})
 
 
+async def stalling(_: Any, receive: Any, send: Any) -> None:
+    """Begin an answer that comes to no end."""
+    length = (b"content-length", b"5")
+    await send({"type": "http.response.start", "status": 200, "headers": [length]})
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 def serving(app: Any) -> Server:
     server = make_server(app, "", 0, WORDS, lifespan=False)
     server.config.load()
@@ -260,19 +268,100 @@ def test_who_sends_a_broken_body_is_not_waited_for() -> None:
 
 
 def test_no_refusal_is_written_into_an_answer() -> None:
-    async def hasty(_: Any, receive: Any, send: Any) -> None:
-        length = (b"content-length", b"5")
-        await send({"type": "http.response.start", "status": 200, "headers": [length]})
-        while (await receive())["type"] != "http.disconnect":
-            pass
-
     async def ask() -> None:
-        line = Line(serving(hasty))
+        line = Line(serving(stalling))
         line.connection.data_received(CHUNKED)
         while not line.written:  # noqa: ASYNC110  the outer deadline ends it
             await asyncio.sleep(0.001)
         line.connection.data_received(b"no size\r\n")
         assert line.closed
         assert answers(line) == [b""]
+
+    run(ask())
+
+
+async def hears(app: Any, sent: bytes, *, is_half_closed: bool = False) -> bytes:
+    """Send bytes over a real connection, and read until the server closes it."""
+    server: Any = serving(app)
+    config, state = server.config, server.server_state
+
+    def connection() -> Any:
+        return config.http_protocol_class(config=config, server_state=state, app_state={})
+
+    async with await asyncio.get_running_loop().create_server(connection, "127.0.0.1") as listening:
+        reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
+        try:
+            writer.write(sent)
+            if is_half_closed:
+                writer.write_eof()
+            return await reader.read()
+        finally:
+            writer.close()
+
+
+async def in_pieces(_: Any, __: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for piece in (b"a,", b"b,", b"c"):
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def breaking_off(_: Any, __: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"a,", "more_body": True})
+
+
+def test_a_client_of_the_old_version_gets_no_chunks() -> None:
+    async def ask() -> None:
+        for headers in (b"", b"Connection: keep-alive\r\n"):
+            asked = b"GET /export HTTP/1.0\r\n%b\r\n" % headers
+            head, body = (await hears(in_pieces, asked)).split(b"\r\n\r\n")
+            assert (b"transfer-encoding" in head, b"connection: close" in head) == (False, True)
+            assert body == b"a,b,c"
+            head, body = (await hears(Application(), asked)).split(b"\r\n\r\n")
+            assert (b"content-length: 7" in head, body) == (True, b"/export")
+        answer = await hears(in_pieces, b"HEAD /export HTTP/1.0\r\n\r\n")
+        assert answer.endswith(b"connection: close\r\n\r\n")
+        with pytest.raises(ConnectionResetError):
+            await hears(breaking_off, b"GET /export HTTP/1.0\r\n\r\n")
+
+    run(ask())
+
+
+def test_who_closes_only_their_half_is_answered() -> None:
+    async def ask() -> None:
+        for sent, due in ((NEXT, 1), (NEXT * 3, 3), (JAVA % 3 + b"abc", 1), (NEXT + BROKEN, 1)):
+            app = Application()
+            app.may_answer.clear()
+            line = Line(serving(app))
+            line.connection.data_received(sent)
+            assert line.connection.eof_received()
+            await asyncio.sleep(0)
+            assert not line.closed
+            app.may_answer.set()
+            while not line.is_over:  # noqa: ASYNC110  the outer deadline ends it
+                await asyncio.sleep(0.001)
+            assert len(app.asked) == due
+        chunked = await hears(in_pieces, NEXT, is_half_closed=True)
+        assert chunked.endswith(b"\r\n1\r\nc\r\n0\r\n\r\n")
+
+    run(ask())
+
+
+def test_who_leaves_in_the_middle_of_something_has_gone() -> None:
+    async def ask() -> None:
+        for sent in (b"", NEXT[:9], JAVA % 9 + b"abc", CHUNKED):
+            app = Application()
+            line = Line(serving(app))
+            line.connection.data_received(sent)
+            await asyncio.sleep(0)
+            assert not line.connection.eof_received()
+            await asyncio.sleep(0)
+            assert (app.asked, line.written) == ([], b"")
+        line = Line(serving(stalling))
+        line.connection.data_received(NEXT)
+        while not line.written:  # noqa: ASYNC110  the outer deadline ends it
+            await asyncio.sleep(0.001)
+        assert not line.connection.eof_received()
 
     run(ask())
