@@ -25,6 +25,8 @@ _SHUTDOWN = 5
 # Seconds for which a connection may be idle. Longer than clients and proxies keep theirs: it must
 # not be closed by us just when the next request is on its way.
 _KEEP_ALIVE = 75
+# Seconds that a client has for the head of a request, at least; it is ended before twice as many.
+_HEAD_SECONDS = 30
 # How long what is still on its way after a refusal is read and forgotten.
 _FORGOTTEN_SECONDS = 5
 # What is kept in memory of a head until it is whole, when its parts are looked at; and of what is
@@ -45,8 +47,10 @@ class Words:
 class Connection(HttpToolsProtocol):
     """One client's connection."""
 
-    # Bytes that have come since the last whole head or piece of a body: of the next head, or of what
-    # may follow a body. What came in one packet with the end of something is not counted.
+    parser: Any  # There is one until the connection is lost.
+
+    # Bytes that have come since the last whole head or piece of a body: of the next head, or of
+    # what may follow a body. What came in one packet with the end of something is not counted.
     _head = 0
     # Nothing has come of a request that is not whole.
     _idle = True
@@ -55,6 +59,9 @@ class Connection(HttpToolsProtocol):
     _refused = False
     _is_due = False
     _last = b""
+    # Whether the client was waited for when it was last looked at, and no head was whole since.
+    _is_late = False
+    _looking: asyncio.TimerHandle | None = None
 
     def __init__(self, words: Words, **given: Any) -> None:
         super().__init__(**given)
@@ -65,6 +72,35 @@ class Connection(HttpToolsProtocol):
         """Whether a request may begin: all that has come was answered."""
         cycle: Any = self.cycle  # There is none before the first request.
         return self._idle and not self._refused and (cycle is None or cycle.response_complete)
+
+    @property
+    def waits_for_client(self) -> bool:
+        """Whether nothing goes on before the client sends what it owes: more of what it has begun,
+        or anything at all. What is between two requests has its own time.
+        """
+        if self._head > 0:
+            return not self.flow.read_paused
+        return self.is_quiet and self.timeout_keep_alive_task is None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        self._looking = self.loop.call_later(_HEAD_SECONDS, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+        super().connection_lost(exc)
+
+    def _look(self) -> None:
+        """End a connection that has been waiting for its client since it was last looked at."""
+        if self._refused:
+            return
+        waits = self.waits_for_client
+        if waits and self._is_late:
+            self._end(b"")
+        else:
+            self._is_late = waits
+            self._looking = self.loop.call_later(_HEAD_SECONDS, self._look)
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -112,7 +148,7 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             return
-        self._head = 0
+        self._head, self._is_late = 0, False
         super().on_headers_complete()
         # What is told behind a body is for nobody here (RFC 9110, 6.5.1); the request has its list.
         self.headers = []
@@ -120,7 +156,7 @@ class Connection(HttpToolsProtocol):
             end_by_closing(self.cycle)
 
     def on_body(self, body: bytes) -> None:
-        self._head = 0
+        self._head, self._is_late = 0, False
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -129,7 +165,7 @@ class Connection(HttpToolsProtocol):
         self._head, self._idle = 0, True
         super().on_message_complete()
 
-    def eof_received(self) -> bool:
+    def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  asyncio's
         """Say whether to stay there for a client that sends no more, which may have closed its half
         alone: for the answers that are due, but not for the rest of one. Who leaves in the middle
         of that has most likely gone, and a stream would go on for nobody.
@@ -141,7 +177,7 @@ class Connection(HttpToolsProtocol):
         return self._is_due
 
     def _refuse(self, code: ProblemCode, detail: str) -> None:
-        """Answer with a problem document where the next answer belongs, and close the connection."""
+        """Answer with a problem document, after what is due, and close the connection."""
         problem = Problem(code.status, code.code, code.title, detail)
         body = problem.body(self._words.url)
         told = {

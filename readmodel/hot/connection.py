@@ -26,6 +26,10 @@ class HotConnection(Connection):
         self._answered = 0
         self._answered_then = 0
 
+    @property
+    def waits_for_client(self) -> bool:
+        return self._meanwhile is None and super().waits_for_client
+
     def data_received(self, data: bytes) -> None:
         if self._meanwhile is not None:
             self._meanwhile += data

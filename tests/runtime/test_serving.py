@@ -197,11 +197,10 @@ def test_what_does_not_come_to_an_end_is_refused(begun: bytes, going_on: bytes) 
         app = Application()
         line = Line(serving(app))
         line.connection.data_received(begun)
-        for sent in range(1000, 200_000, len(going_on)):  # noqa: B007
+        sent = 0
+        while not line.ended and sent < 200_000:
             line.connection.data_received(going_on)
-            if line.ended:
-                break
-        assert line.ended
+            sent += len(going_on)
         assert 80_000 < sent < 90_000
         assert [problem(each) for each in answers(line)] == [(431, "headers-too-large")]
         await asyncio.sleep(0)
@@ -363,5 +362,95 @@ def test_who_leaves_in_the_middle_of_something_has_gone() -> None:
         while not line.written:  # noqa: ASYNC110  the outer deadline ends it
             await asyncio.sleep(0.001)
         assert not line.connection.eof_received()
+
+    run(ask())
+
+
+def look_twice(line: Line) -> bool:
+    """Tell whether two looks at a connection, long after one another, end it."""
+    connection: Any = line.connection
+    for _ in range(2):
+        connection._looking.cancel()
+        connection._look()
+    return line.closed
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [b"", b"\r\n", NEXT[:1], NEXT[:-1], CHUNKED + b"3", CHUNKED + b"0\r\nX: "],
+    ids=["nothing", "an empty line", "a byte", "a head", "a chunk", "a trailer"],
+)
+def test_who_never_comes_to_the_end_of_a_head_is_not_waited_for(begun: bytes) -> None:
+    async def ask() -> None:
+        line = Line(serving(Application()))
+        for each in split(begun, 1):
+            line.connection.data_received(each)
+        assert look_twice(line)
+        if begun:
+            # The time between two requests is over with the first byte of the next.
+            line = Line(serving(Application()))
+            line.connection.data_received(NEXT)
+            await line.has(1)
+            for each in split(begun, 1):
+                line.connection.data_received(each)
+            assert look_twice(line)
+
+    run(ask())
+
+
+def test_who_waits_for_us_has_all_the_time() -> None:
+    async def ask() -> None:
+        app = Application()
+        app.may_answer.clear()
+        line = Line(serving(app))
+        line.connection.data_received(NEXT)
+        assert not look_twice(line)
+        # The answer that is due is given to one who is late with the next request, too.
+        line.connection.data_received(NEXT[:9])
+        assert not look_twice(line)
+        app.may_answer.set()
+        while not line.closed:  # noqa: ASYNC110  the outer deadline ends it
+            await asyncio.sleep(0.001)
+        assert answers(line) == [b"/next"]
+        line = Line(serving(app))
+        line.connection.data_received(NEXT)
+        await line.has(1)
+        assert not look_twice(line)
+        # What it sends ahead is read only when there is an answer to what was before.
+        app.may_answer.clear()
+        line.connection.data_received(NEXT * 2 + NEXT[:9])
+        line.connection.data_received(NEXT[9:12])
+        look_twice(line)
+        app.may_answer.set()
+        line.connection.data_received(NEXT[12:])
+        await line.has(4)
+
+    run(ask())
+
+
+def test_who_sends_slowly_but_sends_is_waited_for() -> None:
+    async def ask() -> None:
+        line = Line(serving(Application()))
+        connection: Any = line.connection
+        for sent in (NEXT[:9], NEXT[9:] + NEXT[:9], NEXT[9:] + CHUNKED + b"3", b"\r\nabc\r\n3"):
+            connection.data_received(sent)
+            connection._looking.cancel()
+            connection._look()
+        assert not line.is_over
+
+    run(ask())
+
+
+def test_a_connection_is_looked_at_until_it_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.serving._HEAD_SECONDS", 0.001)
+
+    async def ask() -> None:
+        line = Line(serving(Application()))
+        while not line.closed:  # noqa: ASYNC110  the outer deadline ends it
+            await asyncio.sleep(0.001)
+        lost = Line(serving(Application()))
+        lost.connection.connection_lost(None)
+        connection: Any = lost.connection
+        assert connection._looking.cancelled()
 
     run(ask())
