@@ -40,6 +40,7 @@ _ALWAYS: Mapping[str, Any] = {
     HAS_TURN: True,
 }
 _OF_BODIES = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
+_WITHOUT_BODY = (204, 304)
 # Names of headers that are remembered as WSGI writes them.
 _NAMES = 256
 
@@ -54,7 +55,11 @@ class _Answer:
 
     @property
     def length(self) -> int | None:
-        """How long the body is, where the headers say so."""
+        """How long the body is that is sent, where the headers say so; there is none in some
+        answers, whatever they say (RFC 9110, 8.6).
+        """
+        if self.status in _WITHOUT_BODY:
+            return None
         told = [value for name, value in self.headers if name.lower() == b"content-length"]
         return int(told[0]) if told else None
 
@@ -77,6 +82,7 @@ class Bridge:
         context = contextvars.copy_context()
         answer = await self._hands.do(lambda: context.run(self._ask, environ))
         body = answer.body
+        length = None if environ["REQUEST_METHOD"] == "HEAD" else answer.length
         start = {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
         if isinstance(body, bytes):
             await send(start)
@@ -84,7 +90,7 @@ class Bridge:
             return
         try:
             await send(start)
-            await _while_there(receive, self._stream(body, answer.length, context, send))
+            await _while_there(receive, self._stream(body, length, context, send))
         finally:
             close: Callable[[], None] | None = getattr(body, "close", None)
             if close is not None:

@@ -39,7 +39,8 @@ class Client:
 
     @property
     def is_whole(self) -> bool:
-        return not self.sent[-1].get("more_body", False)
+        last = self.sent[-1]
+        return last["type"] == "http.response.body" and not last.get("more_body", False)
 
 
 def scope(path: bytes = b"/", *headers: tuple[bytes, bytes], **told: Any) -> dict[str, Any]:
@@ -152,14 +153,17 @@ def test_an_error_of_the_application_is_raised_to_the_server_and_gives_the_turn_
 class Pieces:
     """A body that comes piece by piece; `length` is what its headers say."""
 
-    def __init__(self, pieces: Iterable[bytes], length: int | None = None) -> None:
+    def __init__(
+        self, pieces: Iterable[bytes], length: int | None = None, status: str = "200 OK"
+    ) -> None:
         self.pieces = iter(pieces)
         self.length = length
+        self.status = status
         self.closed = threading.Event()
 
     def __call__(self, environ: Any, start_response: Any) -> "Pieces":
         headers = [] if self.length is None else [("Content-Length", str(self.length))]
-        start_response("200 OK", headers)
+        start_response(self.status, headers)
         return self
 
     def __iter__(self) -> Iterator[bytes]:
@@ -180,6 +184,11 @@ def test_a_body_that_comes_piece_by_piece_is_sent_so_and_closed() -> None:
 def test_what_falls_short_of_its_length_is_never_said_to_be_whole() -> None:
     assert not ask(Pieces([b"abc"], 4), scope()).is_whole
     assert ask(Pieces([b"abc"], 3), scope()).is_whole
+
+
+def test_what_has_no_body_is_whole_without_the_length_that_its_headers_tell() -> None:
+    assert ask(Pieces([], 4), scope(method="HEAD")).is_whole
+    assert ask(Pieces([], 4, "304 NOT MODIFIED"), scope()).is_whole
 
 
 def test_a_client_that_leaves_is_sent_nothing_more() -> None:
