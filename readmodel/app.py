@@ -57,9 +57,10 @@ from runtime.response_headers import SECURITY_HEADERS
 from runtime.settings import Settings
 from runtime.times import now_ms
 
-# Requests that wait at once, for what happens next: those beyond do not wait. And those that work
-# at once, where nothing else is said.
+# Requests that wait at once, for what a client has written itself, and for what happens next: those
+# beyond do not wait. And those that work at once, where nothing else is said.
 WAITING = 32
+POLLING = 32
 WORKING = 4
 
 
@@ -88,7 +89,7 @@ def create_app(
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     public_url = settings.public_query_url
-    turns = turns or Turns(WORKING, WAITING)
+    turns = turns or Turns(WORKING, WAITING, POLLING)
     pulse = pulse or Pulse(engine)
     cache = cache or ItemCache(0)
     reads = Reads(engine, WaitingSince(inspector, clock), pulse, turns, clock)

@@ -17,7 +17,7 @@ from ledger import partitions
 from ledger.engines import reading_engine
 from ledger.register import source_of
 from ledger.schema import SchemaOutOfDate, check_schema, unusable
-from readmodel.app import WAITING, create_app, streams_of
+from readmodel.app import POLLING, WAITING, create_app, streams_of
 from readmodel.exports.routes import AT_ONCE as EXPORTS
 from readmodel.feed.awaited import Round
 from readmodel.front.bridge import Bridge
@@ -81,8 +81,8 @@ def _server(settings: Settings) -> Server:
     """Build everything that answers requests."""
     working = _working(settings)
     engine = reading_engine(settings.sql_url, connections=working + EXPORTS)
-    pulse, turns = Pulse(engine), Turns(working, WAITING)
-    hands = Hands(working + WAITING + EXPORTS)
+    pulse, turns = Pulse(engine), Turns(working, WAITING, POLLING)
+    hands = Hands(working + WAITING + POLLING + EXPORTS)
     streams = streams_of(settings, engine, pulse)
     revoked, requests = Revoked(), Requests()
     guard = guard_of(settings, revoked)

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from queue import Empty, SimpleQueue
 
 import structlog
@@ -11,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.engines import single_reads
 from ledger.tables import partitions
+from readmodel.presence import Presence
 from runtime.positions import Position
 
 _INTERVAL = 0.015
@@ -95,6 +97,14 @@ class _Waiter:
     def wake(self) -> None:
         self._woken.put(None)
 
+    def give_up(self) -> None:
+        """Wait no longer, whoever says so."""
+        with self._lock:
+            if self._over:
+                return
+            self._over = True
+        self.wake()
+
     def wait(self, seconds: float) -> None:
         try:
             self._woken.get(timeout=seconds)
@@ -132,13 +142,26 @@ class Pulse:
         """Whether nobody waits any more."""
         return self._closing.is_set()
 
-    def wait_beyond(self, offsets: tuple[int, ...], seconds: float, rest: float = 0.0) -> bool:
+    def wait_beyond(
+        self,
+        offsets: tuple[int, ...],
+        seconds: float,
+        rest: float = 0.0,
+        client: Presence | None = None,
+    ) -> bool:
         """Wait until any partition has more than these offsets, by partition from 0."""
-        return self.wait_for(lambda ledger: ledger.is_beyond(offsets), seconds, rest)
+        return self.wait_for(lambda ledger: ledger.is_beyond(offsets), seconds, rest, client)
 
-    def wait_for(self, awaited: Awaited, seconds: float, rest: float = 0.0) -> bool:
+    def wait_for(
+        self,
+        awaited: Awaited,
+        seconds: float,
+        rest: float = 0.0,
+        client: Presence | None = None,
+    ) -> bool:
         """Wait until the ledger is as awaited; `False` where that was not so in time, or the pulse
-        was closed. With a `rest` it is not judged before so many seconds have passed.
+        was closed, or the `client` left on whose behalf it was. With a `rest` it is not judged
+        before so many seconds have passed.
 
         Raises what `awaited` raises.
         """
@@ -149,7 +172,8 @@ class Pulse:
             self._waiters.add(waiter)
             self._begin()
         try:
-            waiter.wait(seconds)
+            with nullcontext() if client is None else client.telling(waiter.give_up):
+                waiter.wait(seconds)
         finally:
             with self._changed:
                 self._waiters.discard(waiter)

@@ -17,6 +17,7 @@ from ledger.engines import single_reads
 from ledger.projections import Slot, name_of
 from ledger.tables import checkpoints, events, partitions, projections
 from readmodel.answers import FRESH_ONLY
+from readmodel.presence import presence_of
 from readmodel.problem_codes import PROJECTION_BEHIND, VIEW_UNBUILT
 from readmodel.problems import RETRY_AFTER, Trouble, problem
 from readmodel.pulse import Pulse
@@ -103,13 +104,15 @@ class Reads:
         """Open a snapshot that has the token's command, if that is to be had in time."""
         until = time.monotonic() + asked.wait
         rest, has_place = 0.0, True
+        client = presence_of(request.environ)
         while True:
             connection = self._engine.connect()
             try:
                 behind = _behind(connection, token, views)
                 left = until - time.monotonic()
-                # A process that is to stop answers what there is.
+                # A process that is to stop answers what there is; who has left is not waited for.
                 has_place = has_place and not self._pulse.closed
+                has_place = has_place and not (client is not None and client.has_left)
                 if behind is None or left <= 0 or not has_place:
                     self._tell(connection, behind, asked, waited=has_place or behind is None)
                     return connection
@@ -120,7 +123,7 @@ class Reads:
             with self._turns.waiting() as has_place:
                 if has_place:
                     self._pulse.wait_for(
-                        lambda ledger: ledger.has_taken(token), left, min(rest, left)
+                        lambda ledger: ledger.has_taken(token), left, min(rest, left), client
                     )
             # The ledger has it, and a view is behind the ledger: that is looked at now and then.
             rest = _REST

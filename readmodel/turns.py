@@ -16,15 +16,17 @@ HAS_TURN = "itemledger.has-turn"
 
 class Turns:
     """Lets `working` requests work at once, in the order in which they came, and beside them
-    `waiting` ones wait for something, without a turn. A server needs a thread for each.
+    `waiting` ones wait for something, without a turn. A server needs a thread for each. Those that
+    poll take no places from the others where they have so many of their own (`polling`).
     """
 
-    def __init__(self, working: int, waiting: int) -> None:
+    def __init__(self, working: int, waiting: int, polling: int | None = None) -> None:
         self._free = working
         self._lock = Lock()
         # Each tells somebody that it is his turn.
         self._queue: deque[Callable[[], object]] = deque()
         self._places = Semaphore(waiting)
+        self._polls = self._places if polling is None else Semaphore(polling)
 
     def around(self, app: WsgiApp) -> WsgiApp:
         """Make an application of which each call takes a turn, if it does not have one."""
@@ -48,11 +50,13 @@ class Turns:
             self.give()
 
     @contextmanager
-    def waiting(self) -> Generator[bool]:
+    def waiting(self, *, polls: bool = False) -> Generator[bool]:
         """Give the turn of this request away for the block; `False` where so many wait already that
-        it has to go on at once.
+        it has to go on at once. `polls` is whether it waits for whatever comes, and not for what is
+        on its way.
         """
-        if not self._places.acquire(blocking=False):
+        places = self._polls if polls else self._places
+        if not places.acquire(blocking=False):
             yield False
             return
         self.give()
@@ -60,7 +64,7 @@ class Turns:
             yield True
         finally:
             self.take()
-            self._places.release()
+            places.release()
 
     def take(self) -> None:
         """Wait for a turn; whoever has one gives it back."""

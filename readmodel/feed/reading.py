@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine
 from readmodel import params
 from readmodel.answers import FRESH_ONLY
 from readmodel.cursors import BadCursor, FeedCursors
+from readmodel.presence import Presence
 from readmodel.problem_codes import CURSOR_AHEAD, REPLICA_BEHIND
 from readmodel.problems import RETRY_AFTER, Trouble, problem
 from readmodel.pulse import Pulse
@@ -66,9 +67,12 @@ class Feed:
         except AheadOfLedger as error:
             raise _ahead(error) from error
 
-    def wait(self, reached: Stretch, asked: Asked, seconds: int) -> tuple[Stretch, bool]:
+    def wait(
+        self, reached: Stretch, asked: Asked, seconds: int, client: Presence | None = None
+    ) -> tuple[Stretch, bool]:
         """Wait at the head, which a stretch without events has reached, for the first ones that are
-        wanted, so many seconds at most. Where too many wait already, do not, and say `False`.
+        wanted, so many seconds at most, and while the client is there. Where too many wait already,
+        do not, and say `False`.
         """
         until = time.monotonic() + seconds
         rest = 0.0
@@ -76,10 +80,10 @@ class Feed:
             left = until - time.monotonic()
             if left <= 0:
                 break
-            with self._turns.waiting() as may_wait:
+            with self._turns.waiting(polls=True) as may_wait:
                 if not may_wait:
                     return reached, False
-                if not self._pulse.wait_beyond(reached.end, left, min(rest, left)):
+                if not self._pulse.wait_beyond(reached.end, left, min(rest, left), client):
                     break
             rest = _REST
             with self._snapshots.connect() as connection:

@@ -14,6 +14,7 @@ from readmodel.cursors import FeedCursors
 from readmodel.feed.forms import FORMS, Forms
 from readmodel.feed.reading import Asked, Feed
 from readmodel.negotiation import choose
+from readmodel.presence import presence_of
 from readmodel.reads import LEDGER, Reads
 from readmodel.views.changes import Stretch, Wanted
 from runtime.preferences import read_preferences
@@ -53,7 +54,8 @@ class ChangeRoutes:
             stretch = self._feed.read(read.connection, asked)
         applied = seconds > 0
         if applied and not stretch.rows and not stretch.behind:
-            stretch, applied = self._feed.wait(stretch, asked, seconds)
+            client = presence_of(request.environ)
+            stretch, applied = self._feed.wait(stretch, asked, seconds, client)
         following = self._cursors.write(stretch.end)
         etag = _etag(media_type, stretch, following)
         headers = {**_HEADERS, "ETag": f'W/"{etag}"', "Link": self._link(following)}

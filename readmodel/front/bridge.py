@@ -17,6 +17,7 @@ from readmodel.feed.stream import Follower
 from readmodel.front.hands import Hands
 from readmodel.guard import MAX_BODY
 from readmodel.meter import BEGUN
+from readmodel.presence import PRESENCE, Presence
 from readmodel.turns import HAS_TURN, Turns, WsgiApp
 
 Scope = Mapping[str, Any]
@@ -80,7 +81,7 @@ class Bridge:
         await self._turns.taken()
         # What Flask knows of a request goes along from thread to thread.
         context = contextvars.copy_context()
-        answer = await self._hands.do(lambda: context.run(self._ask, environ))
+        answer = await self._answer(environ, context, receive)
         body = answer.body
         length = None if environ["REQUEST_METHOD"] == "HEAD" else answer.length
         start = {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
@@ -95,6 +96,23 @@ class Bridge:
             close: Callable[[], None] | None = getattr(body, "close", None)
             if close is not None:
                 await self._hands.do(lambda: context.run(close))
+
+    async def _answer(
+        self, environ: dict[str, Any], context: contextvars.Context, receive: Receive
+    ) -> _Answer:
+        """Have Flask answer. Where a request may wait its client is watched: who leaves keeps
+        neither a thread nor a place. Others are answered before that would be worth its cost.
+        """
+        if "wait" not in environ.get("HTTP_PREFER", "").lower():
+            return await self._hands.do(lambda: context.run(self._ask, environ))
+        client = environ[PRESENCE] = Presence()
+        answering = self._hands.do(lambda: context.run(self._ask, environ))
+        gone = asyncio.create_task(_gone(receive))
+        gone.add_done_callback(lambda ended: None if ended.cancelled() else client.leave())
+        try:
+            return await answering
+        finally:
+            gone.cancel()
 
     def _ask(self, environ: dict[str, Any]) -> _Answer:
         """Let Flask answer, in a thread of the hands. The turn is over with it."""

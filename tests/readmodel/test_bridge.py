@@ -11,6 +11,7 @@ import pytest
 from readmodel.front.bridge import Bridge, Message
 from readmodel.front.hands import Hands
 from readmodel.guard import MAX_BODY
+from readmodel.presence import presence_of
 from readmodel.turns import Turns
 
 LONG = 30.0
@@ -214,6 +215,40 @@ def test_a_client_that_leaves_is_sent_nothing_more() -> None:
     client = asyncio.run(run())
     assert not client.is_whole
     assert body.closed.is_set()
+
+
+def test_who_leaves_while_a_request_waits_is_not_waited_for() -> None:
+    waits, told = threading.Event(), threading.Event()
+
+    def app(environ: Any, start_response: Any) -> Iterable[bytes]:
+        client = presence_of(environ)
+        assert client is not None
+        with client.telling(told.set):
+            waits.set()
+            assert told.wait(LONG)
+        start_response("204 NO CONTENT", [])
+        return []
+
+    async def run() -> None:
+        client = Client()
+        asked = scope(b"/", (b"prefer", b"handling=strict"), (b"prefer", b"Wait=30"))
+        asking = asyncio.create_task(bridge(app)(asked, client.receive, client.send))
+        await asyncio.to_thread(waits.wait, LONG)
+        assert not told.is_set()
+        client.leaves.set()
+        await asking
+
+    asyncio.run(asyncio.wait_for(run(), LONG))
+
+
+def test_nobody_is_watched_who_does_not_wait() -> None:
+    def app(environ: Any, start_response: Any) -> Iterable[bytes]:
+        assert presence_of(environ) is None
+        start_response("204 NO CONTENT", [])
+        return []
+
+    assert ask(app, scope()).is_whole
+    assert ask(app, scope(b"/", (b"prefer", b"handling=strict"))).is_whole
 
 
 def test_a_body_is_not_closed_while_a_piece_of_it_is_being_made() -> None:

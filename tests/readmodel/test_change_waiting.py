@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from domain.events import ItemCreated, ItemDeleted, ItemRenamed
 from readmodel.app import create_app
+from readmodel.presence import PRESENCE, Presence
 from readmodel.pulse import Pulse
 from readmodel.turns import Turns
 from runtime.settings import Settings
@@ -31,7 +32,7 @@ def shop(database_url: str) -> Iterator[Partitioned]:
 
 @pytest.fixture
 def turns() -> Turns:
-    return Turns(working=1, waiting=2)
+    return Turns(working=1, waiting=0, polling=2)
 
 
 @pytest.fixture
@@ -139,6 +140,22 @@ def test_those_who_wait_leave_their_turn_to_others(
     they_wait(pulses, 2)
     assert client.get("/items").status_code == 200
     assert client.get("/health/live").status_code == 200
+    shop.add(0, LAMP)
+    assert [told(each.result()) for each in waiting] == [[("lamp", 1)]] * 2
+
+
+def test_who_leaves_makes_room_for_others(
+    pulses: list[Pulse], app: Flask, ask: Ask, shop: Partitioned
+) -> None:
+    client, sends = Presence(), ThreadPoolExecutor(1)
+    given: Any = {"headers": {"Prefer": "wait=30"}, "environ_overrides": {PRESENCE: client}}
+    leaves = sends.submit(app.test_client().get, "/changes", **given)
+    waiting = [ask()]
+    they_wait(pulses, 2)
+    client.leave()
+    assert told(leaves.result()) == []
+    waiting.append(ask())
+    they_wait(pulses, 2)
     shop.add(0, LAMP)
     assert [told(each.result()) for each in waiting] == [[("lamp", 1)]] * 2
 

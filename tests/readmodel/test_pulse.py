@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from ledger import partitions, tables
 from ledger.engines import reading_engine, writing_engine
+from readmodel.presence import Presence
 from readmodel.pulse import Ledger, Pulse
 from runtime.positions import Position
 from tests.waiting import until
@@ -260,6 +261,22 @@ def test_a_closed_pulse_lets_everybody_go(pulse: Pulse, others: ThreadPoolExecut
     assert pulse._thread is not None
     assert not pulse._thread.is_alive()
     assert pulse.wait_beyond((0, 0, 0), LONG) is False
+
+
+def test_who_leaves_is_waited_for_no_longer_and_others_are(
+    pulse: Pulse, writer: Engine, others: ThreadPoolExecutor
+) -> None:
+    client = Presence()
+    gone = others.submit(pulse.wait_beyond, (0, 0, 0), LONG, 0.0, client)
+    stays = others.submit(pulse.wait_beyond, (0, 0, 0), LONG, 0.0, Presence())
+    waiting(pulse, 2)
+    client.leave()
+    assert gone.result() is False
+    assert not stays.done()
+    # Nor for anything else that is to be waited for on their behalf.
+    assert pulse.wait_beyond((0, 0, 0), LONG, 0.0, client) is False
+    move(writer, 0, offset=1)
+    assert stays.result() is True
 
 
 def test_no_event_is_missed_between_two_waits(

@@ -14,6 +14,7 @@ from ledger.changes import Changes
 from ledger.gaps import Gap
 from readmodel import reads
 from readmodel.app import create_app
+from readmodel.presence import PRESENCE, Presence
 from readmodel.pulse import Pulse
 from readmodel.scopes import NEEDED
 from readmodel.turns import Turns
@@ -145,6 +146,19 @@ def test_where_too_many_wait_already_nobody_claims_to_have_waited(
     assert (late.status_code, lag(late)) == (404, "0.000")
     assert "Preference-Applied" not in late.headers
     assert (done.status_code, done.headers["Preference-Applied"]) == (200, "wait=30")
+
+
+def test_nobody_waits_for_a_command_on_behalf_of_who_has_left(shop: Shop) -> None:
+    shop.create("lamp")
+    shop.apply()
+    client, looks = Presence(), list[object]()
+    client.leave()
+    event.listen(shop.world.reads, "checkout", lambda *_: looks.append(None))
+    headers = {"Consistency-Token": shop.reprice("lamp", 7), "Prefer": "wait=30"}
+    answer = shop.client.get("/items", headers=headers, environ_overrides={PRESENCE: client})
+
+    assert (answer.status_code, lag(answer)) == (200, "0.000")
+    assert len(looks) == 1
 
 
 def test_a_view_that_was_left_behind_is_behind_although_the_ledger_is_not(shop: Shop) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import make_url
 
 from domain.events import ItemCreated
 from ledger.bulk import insert_rows
-from readmodel.app import WAITING
+from readmodel.app import POLLING
 from readmodel.exports.routes import AT_ONCE
 from readmodel.views.items import TABLES
 from tests.readmodel.partitioned import AT, Partitioned
@@ -122,14 +122,14 @@ def test_as_many_wait_as_may_and_reads_go_on_beside_them(database_url: str) -> N
     with (
         Partitioned.of(database_url, 1) as shop,
         serving(database_url) as (_, client),
-        ThreadPoolExecutor(WAITING + MORE) as pool,
+        ThreadPoolExecutor(POLLING + MORE) as pool,
     ):
         url = f"{client.base_url}/changes"
 
         def wait() -> httpx.Response:
             return httpx.get(url, headers={"Prefer": "wait=30"}, timeout=60, trust_env=False)
 
-        sent = [pool.submit(wait) for _ in range(WAITING + MORE)]
+        sent = [pool.submit(wait) for _ in range(POLLING + MORE)]
         until(lambda: sum(each.done() for each in sent) == MORE, 60, "all places are taken")
         assert client.get("/items").status_code == 200
         assert client.get("/health/live").status_code == 200
@@ -139,7 +139,7 @@ def test_as_many_wait_as_may_and_reads_go_on_beside_them(database_url: str) -> N
     assert [each.headers.get("Preference-Applied") for each in at_once] == [None] * MORE
     waited = [each for each in answers if each not in at_once]
     assert {each.headers.get("Preference-Applied") for each in waited} == {"wait=30"}
-    assert [len(each.json()["changes"]) for each in waited] == [1] * WAITING
+    assert [len(each.json()["changes"]) for each in waited] == [1] * POLLING
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -150,12 +150,12 @@ def test_those_who_wait_are_answered_when_the_server_is_to_stop(
     with (
         Partitioned.of(database_url, 1),
         serving(database_url) as (process, client),
-        ThreadPoolExecutor(WAITING + MORE) as pool,
+        ThreadPoolExecutor(POLLING + MORE) as pool,
     ):
         url, asks = f"{client.base_url}/changes", {"Prefer": "wait=30"}
         sent = [
             pool.submit(httpx.get, url, headers=asks, timeout=60, trust_env=False)
-            for _ in range(WAITING + MORE)
+            for _ in range(POLLING + MORE)
         ]
         until(lambda: sum(each.done() for each in sent) == MORE, 60, "all places are taken")
         # As Ctrl-C does, to all of them.

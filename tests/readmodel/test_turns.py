@@ -92,6 +92,15 @@ def test_who_waits_lets_another_one_work_and_takes_a_turn_again(
     assert turns._free == 1
 
 
+def test_polls_that_wait_leave_the_others_their_places() -> None:
+    turns = Turns(working=1, waiting=1, polling=1)
+    with turns.waiting(polls=True) as first, turns.waiting(polls=True) as second:
+        turns.take()
+        with turns.waiting() as may_wait:
+            assert (first, second, may_wait) == (True, False, True)
+        turns.give()
+
+
 def test_one_more_than_may_wait_goes_on_at_once_with_its_turn(others: ThreadPoolExecutor) -> None:
     turns = Turns(working=1, waiting=1)
     come = threading.Event()
