@@ -27,6 +27,8 @@ _SHUTDOWN = 5
 _KEEP_ALIVE = 75
 # Seconds that a client has for the head of a request, at least; it is ended before twice as many.
 _HEAD_SECONDS = 30
+# Seconds for which a client may take nothing of what is written for it.
+_TAKES_NOTHING = 60
 # How long what is still on its way after a refusal is read and forgotten.
 _FORGOTTEN_SECONDS = 5
 # What is kept in memory of a head until it is whole, when its parts are looked at; and of what is
@@ -62,6 +64,8 @@ class Connection(HttpToolsProtocol):
     # Whether the client was waited for when it was last looked at, and no head was whole since.
     _is_late = False
     _looking: asyncio.TimerHandle | None = None
+    # Looks whether the client takes what is written for it, while that is more than a little.
+    _stalled: asyncio.TimerHandle | None = None
 
     def __init__(self, words: Words, **given: Any) -> None:
         super().__init__(**given)
@@ -89,6 +93,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._looking is not None:
             self._looking.cancel()
+        self._watch_no_more()
         super().connection_lost(exc)
 
     def _look(self) -> None:
@@ -175,6 +180,33 @@ class Connection(HttpToolsProtocol):
         if not self._refused and not is_begun:
             self._end(b"")
         return self._is_due
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_taking()
+
+    def resume_writing(self) -> None:
+        self._watch_no_more()
+        super().resume_writing()
+
+    def _watch_taking(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        self._stalled = self.loop.call_later(_TAKES_NOTHING, self._look_at_taking, left)
+
+    def _look_at_taking(self, left_then: int) -> None:
+        """Close the connection if nothing was taken since so many bytes were left. What waits to
+        be sent is thrown away, so that no answer looks whole; whoever sends is told that the client
+        has gone.
+        """
+        if self.transport.get_write_buffer_size() < left_then:
+            self._watch_taking()
+        else:
+            self.transport.abort()
+
+    def _watch_no_more(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
     def _refuse(self, code: ProblemCode, detail: str) -> None:
         """Answer with a problem document, after what is due, and close the connection."""

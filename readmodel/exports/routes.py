@@ -55,16 +55,16 @@ class ExportRoutes:
             detail = f"{AT_ONCE} exports are running, which is as many as may be at once"
             raise Trouble(problem(TOO_MANY_EXPORTS, detail), {**FRESH_ONLY, **_RETRY_AFTER})
         try:
-            return self._begin(form, include_deleted=include_deleted)
+            with self._reads.snapshot(items.NAME):
+                # The client's own write is there: every later moment has it too.
+                pass
+            snapshot = Snapshot(self._snapshots, self._places.release)
         except BaseException:
             self._places.release()
             raise
+        return self._begin(snapshot, form, include_deleted=include_deleted)
 
-    def _begin(self, form: Form, *, include_deleted: bool) -> Response:
-        with self._reads.snapshot(items.NAME):
-            # The client's own write is there: every later moment has it too.
-            pass
-        snapshot = Snapshot(self._snapshots)
+    def _begin(self, snapshot: Snapshot, form: Form, *, include_deleted: bool) -> Response:
         try:
             with snapshot.used() as connection:
                 slot = live_slots(connection, [items.NAME])[items.NAME]
@@ -85,7 +85,5 @@ class ExportRoutes:
         length = form.length(extent.count, extent.size)
         if length is not None:
             headers["Content-Length"] = str(length)
-        body = Stream(
-            snapshot, slot, form, include_deleted=include_deleted, closed=self._places.release
-        )
+        body = Stream(snapshot, slot, form, include_deleted=include_deleted)
         return Response(body, headers=headers)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import structlog
@@ -23,13 +23,19 @@ class GivenUp(Exception):
 
 class Snapshot:
     """A connection of an engine whose connections each read one snapshot. It is given back when it
-    is closed, or when it has not been `used` for too long; a thread of its own looks to that, as
-    who sends to a client that takes nothing does not come back.
+    is closed, or when it has not been `used` for too long, and `let_go` is called then, once; a
+    thread of its own looks to that, as who sends to a client that takes nothing does not come back.
     """
 
     def __init__(
-        self, snapshots: Engine, stalled: float = _STALLED, longest: float = _LONGEST
+        self,
+        snapshots: Engine,
+        let_go: Callable[[], object],
+        stalled: float = _STALLED,
+        longest: float = _LONGEST,
     ) -> None:
+        """Where this raises, `let_go` is not called. `stalled` and `longest` are seconds."""
+        self._told = let_go
         self._connection = snapshots.connect()
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -62,7 +68,10 @@ class Snapshot:
     def _let_go(self) -> None:
         if not self._closed.is_set():
             self._closed.set()
-            self._connection.close()
+            try:
+                self._connection.close()
+            finally:
+                self._told()
 
     def _extend(self) -> None:
         self._until = min(time.monotonic() + self._stalled, self._end)

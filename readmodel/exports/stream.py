@@ -1,7 +1,5 @@
 """An export while it is sent: read piece by piece, and let go of whatever happens."""
 
-from collections.abc import Callable
-
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -24,19 +22,12 @@ class Stream:
     """
 
     def __init__(
-        self,
-        snapshot: Snapshot,
-        slot: Slot,
-        form: Form,
-        *,
-        include_deleted: bool,
-        closed: Callable[[], None],
+        self, snapshot: Snapshot, slot: Slot, form: Form, *, include_deleted: bool
     ) -> None:
         self._snapshot = snapshot
         self._slot: Slot = slot
         self._form = form
         self._include_deleted = include_deleted
-        self._closed: Callable[[], None] | None = closed
         self._last: str | None = None
         self._head = form.head
         self._ended = False
@@ -68,17 +59,12 @@ class Stream:
         return self._form.write([body for _, body in found])
 
     def close(self) -> None:
-        """Give the snapshot back, and the place."""
+        """Give the snapshot back."""
         self._ended = True
-        closed, self._closed = self._closed, None
-        if closed is None:
-            return
         try:
             self._snapshot.close()
         except SQLAlchemyError as error:
             log.warning("the connection of the export was gone", error=str(error))
-        finally:
-            closed()
 
     def _end(self, last: bytes) -> bytes:
         self.close()

@@ -45,6 +45,9 @@ def shop(database_url: str) -> Iterator[Partitioned]:
         yield made
 
 
+def nobody_told() -> None: ...
+
+
 def export(client: FlaskClient, **query: Any) -> Any:
     answer = client.get("/exports/items", query_string=query)
     assert answer.status_code == 200, answer.text
@@ -265,30 +268,51 @@ def test_records_that_break_off_end_in_what_no_reader_takes(
 def test_a_client_that_takes_nothing_does_not_hold_the_snapshot(
     shop: Partitioned, engine: Engine
 ) -> None:
-    snapshot = Snapshot(engine, stalled=0.05)
-    closed: list[bool] = []
+    let_go = threading.Event()
+    snapshot = Snapshot(engine, let_go.set, stalled=0.05)
     with snapshot.used() as connection:
         assert catalogue.place(connection, 1) == (2, 2)
     pool: Any = engine.pool
     until(lambda: pool.checkedout() == 0, 30, "the connection is given back")
-    body = Stream(snapshot, 1, CSV, include_deleted=False, closed=lambda: closed.append(True))
+    assert let_go.wait(30)
+    body = Stream(snapshot, 1, CSV, include_deleted=False)
     assert list(body) == [CSV.head, CSV.broken]
-    assert closed == [True]
     with pytest.raises(GivenUp), snapshot.used():
         pass
+
+
+def test_an_export_that_is_given_up_makes_room_once(
+    shop: Partitioned, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = list[Snapshot]()
+
+    def remembered(*given: Any) -> Snapshot:
+        made.append(Snapshot(*given))
+        return made[-1]
+
+    monkeypatch.setattr(routes, "Snapshot", remembered)
+    running = [app.test_client().get("/exports/items") for _ in range(routes.AT_ONCE)]
+    made[0]._until = 0.0
+    made[0]._give_up()
+    running.append(app.test_client().get("/exports/items"))
+    assert running[-1].status_code == 200
+    running[0].close()
+    assert app.test_client().get("/exports/items").status_code == 503
+    for each in running:
+        each.close()
 
 
 def test_an_export_that_takes_too_long_in_all_is_given_up(
     shop: Partitioned, engine: Engine
 ) -> None:
-    snapshot = Snapshot(engine, stalled=60, longest=0.05)
+    snapshot = Snapshot(engine, nobody_told, stalled=60, longest=0.05)
     pool: Any = engine.pool
     until(lambda: pool.checkedout() == 0, 30, "the connection is given back")
     snapshot.close()
 
 
 def test_who_is_just_reading_is_not_given_up(shop: Partitioned, engine: Engine) -> None:
-    snapshot = Snapshot(engine)
+    snapshot = Snapshot(engine, nobody_told)
     with ThreadPoolExecutor(1) as pool:
         with snapshot.used():
             # The time is over while something is read, which takes long.
@@ -316,7 +340,7 @@ def test_what_is_held_of_an_export_does_not_grow_with_it(
     }
     with shop.engine.begin() as connection:
         insert_rows(connection, TABLES[1], [{"item_id": f"n{n:05}", **large} for n in range(3000)])
-    body = Stream(Snapshot(engine), 1, NDJSON, include_deleted=False, closed=lambda: None)
+    body = Stream(Snapshot(engine, nobody_told), 1, NDJSON, include_deleted=False)
     next(body)
     tracemalloc.start()
     size = sum(map(len, body))
