@@ -38,6 +38,11 @@ _HEAD_LIMIT = 2 * (URL_LIMIT + HEADERS_LIMIT)
 _NO_HTTP = "the request does not follow the rules of HTTP/1.1"
 
 
+# Under this name the `state` of a request has what closes its connection at once, with whatever
+# waits to be sent.
+ABORT = "itemledger.abort"
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
     """What a service says to what is no HTTP: `bad_request`, explained under its `url`."""
@@ -149,6 +154,8 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._idle = False
         super().on_message_begin()
+        scope: Any = self.scope
+        scope["state"][ABORT] = self.transport.abort
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():

@@ -8,10 +8,11 @@ from functools import partial
 from itertools import count
 from typing import Any, assert_never
 
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from readmodel.feed.portions import Portion, Portions
-from readmodel.feed.stream import Beyond, Follower, MayStay, Piece, Read, Rest
+from readmodel.feed.stream import HEARTBEAT, Beyond, Follower, MayStay, Piece, Read, Rest
 from readmodel.front.hands import Hands
 from readmodel.pulse import Ledger, Pulse
 from readmodel.views.changes import Place, Wanted
@@ -26,6 +27,8 @@ _GOLDEN = (5**0.5 - 1) / 2
 _AT_ONCE = 4
 # Portions that are read at once, each by a hand.
 _READING = 2
+
+log = structlog.get_logger("readmodel")
 
 _Key = tuple[Place, Wanted, Place | None]
 
@@ -46,17 +49,24 @@ class _Waiter:
 
 class Round:
     """Feeds the followers of a process on its loop. `pulse` tells where the ledger is, as long as
-    anybody follows. To be used from one loop.
+    anybody follows. Who takes nothing is asked about every `heartbeat` seconds. To be used from one
+    loop.
     """
 
-    def __init__(self, portions: Portions, pulse: Pulse, hands: Hands) -> None:
+    def __init__(
+        self, portions: Portions, pulse: Pulse, hands: Hands, heartbeat: float = HEARTBEAT
+    ) -> None:
         self._portions = portions
         self._pulse = pulse
         self._hands = hands
+        self._heartbeat = heartbeat
         self._numbers = count()
         self._ledger: Ledger | None = None
         self._present = 0
         self._unwatch: Callable[[], None] = lambda: None
+        # Those that are just sent something, with what cuts them off.
+        self._sending: dict[Follower, Callable[[], object]] = {}
+        self._asking: asyncio.Task[None] | None = None
         # Those who have what the ledger has, and those it is beyond, in the order of their moments.
         self._waiting: dict[_Waiter, None] = {}
         self._line: deque[_Waiter] = deque()
@@ -64,15 +74,28 @@ class Round:
         self._reading: dict[_Key, asyncio.Future[Portion]] = {}
         self._readers = asyncio.Semaphore(_READING)
 
-    async def feed(self, follower: Follower, send: Callable[[bytes], Awaitable[None]]) -> None:
-        """Send a follower what it follows, until it ends."""
+    async def feed(
+        self,
+        follower: Follower,
+        send: Callable[[bytes], Awaitable[None]],
+        abort: Callable[[], object],
+    ) -> None:
+        """Send a follower what it follows, until it ends. `abort` ends a `send` that waits for the
+        client, and with it the follower.
+        """
         self._enter()
         try:
-            await self._feed(follower, send)
+            await self._feed(follower, send, abort)
         finally:
+            self._sending.pop(follower, None)
             self._leave()
 
-    async def _feed(self, follower: Follower, send: Callable[[bytes], Awaitable[None]]) -> None:
+    async def _feed(
+        self,
+        follower: Follower,
+        send: Callable[[bytes], Awaitable[None]],
+        abort: Callable[[], object],
+    ) -> None:
         moment = next(self._numbers) * _GOLDEN % 1
         steps = follower.steps()
         step = next(steps, None)
@@ -81,13 +104,13 @@ class Round:
             error: SQLAlchemyError | None = None
             match step:
                 case Piece(data):
+                    self._sending[follower] = abort
                     await send(data)
+                    del self._sending[follower]
                 case Beyond(place, until):
                     back = await self._beyond(place, moment, until)
                 case MayStay():
-                    back = follower.may_stay_at_once()
-                    if back is None:
-                        back = await self._hands.do(follower.may_stay)
+                    back = await self._may_stay(follower)
                 case Read(place, wanted, upto):
                     try:
                         back = await self._read(place, wanted, upto)
@@ -102,6 +125,24 @@ class Round:
             except StopIteration:
                 return
 
+    async def _may_stay(self, follower: Follower) -> bool:
+        stays = follower.may_stay_at_once()
+        return await self._hands.do(follower.may_stay) if stays is None else stays
+
+    async def _ask_the_stalled(self) -> None:
+        """Cut off who may not stay and takes nothing: such a one does not come to be asked."""
+        while True:
+            await asyncio.sleep(self._heartbeat)
+            for follower, abort in tuple(self._sending.items()):
+                try:
+                    stays = await self._may_stay(follower)
+                except Exception:
+                    # Nor would it stay if it was asked itself, and the others are still to be.
+                    log.exception("whether a follower may stay is not to be told")
+                    stays = False
+                if not stays and follower in self._sending:
+                    abort()
+
     def _enter(self) -> None:
         self._present += 1
         if self._present == 1:
@@ -110,11 +151,14 @@ class Round:
             self._unwatch = self._pulse.watch(
                 lambda ledger: loop.call_soon_threadsafe(self._moved, ledger)
             )
+            self._asking = loop.create_task(self._ask_the_stalled(), name="stalled")
 
     def _leave(self) -> None:
         self._present -= 1
         if not self._present:
             self._unwatch()
+            if self._asking is not None:
+                self._asking.cancel()
             # What was seen so long ago says nothing of what will be.
             self._ledger = None
 

@@ -19,6 +19,7 @@ from readmodel.guard import MAX_BODY
 from readmodel.meter import BEGUN
 from readmodel.presence import PRESENCE, Presence
 from readmodel.turns import HAS_TURN, Turns, WsgiApp
+from runtime.serving import ABORT
 
 Scope = Mapping[str, Any]
 Message = dict[str, Any]
@@ -26,8 +27,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 # Sends a piece of an answer; comes back when the client has taken most of what was before.
 Piece = Callable[[bytes], Awaitable[None]]
+# Closes the connection of a request, with whatever waits to be sent.
+Abort = Callable[[], object]
 # Sends a follower what it follows, until it ends.
-Feed = Callable[[Follower, Piece], Coroutine[Any, Any, None]]
+Feed = Callable[[Follower, Piece, Abort], Coroutine[Any, Any, None]]
 
 _ALWAYS: Mapping[str, Any] = {
     "SCRIPT_NAME": "",
@@ -91,7 +94,11 @@ class Bridge:
             return
         try:
             await send(start)
-            await _while_there(receive, self._stream(body, length, context, send))
+            if isinstance(body, Follower):
+                sending = self._follow(body, scope["state"][ABORT], send)
+            else:
+                sending = self._stream(body, length, context, send)
+            await _while_there(receive, sending)
         finally:
             close: Callable[[], None] | None = getattr(body, "close", None)
             if close is not None:
@@ -132,26 +139,25 @@ class Bridge:
             b"".join(body) if isinstance(body, list) else body,
         )
 
+    async def _follow(self, follower: Follower, abort: Abort, send: Send) -> None:
+        async def piece(data: bytes) -> None:
+            await send({"type": "http.response.body", "body": data, "more_body": True})
+
+        await self._feed(follower, piece, abort)
+        await send({"type": "http.response.body", "body": b""})
+
     async def _stream(
         self, body: Iterable[bytes], length: int | None, context: contextvars.Context, send: Send
     ) -> None:
         sent = 0
+        pieces = iter(body)
 
-        async def piece(data: bytes) -> None:
-            nonlocal sent
+        def following() -> bytes | None:
+            return context.run(next, pieces, None)
+
+        while (data := await self._to_its_end(following)) is not None:
             sent += len(data)
             await send({"type": "http.response.body", "body": data, "more_body": True})
-
-        if isinstance(body, Follower):
-            await self._feed(body, piece)
-        else:
-            pieces = iter(body)
-
-            def following() -> bytes | None:
-                return context.run(next, pieces, None)
-
-            while (data := await self._to_its_end(following)) is not None:
-                await piece(data)
         # What fell short of its length has no end: the server closes the connection on it.
         if length is None or sent == length:
             await send({"type": "http.response.body", "body": b""})

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from readmodel.front.bridge import Bridge, Message
+from readmodel.feed.stream import Follower
+from readmodel.front.bridge import Abort, Bridge, Message, Piece
 from readmodel.front.hands import Hands
 from readmodel.guard import MAX_BODY
 from readmodel.presence import presence_of
 from readmodel.turns import Turns
+from runtime.serving import ABORT
 
 LONG = 30.0
 
@@ -180,6 +182,32 @@ def test_a_body_that_comes_piece_by_piece_is_sent_so_and_closed() -> None:
     assert [each.get("body") for each in client.sent[1:]] == [b"a", b"", b"b", b""]
     assert client.is_whole
     assert body.closed.is_set()
+
+
+def test_a_follower_is_fed_to_its_end_and_may_be_cut_off() -> None:
+    nothing: Any = None
+    follower = Follower(nothing, nothing, nothing, nothing, nothing, nothing)
+    left, cut_off = list[bool](), list[bool]()
+    follower.close = lambda: left.append(True)
+
+    def app(_environ: Any, start_response: Any) -> Follower:
+        start_response("200 OK", [])
+        return follower
+
+    async def feed(fed: Follower, piece: Piece, abort: Abort) -> None:
+        assert fed is follower
+        await piece(b"x")
+        abort()
+
+    async def run() -> Client:
+        client = Client()
+        asked = scope(state={ABORT: lambda: cut_off.append(True)})
+        await Bridge(app, Hands(4), Turns(2, 0), feed)(asked, client.receive, client.send)
+        return client
+
+    client = asyncio.run(asyncio.wait_for(run(), LONG))
+    assert (client.body, client.is_whole) == (b"x", True)
+    assert (left, cut_off) == ([True], [True])
 
 
 def test_what_falls_short_of_its_length_is_never_said_to_be_whole() -> None:

@@ -29,6 +29,7 @@ class Followed:
     """A follower, what it has got, and the places in the ledger that it was told."""
 
     task: asyncio.Task[None]
+    is_cut_off: bool = False
     got: list[int] = field(default_factory=list[int])
     ids: list[str] = field(default_factory=list[str])
 
@@ -40,7 +41,7 @@ class Rounds:
         self.harness = Harness(engine)
         pulse, portions = self.harness.pulse, self.harness.portions
         self.streams = Streams(portions, pulse, 1000, heartbeat)
-        self.round = Round(portions, pulse, Hands(HANDS))
+        self.round = Round(portions, pulse, Hands(HANDS), heartbeat)
 
     def follow(
         self,
@@ -61,7 +62,11 @@ class Rounds:
             if takes is not None:
                 await takes()
 
-        followed = Followed(asyncio.ensure_future(self.round.feed(follower, send)))
+        def abort() -> None:
+            followed.is_cut_off = True
+            followed.task.cancel()
+
+        followed = Followed(asyncio.ensure_future(self.round.feed(follower, send, abort)))
         return followed
 
 
@@ -204,6 +209,36 @@ def test_who_may_not_stay_is_let_go_and_where_that_takes_time_a_hand_asks(
     run(follow())
 
 
+def test_who_may_not_stay_and_takes_nothing_is_cut_off(ledger: Any, engine: Engine) -> None:
+    ledger.add(created(1))
+    rounds = Rounds(engine, heartbeat=0.02)
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    def fails() -> bool | None:
+        raise LookupError("a defect")
+
+    may, loops = [True, True], threading.get_ident()
+
+    def by_hand() -> bool | None:
+        return None if threading.get_ident() == loops else may[1]
+
+    async def follow() -> None:
+        stays, leaves = (rounds.follow(stays=lambda n=n: may[n], takes=never) for n in (0, 1))
+        later = rounds.follow(stays=by_hand, takes=never)
+        broken = rounds.follow(stays=fails, takes=never)
+        await until(lambda: broken.is_cut_off)
+        assert not leaves.is_cut_off
+        may[1] = False
+        await until(lambda: leaves.is_cut_off and later.is_cut_off)
+        await until(lambda: len(rounds.round._sending) == 1)
+        assert not stays.is_cut_off
+
+    run(follow())
+    rounds.harness.pulse.close()
+
+
 def test_a_database_that_is_away_for_a_while_ends_no_stream(
     ledger: Any, rounds: Rounds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,6 +284,9 @@ def test_who_goes_away_leaves_nothing_behind(ledger: Any, rounds: Rounds) -> Non
             each.task.cancel()
         await asyncio.gather(*(each.task for each in following), return_exceptions=True)
         assert not rounds.round._waiting
+        assert not rounds.round._sending
+        assert rounds.round._asking is not None
+        await until(rounds.round._asking.done)
         # And nobody looks at the ledger for them.
         assert not rounds.harness.pulse._watchers
         again = rounds.follow()

@@ -28,6 +28,9 @@ class Line:
     def close(self) -> None:
         self.closed = True
 
+    def abort(self) -> None:
+        self.closed = True
+
     def write_eof(self) -> None:
         self.ended = True
 

@@ -8,7 +8,7 @@ import pytest
 
 from runtime import serving
 from runtime.problem_pages import ProblemCode
-from runtime.serving import Connection, Words, make_server
+from runtime.serving import ABORT, Connection, Words, make_server
 
 LONG = 30.0
 ASKED = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -86,6 +86,22 @@ def test_who_takes_nothing_is_left_in_the_middle_of_the_answer_and_whoever_sends
 
     asyncio.run(asyncio.wait_for(run(), LONG))
     assert told == ["http.disconnect"]
+
+
+def test_an_application_can_close_the_connection_at_once() -> None:
+    async def app(scope: Any, receive: Any, _send: Any) -> None:
+        await receive()
+        scope["state"][ABORT]()
+        assert (await receive())["type"] == "http.disconnect"
+
+    async def run() -> None:
+        client = Client(app, [3])
+        client.connection.data_received(ASKED)
+        while not client.aborted:  # noqa: ASYNC110  the outer deadline ends it
+            await asyncio.sleep(0)
+        assert client.written == b""
+
+    asyncio.run(asyncio.wait_for(run(), LONG))
 
 
 def test_who_has_taken_enough_or_has_left_is_not_looked_at_any_more() -> None:
