@@ -110,10 +110,18 @@ class Bridge:
         """Have Flask answer. Where a request may wait its client is watched: who leaves keeps
         neither a thread nor a place. Others are answered before that would be worth its cost.
         """
-        if "wait" not in environ.get("HTTP_PREFER", "").lower():
-            return await self._hands.do(lambda: context.run(self._ask, environ))
-        client = environ[PRESENCE] = Presence()
-        answering = self._hands.do(lambda: context.run(self._ask, environ))
+        may_wait = "wait" in environ.get("HTTP_PREFER", "").lower()
+        client = Presence() if may_wait else None
+        if client is not None:
+            environ[PRESENCE] = client
+        try:
+            answering = self._hands.do(lambda: context.run(self._ask, environ))
+        except BaseException:
+            # Nobody has begun, who would give it back.
+            self._turns.give()
+            raise
+        if client is None:
+            return await answering
         gone = asyncio.create_task(_gone(receive))
         gone.add_done_callback(lambda ended: None if ended.cancelled() else client.leave())
         try:

@@ -6,6 +6,10 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+import structlog
+
+log = structlog.get_logger("readmodel")
+
 Done = TypeVar("Done")
 
 
@@ -25,17 +29,28 @@ class Hands:
 
     def do(self, work: Callable[[], Done]) -> asyncio.Future[Done]:
         """Have something done; the future comes to what it returns, or raises what it raises. It is
-        done also where nobody waits for it any more.
+        done also where nobody waits for it any more. Raises RuntimeError, and does nothing, where
+        the system lets us have no thread at all.
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Done] = loop.create_future()
+        if self._threads < min(self._under_way + 1, self._most):
+            self._begin(loop)
         self._under_way += 1
-        if self._threads < min(self._under_way, self._most):
-            self._threads += 1
-            name = f"hand-{self._threads}"
-            threading.Thread(target=self._run, args=(loop,), name=name, daemon=True).start()
         self._work.put((done, work))
         return done
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Make a thread; where there is none to be had those that there are have more to do."""
+        name = f"hand-{self._threads + 1}"
+        try:
+            threading.Thread(target=self._run, args=(loop,), name=name, daemon=True).start()
+        except RuntimeError as error:
+            if not self._threads:
+                raise
+            log.warning("no thread is to be had", threads=self._threads, error=str(error))
+        else:
+            self._threads += 1
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:

@@ -153,6 +153,23 @@ def test_an_error_of_the_application_is_raised_to_the_server_and_gives_the_turn_
     assert turns._free == 1
 
 
+def test_where_nobody_begins_the_turn_is_given_back() -> None:
+    turns, nobody = Turns(1, 0), Hands(1)
+
+    def fails(_: Any) -> Any:
+        raise RuntimeError("can't start new thread")
+
+    nobody.do = fails
+
+    async def run() -> None:
+        client = Client()
+        with pytest.raises(RuntimeError):
+            await Bridge(fails, nobody, turns, no_feed)(scope(), client.receive, client.send)
+
+    asyncio.run(run())
+    assert turns._free == 1
+
+
 class Pieces:
     """A body that comes piece by piece; `length` is what its headers say."""
 

@@ -35,6 +35,33 @@ def test_there_are_as_many_threads_as_work_under_way_and_no_more_than_may_be() -
     asyncio.run(asyncio.wait_for(run(), LONG))
 
 
+def test_where_no_more_threads_are_to_be_had_those_that_there_are_do_the_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = threading.Thread.start
+
+    def none(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def run() -> None:
+        hands, go = Hands(3), threading.Event()
+        monkeypatch.setattr(threading.Thread, "start", none)
+        with pytest.raises(RuntimeError):
+            hands.do(lambda: None)
+        monkeypatch.setattr(threading.Thread, "start", start)
+        first = hands.do(lambda: go.wait(LONG))
+        monkeypatch.setattr(threading.Thread, "start", none)
+        second = hands.do(lambda: 2)
+        go.set()
+        assert await asyncio.gather(first, second) == [True, 2]
+        monkeypatch.setattr(threading.Thread, "start", start)
+        again = [hands.do(lambda: None) for _ in range(3)]
+        assert hands._threads == 3
+        await asyncio.gather(*again)
+
+    asyncio.run(asyncio.wait_for(run(), LONG))
+
+
 def test_who_gives_up_waiting_takes_no_hand_from_the_others() -> None:
     async def run() -> None:
         hands, go, done = Hands(1), threading.Event(), threading.Event()
