@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, request
 
 from readmodel import params
-from readmodel.answers import FRESH_ONLY
+from readmodel.answers import FRESH_ONLY, Answer
 from readmodel.feed.reading import Asked, Feed, Start
 from readmodel.feed.routes import PARAMETERS
 from readmodel.feed.stream import Follower, Streams
@@ -30,7 +30,7 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Acc
 _LATER = {**FRESH_ONLY, "Retry-After": "5"}
 
 
-class _Followed(Response):
+class _Followed(Answer):
     """An answer whose server gets the follower as it is, and may know better than to iterate."""
 
     def __init__(self, follower: Follower) -> None:

@@ -13,13 +13,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
+from werkzeug.test import EnvironBuilder
 
 from domain.events import ItemCreated, ItemRepriced
 from readmodel.cursors import FeedCursors
 from readmodel.feed import portions as portions_module
 from readmodel.feed.forms import Forms
 from readmodel.feed.portions import Portion, Portions
-from readmodel.feed.stream import Streams
+from readmodel.feed.stream import Follower, Streams
 from readmodel.pulse import Pulse
 from readmodel.views import changes
 from readmodel.views.changes import Wanted
@@ -139,6 +140,14 @@ def test_head_answers_without_following(ledger: Any, client: FlaskClient, app: F
     answer = client.head("/changes/stream")
     assert (answer.status_code, answer.data) == (200, b"")
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_server_gets_the_follower_itself(ledger: Any, app: Flask) -> None:
+    """Through all layers: what it can only iterate over takes a thread for each."""
+    body: Any = app.wsgi_app(EnvironBuilder("/changes/stream").get_environ(), lambda *_: None)
+    body.close()
+    assert isinstance(body, Follower)
 
 
 class Harness:

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import httpx
+import psutil
 import psycopg
 import pytest
 from sqlalchemy import make_url
@@ -64,6 +65,23 @@ def begun(client: httpx.Client, query: str = "") -> socket.socket:
     # It is closed with a reset, as by a client that was killed.
     made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     return made
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_many_follow_and_take_no_thread_from_who_reads(database_url: str) -> None:
+    with (
+        Partitioned.of(database_url, 1),
+        serving(database_url) as (process, client),
+        ExitStack() as following,
+    ):
+        port = client.base_url.port
+        assert port is not None
+        for _ in range(150):
+            made = following.enter_context(socket.create_connection(("127.0.0.1", port), 30))
+            made.sendall(b"GET /changes/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert made.recv(12) == b"HTTP/1.1 200"
+        assert client.get("/items?limit=1").status_code == 200
+        assert psutil.Process(process.pid).num_threads() < 30
 
 
 def test_clients_that_vanish_make_room_for_others(served: httpx.Client) -> None:
