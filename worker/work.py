@@ -393,9 +393,5 @@ class Work:
 
     def keep(self, outcome: Outcome, position: Position, brought: Envelope | None = None) -> None:
         """Keep what became of a command, with the names of the request that it was brought by."""
-        request_id = trace = None
-        if brought is not None:
-            request_id, trace = brought.request_id, brought.trace
-        self.outcomes[outcome.command_id] = KeptOutcome(
-            outcome, position, self._now, request_id, trace
-        )
+        names = (None, None) if brought is None else (brought.request_id, brought.trace)
+        self.outcomes[outcome.command_id] = KeptOutcome(outcome, position, self._now, *names)
