@@ -16,7 +16,7 @@ _SQLITE_BUSY_TIMEOUT = 5_000
 # all the time are written to the database only once; but whoever fills it writes them all, and
 # nobody else meanwhile: in a ledger of a million events 0.17 s for 16,000 pages, 0.08 for 4,000,
 # which make an import a tenth slower.
-_SQLITE_WRITER_CACHE = 32 * 1024
+_SQLITE_WRITER_CACHE = 24 * 1024
 _SQLITE_WAL_PAGES = 4_000
 # Bytes of the file that readers look at in the memory of the system, without a call for each page:
 # most of what a list costs. It is the most that SQLite takes; larger files are read both ways.
