@@ -1,7 +1,8 @@
 """Views are built anew beside the live one: nothing is lost or doubled, whatever happens."""
 
 import threading
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -289,20 +290,27 @@ def test_a_throttle_is_kept_to_and_can_be_changed_under_way(
     assert book(world).live == 2
 
 
+@contextmanager
+def emptied_by_fours(
+    database_url: str, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Generator[World]:
+    """Prepare a view that was built twice, so that the next build has a slot to empty."""
+    for most in ("_FIRST", "_LEAST", "_MOST"):
+        monkeypatch.setattr(shadow, most, 4)
+    with World.of(database_url, valkey_url, partitions=1) as world:
+        tally.install(world, live=1)
+        History(world).add(100)
+        for _ in range(2):
+            wish(world, "rebuild")
+            build(world)
+        yield world
+
+
 def test_what_is_built_is_emptied_in_pieces(
     database_url: str, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Others wait meanwhile: for the file on SQLite, and who cancels for the view."""
-    monkeypatch.setattr(shadow, "_FIRST", 4)
-    monkeypatch.setattr(shadow, "_LEAST", 4)
-    monkeypatch.setattr(shadow, "_MOST", 4)
-    with World.of(database_url, valkey_url, partitions=1) as world:
-        tally.install(world, live=1)
-        history = History(world)
-        history.add(100)
-        for _ in range(2):
-            wish(world, "rebuild")
-            build(world)
+    with emptied_by_fours(database_url, valkey_url, monkeypatch) as world:
         left: list[int] = []
         wish(world, "rebuild")
         with meanwhile(world.engine, lambda: left.append(len(tally_rows(world))), times=1000):
@@ -315,15 +323,7 @@ def test_who_works_has_a_turn_between_the_pieces(
     sqlite_url: str, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The one connection goes to who asks for it at once, before who waits for it."""
-    monkeypatch.setattr(shadow, "_FIRST", 4)
-    monkeypatch.setattr(shadow, "_LEAST", 4)
-    monkeypatch.setattr(shadow, "_MOST", 4)
-    with World.of(sqlite_url, valkey_url, partitions=1) as world:
-        tally.install(world, live=1)
-        History(world).add(100)
-        for _ in range(2):
-            wish(world, "rebuild")
-            build(world)
+    with emptied_by_fours(sqlite_url, valkey_url, monkeypatch) as world:
         rests: list[int] = []
 
         class Rests:
