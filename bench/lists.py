@@ -35,6 +35,7 @@ from readmodel.cursors import Cursors
 from readmodel.item_routes import SORTS
 from readmodel.views.chosen import Filter
 from readmodel.views.listing import install
+from runtime import collector
 from runtime.settings import Settings
 from runtime.times import rfc3339
 
@@ -193,6 +194,7 @@ def _bench(url: str, given: argparse.Namespace, folder: Path) -> None:
         data=folder, database_url=url, cursor_secret=_SECRET, log_level="warning", partitions=1
     )
     client = create_app(settings, engine, inspect_log(settings.log_url, 1)).test_client()
+    collector.tame()
     kinds = Kinds(engine, given.items, random.Random(given.seed))  # noqa: S311  a bench
     print(
         f"\n{engine.dialect.name}: {given.items:,} items, {given.requests} requests of a kind, ms"

@@ -5,6 +5,7 @@ costs more than running it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
@@ -35,13 +36,14 @@ class Prepared:
 
     def __init__(self, build: Callable[[str], ClauseElement]) -> None:
         self._build = build
-        self._compiled: dict[str, tuple[str, Sequence[str] | None]] = {}
+        self._compiled: dict[str, _Compiled] = {}
 
-    def run(self, connection: Connection, values: Values) -> CursorResult[Any]:
-        text, order = self._of(connection.dialect)
+    def run(self, connection: Connection, values: Values) -> CursorResult[*tuple[Any, ...]]:
+        compiled = self._of(connection.dialect)
+        order, given = compiled.order, {**compiled.own, **values}
         if order is None:
-            return connection.exec_driver_sql(text, dict(values))
-        return connection.exec_driver_sql(text, tuple(values[name] for name in order))
+            return connection.exec_driver_sql(compiled.text, given)
+        return connection.exec_driver_sql(compiled.text, tuple([given[name] for name in order]))
 
     def run_over(
         self, connection: Connection, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
@@ -49,20 +51,33 @@ class Prepared:
         """Run once for each of the rows, whose values have these names. For drivers that count
         parameters by their place.
         """
-        text, order = self._of(connection.dialect)
+        compiled = self._of(connection.dialect)
+        order = compiled.order
         if order is None:
             raise AssertionError(f"{connection.dialect.name} names its parameters")
         if tuple(order) != tuple(names):
             rows = list(map(_picking([names.index(name) for name in order]), rows))
-        connection.exec_driver_sql(text, rows)
+        connection.exec_driver_sql(compiled.text, rows)
 
-    def _of(self, dialect: Dialect) -> tuple[str, Sequence[str] | None]:
+    def _of(self, dialect: Dialect) -> "_Compiled":
         found = self._compiled.get(dialect.name)
         if found is None:
             compiled: Any = self._build(dialect.name).compile(dialect=dialect)
             order = compiled.positiontup if compiled.positional else None
-            found = self._compiled[dialect.name] = (str(compiled), order)
+            own = {name: value for name, value in compiled.params.items() if value is not None}
+            found = self._compiled[dialect.name] = _Compiled(str(compiled), order, own)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """A statement as the driver takes it: the parameters in their order, where they have no names,
+    and the values that are its own.
+    """
+
+    text: str
+    order: Sequence[str] | None
+    own: Values
 
 
 def _picking(places: Sequence[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:

@@ -7,7 +7,9 @@ from importlib.metadata import version
 
 import orjson
 from sqlalchemy import Connection, and_, case, select
+from sqlalchemy.sql import ClauseElement
 
+from ledger.prepared import Prepared, among, listed
 from ledger.projections import name_of
 from ledger.tables import checkpoints, events, projections
 
@@ -18,26 +20,32 @@ _live = case(
     (projections.c.live == 2, projections.c.view + name_of("", 2)),  # noqa: PLR2004  the slot
     else_=projections.c.view,
 )
-# The hash of an event is one of all that came before it in its partition, too.
-_STATE = (
-    select(
-        projections.c.view,
-        projections.c.begun_at,
-        checkpoints.c.projection,
-        checkpoints.c.partition,
-        checkpoints.c.offset,
-        events.c.hash,
+
+
+def _state(dialect_name: str) -> ClauseElement:
+    """Read how far views are. The hash of an event is one of all that came before it in its
+    partition, too.
+    """
+    last = and_(
+        events.c.partition == checkpoints.c.partition, events.c.offset == checkpoints.c.offset
     )
-    .select_from(projections)
-    .outerjoin(checkpoints, checkpoints.c.projection == _live)
-    .outerjoin(
-        events,
-        and_(
-            events.c.partition == checkpoints.c.partition, events.c.offset == checkpoints.c.offset
-        ),
+    taken = projections.outerjoin(checkpoints, checkpoints.c.projection == _live)
+    return (
+        select(
+            projections.c.view,
+            projections.c.begun_at,
+            checkpoints.c.projection,
+            checkpoints.c.partition,
+            checkpoints.c.offset,
+            events.c.hash,
+        )
+        .select_from(taken.outerjoin(events, last))
+        .where(among(dialect_name, projections.c.view, "views"))
+        .order_by(projections.c.view, checkpoints.c.partition)
     )
-    .order_by(projections.c.view, checkpoints.c.partition)
-)
+
+
+_STATE = Prepared(_state)
 
 
 class ListTags:
@@ -51,7 +59,7 @@ class ListTags:
         """Make the tag of a list of these views in the snapshot of the connection. It changes with
         every event that they take, and where they are read from what was built anew.
         """
-        state = connection.execute(_STATE.where(projections.c.view.in_(views)))
+        state = _STATE.run(connection, {"views": listed(connection, views)})
         stood = [self._release, asked, [list(row) for row in state]]
         digest = hmac.digest(self._key, b"list " + orjson.dumps(stood), "sha256")
         return urlsafe_b64encode(digest[:_KEPT]).decode()

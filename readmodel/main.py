@@ -33,6 +33,7 @@ from readmodel.problem_codes import BAD_REQUEST
 from readmodel.pulse import Pulse
 from readmodel.request_log import RequestLog
 from readmodel.turns import Turns
+from runtime import collector
 from runtime.auth.guard import Unguarded, guard_of
 from runtime.auth.revoked import Revoked
 from runtime.measures import Requests
@@ -71,6 +72,7 @@ def run(settings: Settings) -> int:
         sys.stderr.write(f"itemledger query: {error}\n")
         return error.code
     server = _server(settings)
+    collector.tame()
     log.info("serving", url=settings.public_query_url)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(server.serve(sockets=[listening]))

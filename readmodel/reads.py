@@ -14,6 +14,7 @@ from flask import g, request
 from sqlalchemy import Connection, Engine, func, select
 
 from ledger.engines import single_reads
+from ledger.prepared import Prepared
 from ledger.projections import Slot, name_of
 from ledger.tables import checkpoints, events, partitions, projections
 from readmodel.answers import FRESH_ONLY
@@ -31,6 +32,9 @@ LEDGER = "ledger"
 
 # Seconds between two looks for a command that the ledger has and a view has not.
 _REST = 0.05
+
+# All of them, which are few.
+_LIVE = Prepared(lambda _: select(projections.c.view, projections.c.live))
 
 # Tells for how many seconds the first command after a position has waited, if that is known.
 WaitingSince = Callable[[Position], float | None]
@@ -163,8 +167,8 @@ def live_slots(connection: Connection, views: Sequence[str]) -> dict[str, Slot]:
     wanted = [each for each in views if each != LEDGER]
     if not wanted:
         return {}
-    statement = select(projections.c.view, projections.c.live).where(projections.c.view.in_(wanted))
-    slots: dict[str, Slot] = {view: live for view, live in connection.execute(statement) if live}
+    found = _LIVE.run(connection, {})
+    slots: dict[str, Slot] = {view: live for view, live in found if live and view in wanted}
     for view in wanted:
         if view not in slots:
             detail = f"the view {view} is being built from the ledger for the first time"

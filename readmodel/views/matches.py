@@ -1,91 +1,116 @@
-"""Which items have some words, asked of the search view."""
+"""Which items have some words, asked of the search view: parts of statements, and their values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
-    Connection,
     Integer,
     Select,
     Text,
     and_,
+    bindparam,
     cast,
     func,
-    literal,
     select,
 )
-from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql import ClauseElement
 
-from ledger.bulk import among
+from ledger.prepared import among
 from ledger.projections import Slot
 from readmodel.views.search import INDEXES, TABLES
 
+# Parameters: what the index is asked for, and a list of what it knows the found items by.
+ASKED, FOUND = "asked", "found"
+
 
 class Matches:
-    """Asks one slot. A word stands for every word that begins with it; of words that are `also`
-    there, the index is not asked about: what has the others is tested for them.
+    """Asks one slot. A word stands for every word that begins with it; those that are tested are
+    parameters, in groups: a group is its name and how many words it has.
     """
 
-    def __init__(self, connection: Connection, slot: Slot) -> None:
-        self._connection = connection
-        self._sqlite = connection.dialect.name == "sqlite"
+    def __init__(self, dialect_name: str, slot: Slot) -> None:
+        self._dialect_name = dialect_name
+        self._sqlite = dialect_name == "sqlite"
         self._kept = TABLES[slot]
         self._index = INDEXES[slot]
 
-    def tested(self, item_id: ColumnElement[str], words: Sequence[str]) -> ColumnElement[bool]:
+    def tested(self, item_id: ColumnElement[str], group: str, count: int) -> ColumnElement[bool]:
         """Say that an item has these words: by a look at its row, never by the index."""
         kept = self._kept
-        return select(self._has(words)).where(kept.c.item_id == item_id).scalar_subquery()
+        has = select(self._has(group, count)).where(kept.c.item_id == item_id)
+        return has.scalar_subquery()
 
-    def indexed(
-        self, item_id: Column[str], words: Sequence[str], also: Sequence[str]
-    ) -> ColumnElement[bool]:
-        """Say that an item has these words, by the index."""
-        found = self._found(words, also)
+    def found(self) -> Select[Any]:
+        """Ask the index; it knows an item by a number on SQLite, else by the id."""
+        kept, index = self._kept, self._index
+        asked: ColumnElement[Any] = bindparam(ASKED, type_=Text)
         if self._sqlite:
-            found = select(self._kept.c.item_id).where(self._kept.c.number.in_(found))
-        return item_id.in_(found)
+            return select(index.c.rowid).where(index.c[index.name].match(asked))
+        return select(kept.c.item_id).where(self._says(asked))
 
-    def few(
-        self, item_id: Column[str], words: Sequence[str], also: Sequence[str], most: int
-    ) -> ColumnElement[bool] | None:
-        """Say that an item is one of those that have these words, if they are no more than `most`.
-        The index is asked once, here.
+    def gathered(self, limit: ColumnElement[int]) -> Select[int, str]:
+        """Ask the index for so many at most: how many there are, and the list of them, which the
+        database can be handed as it is.
         """
-        statement = self._found(words, also).limit(most + 1)
-        found = self._connection.execute(statement).scalars().all()
-        if len(found) > most:
-            return None
-        if not self._sqlite:
-            return among(self._connection, item_id, found)
-        numbered = among(self._connection, self._kept.c.number, found)
-        return item_id.in_(select(self._kept.c.item_id).where(numbered))
+        (known,) = self.found().limit(limit).subquery("known").c
+        if self._sqlite:
+            return select(func.count(), func.json_group_array(known))
+        return select(func.count(), cast(func.array_agg(known), Text))
 
-    def frequencies(self, sample: Select[str], words: Sequence[str]) -> Sequence[int]:
+    def listed(self) -> Select[str]:
+        """Select the ids of items that were found."""
+        kept = self._kept
+        if self._sqlite:
+            return select(kept.c.item_id).where(among(self._dialect_name, kept.c.number, FOUND))
+        given: ColumnElement[Any] = bindparam(FOUND, type_=postgresql.ARRAY(Text))
+        return select(func.unnest(given))
+
+    def indexed(self, item_id: ColumnElement[str], group: str, count: int) -> ColumnElement[bool]:
+        """Say that an item has what the index is asked for, and these words, which are tested."""
+        kept, found = self._kept, self.found()
+        if self._sqlite:
+            found = select(kept.c.item_id).where(kept.c.number.in_(found))
+        # In this form no index is used for it.
+        rest = [self._has(group, count).is_(True)] if count else []
+        return item_id.in_(found.where(*rest))
+
+    def frequencies(self, sample: Select[str], group: str, count: int) -> ClauseElement:
         """Count how many items of a sample, a select of ids, have each of these words."""
         kept, ids = self._kept, sample.subquery("sample")
-        counts = [func.coalesce(func.sum(cast(self._has([word]), Integer)), 0) for word in words]
-        joined = ids.join(kept, kept.c.item_id == ids.c.item_id)
-        return list(self._connection.execute(select(*counts).select_from(joined)).one())
+        each = [cast(self._one(name), Integer) for name in _names(group, count)]
+        counts = [func.coalesce(func.sum(has), 0) for has in each]
+        return select(*counts).select_from(ids.join(kept, kept.c.item_id == ids.c.item_id))
 
-    def _found(self, words: Sequence[str], also: Sequence[str]) -> Select[Any]:
-        """Select what the index knows an item by: its number on SQLite, else its id."""
-        kept = self._kept
-        # In this form no index is used for it.
-        rest = [self._has(also).is_(True)] if also else []
-        if not self._sqlite:
-            return select(kept.c.item_id).where(self._has(words), *rest)
-        index = self._index
-        asked = " AND ".join(f'"{word}"*' for word in words)
-        found = select(index.c.rowid).where(index.c[index.name].match(asked))
-        return found.join(kept, kept.c.number == index.c.rowid).where(*rest) if also else found
+    def _has(self, group: str, count: int) -> ColumnElement[bool]:
+        return and_(*map(self._one, _names(group, count)))
 
-    def _has(self, words: Sequence[str]) -> ColumnElement[bool]:
-        kept = self._kept.c.words
-        if self._sqlite:
-            # A quote before it is where a word begins.
-            return and_(*(func.instr(kept, f"'{word}") > 0 for word in words))
-        asked = " & ".join(f"'{word}':*" for word in words)
-        return kept.bool_op("@@")(cast(literal(asked, Text), TSQUERY))
+    def _one(self, name: str) -> ColumnElement[bool]:
+        word: ColumnElement[Any] = bindparam(name, type_=Text)
+        return func.instr(self._kept.c.words, word) > 0 if self._sqlite else self._says(word)
+
+    def _says(self, asked: ColumnElement[Any]) -> ColumnElement[bool]:
+        return self._kept.c.words.bool_op("@@")(cast(asked, postgresql.TSQUERY))
+
+
+def asking(dialect_name: str, words: Iterable[str]) -> str:
+    """Write the value of `ASKED`."""
+    if dialect_name == "sqlite":
+        return " AND ".join(f'"{word}"*' for word in words)
+    return " & ".join(map(_query, words))
+
+
+def testing(dialect_name: str, group: str, words: Sequence[str]) -> Mapping[str, str]:
+    """Write the values of a group of words."""
+    # A quote before it is where a word begins.
+    made = [f"'{word}" if dialect_name == "sqlite" else _query(word) for word in words]
+    return dict(zip(_names(group, len(words)), made, strict=True))
+
+
+def _names(group: str, count: int) -> list[str]:
+    return [f"{group}_{place}" for place in range(count)]
+
+
+def _query(word: str) -> str:
+    return f"'{word}':*"

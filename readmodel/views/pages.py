@@ -1,23 +1,25 @@
 """Pages of lists: in any order, with any filter, as fast at the end of a list as at its start.
 
 No engine knows well enough how many items a filter leaves, least of all where it is of words. So
-two ways are tried by turns, and neither is followed far before the other: to walk along the order
-from the place of the page, which is short where many items are left; and to take what a filter
-leaves from an index of its own and sort it, which is short where few are.
+ways are tried by turns, and none is followed far before another: to walk along the order from the
+place of the page, which is short where many items are left; and to take what a filter leaves from
+an index of its own and sort it, which is short where few are. In between, what has the words is
+looked for along the order, and no item is read that is not shown.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection
 
 from readmodel.views.chosen import Filter, Key, Sort
-from readmodel.views.ways import Slots, Ways
+from readmodel.views.ways import Rows, Slots, Ways
 
 # How many items to walk past, and how many to sort at most: at first, and where that was in vain.
 _NEAR, _FEW = 512, 8_000
 _FAR, _MANY = 16_384, 50_000
+# So many that have the words are sorted at once, of more is looked along the order: past so many
+# items for each, which costs about what it does to sort it.
+_AT_ONCE, _PER_FOUND = 800, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,40 +38,50 @@ def page(
     An item that changes its place between two pages may be met twice or not at all; every other
     one is met exactly once, whatever is inserted meanwhile.
     """
-    rows = _first(connection, Ways(connection, slots, chosen, sort, after), limit + 1)
+    ways = Ways(connection, slots, chosen, sort, after, limit + 1)
+    rows = _first(ways, chosen, limit + 1)
     full = rows[:limit]
     return Page([each[0] for each in full], list(full[-1][1:]) if len(rows) > limit else None)
 
 
 def count(connection: Connection, slots: Slots, chosen: Filter) -> int:
     """Count all items of a list."""
-    counted = Ways(connection, slots, chosen, Sort(), None).counted()
-    return connection.execute(counted).scalar_one()
+    return Ways(connection, slots, chosen, Sort(), None, 0).counted()
 
 
-def _first(connection: Connection, ways: Ways, limit: int) -> Sequence[Any]:
+def _first(ways: Ways, chosen: Filter, limit: int) -> Rows:
     """Read the first rows that are left of a list: the body, and the key."""
+    if chosen.ids is not None:
+        return ways.by_ids(chosen.ids)
+    rows = ways.along(_NEAR)
+    if len(rows) == limit or ways.ends_within(_NEAR):
+        return rows
+    few = None if _is_dense(len(rows), limit) else _few(ways, _FEW, limit)
+    if few is not None:
+        return few
+    rows = ways.along(_FAR)
+    if len(rows) == limit or ways.ends_within(_FAR):
+        return rows
+    few = _few(ways, _MANY, limit)
+    return ways.everything() if few is None else few
 
-    def read(statement: Select[Any]) -> Sequence[Any]:
-        return connection.execute(statement.limit(limit)).all()
 
-    ids = ways.chosen.ids
-    if ids is not None:
-        return read(ways.among(ways.by_ids(ids)))
-    found = read(ways.along(_NEAR))
-    if len(found) == limit or ways.ends_within(_NEAR):
-        return found
-    if not _is_dense(len(found), limit) and (few := ways.few(_FEW)) is not None:
-        return read(ways.among(few))
-    found = read(ways.along(_FAR))
-    if len(found) == limit or ways.ends_within(_FAR):
-        return found
-    many = ways.few(_MANY)
-    return read(ways.everything() if many is None else ways.among(many))
+def _few(ways: Ways, most: int, limit: int) -> Rows | None:
+    """Take what a filter leaves from an index of its own, if that is no more than so many."""
+    if ways.has_words:
+        found = ways.found(most)
+        if found is not None:
+            if found.count > _AT_ONCE:
+                rows = ways.along_found(found, found.count * _PER_FOUND)
+                if len(rows) == limit:
+                    return rows
+            return ways.sorted_found(found)
+    column = ways.narrowest(most)
+    return None if column is None else ways.within(column)
 
 
 def _is_dense(found: int, limit: int) -> bool:
     """Tell by the first walk whether to walk on. The more it found, the less is left to walk, and
     the more there is to sort; in a catalogue of a million the two are even here.
     """
-    return 5 * found * found >= limit
+    return found * found >= limit

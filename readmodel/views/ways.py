@@ -1,219 +1,199 @@
-"""The ways to the items of a list, as statements that leave an engine little choice of another."""
+"""The ways to the items of a list, tried one after the other by `readmodel.views.pages`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Select,
-    and_,
-    any_,
-    case,
-    false,
-    func,
-    literal,
-    select,
-    tuple_,
-)
-from sqlalchemy.sql.elements import UnaryExpression
-from sqlalchemy.sql.operators import custom_op
+from sqlalchemy import Connection, CursorResult
 
-from ledger.bulk import among
+from ledger.prepared import Prepared, Values, listed
 from ledger.projections import Slot
 from readmodel.views import items, search
 from readmodel.views.chosen import Filter, Key, Sort
-from readmodel.views.matches import Matches
+from readmodel.views.matches import ASKED, FOUND, asking, testing
+from readmodel.views.statements import (
+    AFTER,
+    BEFORE_LAST,
+    BOUNDS,
+    END,
+    IDS,
+    LIMIT,
+    REST,
+    STRETCH,
+    WORDS,
+    Shape,
+    Statements,
+    statements,
+)
 
 Slots = Mapping[str, Slot]
-_Columns = Mapping[str, ColumnElement[Any]]
+Rows = Sequence[Any]
 
-# Items that are looked at to tell which words are frequent, and how many times as frequent as the
-# rarest a word is that is not looked up: to test what has the rarest is less work. At most so many
-# words are looked up.
+# Items that are looked at to tell which words are frequent. A word is not looked up that so many of
+# them have, or so many times as many as have the rarest one: to test what has that is less work. At
+# most so many words are looked up.
 _SAMPLE = 512
-_FREQUENT = 30
+_COMMON, _FREQUENT = 10, 8
 _LOOKED_UP = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Few:
-    """Says that an item is one of a few; `have_words` where these are known to have the words."""
+class Found:
+    """What the index of words has found: how many items, and these as a parameter."""
 
-    these: ColumnElement[bool]
-    have_words: bool
+    count: int
+    items: str | None
 
 
 class Ways:
-    """What is left of a list after a place. The statements give body and key of items, in the order
-    of the list, unless they say something else.
+    """Reads what is left of a list after a place: body and key of up to `limit` items, in the order
+    of the list.
     """
 
     def __init__(
-        self, connection: Connection, slots: Slots, chosen: Filter, sort: Sort, after: Key | None
+        self,
+        connection: Connection,
+        slots: Slots,
+        chosen: Filter,
+        sort: Sort,
+        after: Key | None,
+        limit: int,
     ) -> None:
-        self.chosen = chosen
         self._connection = connection
-        self._sqlite = connection.dialect.name == "sqlite"
-        self._items = items.TABLES[slots[items.NAME]]
-        self._here: _Columns = dict(self._items.c)
-        # SQLite uses no index for these, and may walk along another one.
-        self._hidden = {
-            name: _plus(each) if self._sqlite else each for name, each in self._here.items()
+        self._chosen = chosen
+        self._dialect_name = connection.dialect.name
+        self._sqlite = self._dialect_name == "sqlite"
+        words = chosen.words or ()
+        bounds = {name: getattr(chosen, name) for names in BOUNDS.values() for name in names}
+        given = {name: value for name, value in bounds.items() if value is not None}
+        self._shape = Shape(
+            self._dialect_name,
+            slots[items.NAME],
+            slots[search.NAME] if words else None,
+            sort,
+            after is not None,
+            frozenset(given),
+            chosen.include_deleted,
+            len(words),
+            0,
+        )
+        self._words = words
+        self._values: Values = {
+            **given,
+            **testing(self._dialect_name, WORDS, words),
+            **self._key(AFTER, after or ()),
+            LIMIT: limit,
+            "one": 1,
         }
-        self._words = chosen.words or ()
-        self._matches = Matches(connection, slots[search.NAME]) if self._words else None
-        self._sort = sort
-        self._after = after
-        field = "name_key" if sort.field == "name" else sort.field
-        self._key = ("item_id",) if sort.field == "id" else (field, "item_id")
+        self._ends: dict[int, Key | None] = {}
+        self._statements = statements(self._shape)
 
-    def along(self, stretch: int) -> Select[Any]:
-        """Walk along the order, past so many items, and leave out what the filter does."""
+    @property
+    def has_words(self) -> bool:
+        return bool(self._words)
+
+    def along(self, stretch: int) -> Rows:
+        """Walk along the order, past so many items."""
         if not self._sqlite:
-            # What has a limit is done by itself, before anything else is asked of it.
-            near = self._ordered(select(self._items).where(*self._place(self._here)), self._here)
-            there: _Columns = dict(near.limit(stretch).subquery("near").c)
-            return self._rows(there).where(*self._filters(there), *self._tested(there))
-        # It ends where the page is full; of items without the words the row is not read.
-        end = None if self.chosen.leaves_all else self._end_of(stretch)
-        until = [] if end is None else [self._until(end)]
-        filters, tested = self._filters(self._hidden), self._tested(self._here)
-        if filters and tested:
-            filters = [case((and_(*tested), and_(*filters)), else_=false())]
-        return self._rows(self._here).where(*self._place(self._here), *until, *filters or tested)
+            return self._all(self._statements.along, {STRETCH: stretch})
+        # It ends where the page is full, and no later than all the same.
+        end = None if self._chosen.leaves_all else self._end_of(stretch)
+        if end is None:
+            return self._all(self._statements.along)
+        return self._all(self._statements.along_to_end, self._key(END, end))
 
     def ends_within(self, stretch: int) -> bool:
         """Say whether there are no more items along the order than these."""
         return self._end_of(stretch) is None
 
-    def few(self, most: int) -> Few | None:
-        """Find the filter that leaves the fewest, by an index of its own, if these are no more than
-        so many.
+    def found(self, most: int) -> Found | None:
+        """Ask the index for the words, if no more than so many items have them: but for those that
+        are so frequent that they are better tested.
         """
-        item_id = self._items.c.item_id
-        if self._matches is not None:
-            these = self._matches.few(item_id, *self._parted, most)
-            if these is not None:
-                return Few(these, have_words=True)
-        found: list[tuple[int, Select[str]]] = []
-        for name, bounds in self._bounds(self._here).items():
-            # In the order of this column, the walk does not leave its bounds.
-            if name not in self._key:
-                ids = select(item_id).where(*bounds)
-                some = ids.limit(most + 1).subquery()
-                count = select(func.count()).select_from(some)
-                found.append((self._connection.execute(count).scalar_one(), ids))
-        if not found:
-            return None
-        count, ids = min(found, key=lambda each: each[0])
-        if count > most:
-            return None
-        if self._sqlite:
-            return Few(item_id.in_(ids), have_words=False)
-        return Few(item_id == any_(func.array(ids.scalar_subquery())), have_words=False)
+        count, found = self._run(self._looked_up.found, {LIMIT: most + 1}).one()
+        return Found(count, found) if count <= most else None
 
-    def among(self, few: Few) -> Select[Any]:
-        """Take a few items, and sort them."""
-        there = self._hidden
-        tested = [] if few.have_words else self._tested(self._here)
-        where = [few.these, *self._place(there), *self._filters(there), *tested]
-        return self._rows(self._here).where(*where)
+    def along_found(self, found: Found, stretch: int) -> Rows:
+        """Walk along the order, past so many items, and take what was found."""
+        if not self._sqlite:
+            values = {FOUND: found.items, STRETCH: stretch}
+            return self._all(self._looked_up.along_found, values)
+        end = self._end_of(stretch)
+        if end is None:
+            return self.sorted_found(found)
+        return self._all(self._looked_up.along_found, {FOUND: found.items, **self._key(END, end)})
 
-    def by_ids(self, ids: Sequence[str]) -> Few:
-        """Say of items that they have these ids."""
-        return Few(among(self._connection, self._items.c.item_id, ids), have_words=False)
+    def sorted_found(self, found: Found) -> Rows:
+        """Take what was found, and sort it."""
+        return self._all(self._looked_up.found_sorted, {FOUND: found.items})
 
-    def everything(self) -> Select[Any]:
+    def narrowest(self, most: int) -> str | None:
+        """Find the column whose bounds leave the fewest, if these are no more than so many."""
+        counted = self._statements.counted_within
+        # In the order of this column, the walk does not leave its bounds.
+        asked = {name: count for name, count in counted.items() if name not in self._shape.key}
+        counts = {
+            name: self._run(count, {LIMIT: most + 1}).scalar_one() for name, count in asked.items()
+        }
+        fewest = min(counts, key=lambda name: counts[name], default=None)
+        return None if fewest is None or counts[fewest] > most else fewest
+
+    def within(self, column: str) -> Rows:
+        """Take what is in the bounds of a column, and sort it."""
+        return self._all(self._statements.within_sorted[column])
+
+    def by_ids(self, ids: Sequence[str]) -> Rows:
+        """Take items by their ids, and sort them."""
+        return self._all(self._statements.by_ids, {IDS: listed(self._connection, ids)})
+
+    def everything(self) -> Rows:
         """Take what the filter leaves as the engine sees fit."""
-        where = [*self._place(self._here), *self._filters(self._here), *self._indexed()]
-        return self._rows(self._here).where(*where)
+        return self._all(self._looked_up.everything)
 
-    def counted(self) -> Select[int]:
+    def counted(self) -> int:
         """Count what the filter leaves."""
-        ids = self.chosen.ids
-        named = [] if ids is None else [self.by_ids(ids).these]
-        where = [*named, *self._filters(self._here), *self._indexed()]
-        return select(func.count()).select_from(self._items).where(*where)
+        ids = self._chosen.ids
+        if ids is None:
+            return self._run(self._looked_up.counted, {}).scalar_one()
+        listing = {IDS: listed(self._connection, ids)}
+        return self._run(self._statements.counted_by_ids, listing).scalar_one()
 
-    def _rows(self, there: _Columns) -> Select[Any]:
-        return self._ordered(select(there["body"], *(there[name] for name in self._key)), there)
+    def _all(self, statement: Prepared, values: Values = MappingProxyType({})) -> Rows:
+        return self._run(statement, values).all()
 
-    def _ordered(self, statement: Select[Any], there: _Columns) -> Select[Any]:
-        key = [there[name] for name in self._key]
-        return statement.order_by(*(each.desc() if self._sort.descending else each for each in key))
+    def _run(self, statement: Prepared, values: Values) -> CursorResult[*tuple[Any, ...]]:
+        return statement.run(self._connection, {**self._values, **values})
 
-    def _place(self, there: _Columns) -> list[ColumnElement[bool]]:
-        """Say what is after the place, and in the bounds of the column that is sorted by."""
-        bounds = self._bounds(there).get(self._key[0], [])
-        if self._after is None:
-            return bounds
-        mine, other = self._pair(there, self._after)
-        return [mine < other if self._sort.descending else mine > other, *bounds]
-
-    def _until(self, end: Key) -> ColumnElement[bool]:
-        mine, other = self._pair(self._here, end)
-        return mine >= other if self._sort.descending else mine <= other
-
-    def _pair(self, there: _Columns, key: Key) -> tuple[Any, Any]:
-        columns = [there[name] for name in self._key]
-        values = [literal(value, each.type) for value, each in zip(key, columns, strict=True)]
-        return tuple_(*columns), tuple_(*values)
+    def _key(self, group: str, key: Key) -> Values:
+        return {f"{group}_{name}": value for name, value in zip(self._shape.key, key, strict=False)}
 
     def _end_of(self, stretch: int) -> Key | None:
         """Find the last key of a stretch, where there are so many items."""
-        key = select(*(self._here[name] for name in self._key)).where(*self._place(self._here))
-        last = self._ordered(key, self._here).limit(1).offset(stretch - 1)
-        found = self._connection.execute(last).one_or_none()
-        return None if found is None else tuple(found)
-
-    def _filters(self, there: _Columns) -> list[ColumnElement[bool]]:
-        """Say what the filter says of an item, but for ids and words."""
-        found = [each for bounds in self._bounds(there).values() for each in bounds]
-        return found if self.chosen.include_deleted else [*found, there["deleted_at"].is_(None)]
-
-    def _bounds(self, there: _Columns) -> Mapping[str, list[ColumnElement[bool]]]:
-        """Say, of the columns that have an index, what the filter says of them."""
-        chosen = self.chosen
-        found: dict[str, list[ColumnElement[bool]]] = {}
-        if chosen.currency is not None:
-            found["currency"] = [there["currency"] == chosen.currency]
-        prices = [] if chosen.price_min is None else [there["price"] >= chosen.price_min]
-        if chosen.price_max is not None:
-            prices.append(there["price"] <= chosen.price_max)
-        if prices:
-            found["price"] = prices
-        if chosen.updated_since is not None:
-            found["updated_at"] = [there["updated_at"] >= chosen.updated_since]
-        return found
-
-    def _tested(self, there: _Columns) -> list[ColumnElement[bool]]:
-        if self._matches is None:
-            return []
-        return [self._matches.tested(there["item_id"], self._words)]
-
-    def _indexed(self) -> list[ColumnElement[bool]]:
-        if self._matches is None:
-            return []
-        return [self._matches.indexed(self._items.c.item_id, *self._parted)]
+        if stretch not in self._ends:
+            values = {BEFORE_LAST: stretch - 1}
+            row = self._run(self._statements.end, values).one_or_none()
+            self._ends[stretch] = None if row is None else tuple(row)
+        return self._ends[stretch]
 
     @cached_property
+    def _looked_up(self) -> Statements:
+        """The statements that ask the index, once it is known for which words."""
+        if not self._words:
+            return self._statements
+        words, rest = self._parted()
+        asked = asking(self._dialect_name, words)
+        self._values = {**self._values, ASKED: asked, **testing(self._dialect_name, REST, rest)}
+        return statements(replace(self._shape, rest=len(rest)))
+
     def _parted(self) -> tuple[Sequence[str], Sequence[str]]:
         """Part the words that are looked up from those that are only tested."""
         words = self._words
-        if self._matches is None or len(words) == 1:
+        if len(words) == 1:
             return words, ()
-        ids = self._items.c.item_id
-        near = self._ordered(select(ids).where(*self._place(self._here)), self._here)
-        counts = self._matches.frequencies(near.limit(_SAMPLE), words)
+        counts = self._run(self._statements.frequencies, {STRETCH: _SAMPLE}).one()
         ranked = sorted(zip(counts, words, strict=True))
-        frequent = _FREQUENT * max(1, ranked[0][0])
+        frequent = max(_COMMON, _FREQUENT * ranked[0][0])
         rare = [word for count, word in ranked[:_LOOKED_UP] if count < frequent]
         return rare, [word for word in words if word not in rare]
-
-
-def _plus(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    operator: custom_op[Any] = custom_op("+")
-    return UnaryExpression(column, operator=operator, type_=column.type)

@@ -51,7 +51,10 @@ def bounds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(pages, "_FEW", 1)
         monkeypatch.setattr(pages, "_FAR", 4)
         monkeypatch.setattr(pages, "_MANY", 3)
+        monkeypatch.setattr(pages, "_AT_ONCE", 0)
+        monkeypatch.setattr(pages, "_PER_FOUND", 2)
         monkeypatch.setattr(ways, "_SAMPLE", 3)
+        monkeypatch.setattr(ways, "_COMMON", 1)
         monkeypatch.setattr(ways, "_FREQUENT", 2)
         monkeypatch.setattr(ways, "_LOOKED_UP", 1)
 
