@@ -22,6 +22,8 @@ from readmodel.exports.routes import AT_ONCE as EXPORTS
 from readmodel.feed.awaited import Round
 from readmodel.front.bridge import Bridge
 from readmodel.front.hands import Hands
+from readmodel.front.remembered import Application as Served
+from readmodel.front.remembered import Remembered
 from readmodel.guard import Doorkeeper
 from readmodel.hot.cache import ItemCache
 from readmodel.hot.connection import HotConnection
@@ -48,6 +50,8 @@ _PROCESS = "query"
 _WORKING_ON_SQLITE = 2
 _WORKING_ON_POSTGRESQL = 4
 _UNREACHABLE = 3
+# Lists are kept in so large a part of what items have, beside them.
+_LISTS_SHARE = 4
 
 
 class CannotServeError(Exception):
@@ -109,13 +113,18 @@ def _server(settings: Settings) -> Server:
     application, is_watched = _watched(settings, app.wsgi_app)
     # Who may ask only so often is counted by Flask, and it writes down what is watched.
     connection = Connection
+    served: Served = Bridge(application, hands, turns, Round(streams.portions, pulse, hands).feed)
     if settings.rate_limit is None and not is_watched:
         store = ItemMoments(engine) if settings.is_sqlite else ItemRows(engine)
-        tokens = guard.wants_tokens
-        desk = Desk(Doorkeeper(guard), requests, cache, store, hands, wants_tokens=tokens)
+        tokens, door = guard.wants_tokens, Doorkeeper(guard)
+        desk = Desk(door, requests, cache, store, hands, wants_tokens=tokens)
         connection = partial(HotConnection, desk)
+        if isinstance(store, ItemMoments):
+            memory = settings.item_memory // _LISTS_SHARE
+            version = store.version
+            served = Remembered(served, version, door, requests, memory, wants_tokens=tokens)
     return make_server(
-        Bridge(application, hands, turns, Round(streams.portions, pulse, hands).feed),
+        served,
         settings.host,
         settings.query_port,
         Words(settings.public_query_url, BAD_REQUEST),

@@ -63,6 +63,10 @@ class ItemMoments:
         rows = map(_row, self._moments.read(item_ids))
         return {name: row for name, row in zip(item_ids, rows, strict=True) if row is not None}
 
+    def version(self) -> tuple[int, int]:
+        """Tell what stays the same as long as nobody has committed anything. Raises NotRead."""
+        return self._moments.version()
+
     def has_all(self, cache: "ItemCache") -> bool:
         """Say whether the cache has heard of everything that was committed until now. Raises
         NotRead.
