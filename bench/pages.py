@@ -20,6 +20,7 @@ def listing(stage: Stage, size: Size) -> Found:
     deep = min(_DEEP, size.listed // _PAGE - 1)
     first = _one(stage, f"/items?limit={_PAGE}")
     far = _one(stage, f"/items?limit={_PAGE}&cursor={_cursor(service, deep * _PAGE)}")
+    read = _each(stage, f"/items?limit={_PAGE}", size.drawn)
     theirs = _one(stage, f"/items/?skip=0&limit={_PAGE}")
     theirs_far = _one(stage, f"/items/?skip={deep * _PAGE}&limit={_PAGE}")
     samples = interleave(
@@ -27,6 +28,7 @@ def listing(stage: Stage, size: Size) -> Found:
         {
             "first page": lambda: closed(service.queries, first, size.seconds),
             "page 5,000": lambda: closed(service.queries, far, size.seconds),
+            "first page, never the same": lambda: closed(service.queries, read, size.seconds),
             plain[0].name: lambda: closed(plain[0], theirs, size.seconds),
             plain[1].name: lambda: closed(plain[1], theirs, size.seconds),
         },
@@ -45,6 +47,13 @@ def listing(stage: Stage, size: Size) -> Found:
 
 def _one(stage: Stage, path: str) -> Traffic:
     return Traffic.of(stage.sub("requests") / "page", [render("GET", path)])
+
+
+def _each(stage: Stage, path: str, count: int) -> Traffic:
+    """Ask for the same page, each time with a condition that was not asked before."""
+    conditions = ({"If-None-Match": f'"{number}"'} for number in range(count))
+    requests = [render("GET", path, condition) for condition in conditions]
+    return Traffic.of(stage.sub("requests") / "pages", requests)
 
 
 def _cursor(service: Service, offset: int) -> str:
