@@ -2,7 +2,7 @@
 built once for all lists of one shape: most of what a list costs would be to build them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy import (
     case,
     false,
     func,
+    literal_column,
     select,
     true,
     tuple_,
@@ -99,10 +100,12 @@ class Statements:
         """
         if self._sqlite:
             return _kept(self._walk(self._place(self._here), self._tested(self._here)))
+        if self._matches is not None:
+            return _kept(self._stepping(self._tested))
         # What has a limit is done by itself, before anything else is asked of it.
         near = self._ordered(select(self._items).where(*self._place(self._here)), self._here)
         there: _Columns = dict(near.limit(_number(STRETCH)).subquery("near").c)
-        rows = self._rows(there).where(*self._filters(there), *self._tested(there))
+        rows = self._rows(there).where(*self._filters(there))
         return _kept(rows.limit(_number(LIMIT)))
 
     @cached_property
@@ -130,17 +133,12 @@ class Statements:
         if self._sqlite:
             is_found = self._hidden["item_id"].in_(self._asked.listed())
             return _kept(self._walk([*self._stretch(), is_found], self._rest(self._here)))
-        order = select(*(self._here[name] for name in self._key)).where(*self._place(self._here))
-        near = self._ordered(order, self._here).limit(_number(STRETCH)).subquery("near")
-        # It is looked up in a table of hashes in this form, and the order stays as it is.
-        is_found = near.c.item_id.in_(self._asked.listed()).is_(True)
-        one = select(self._items).where(self._here["item_id"] == near.c.item_id)
-        item = one.limit(_number("one")).lateral("item")
-        there: _Columns = dict(item.c)
-        rows = select(there["body"], *(near.c[name] for name in self._key))
-        rows = rows.select_from(near.join(item, true()))
-        rows = rows.where(is_found, *self._filters(there), *self._rest(there))
-        return _kept(self._ordered(rows, dict(near.c)).limit(_number(LIMIT)))
+
+        def is_found(near: _Columns) -> list[ColumnElement[bool]]:
+            # It is looked up in a table of hashes in this form, and the order stays as it is.
+            return [near["item_id"].in_(self._asked.listed()).is_(True), *self._rest(near)]
+
+        return _kept(self._stepping(is_found))
 
     @cached_property
     def found_sorted(self) -> Prepared:
@@ -211,10 +209,29 @@ class Statements:
         rows = self._rows(self._here).where(*where, *filters or tested)
         return rows.limit(_number(LIMIT))
 
+    def _stepping(self, tested: Callable[[_Columns], list[ColumnElement[bool]]]) -> Select[Any]:
+        """Walk along the order on PostgreSQL, past so many places in the index, and look only those
+        up that pass.
+        """
+        order = select(*(self._here[name] for name in self._key)).where(*self._place(self._here))
+        steps = self._ordered(order, self._here).limit(_number(STRETCH)).subquery("near")
+        near: _Columns = dict(steps.c)
+        one = select(self._items).where(self._here["item_id"] == near["item_id"])
+        item = one.limit(_number("one")).lateral("item")
+        rows = select(item.c.body, *(near[name] for name in self._key))
+        rows = rows.select_from(steps.join(item, true()))
+        rows = rows.where(*tested(near), *self._filters(dict(item.c)))
+        return self._ordered(rows, near).limit(_number(LIMIT))
+
     def _sorted(self, these: ColumnElement[bool], tested: list[ColumnElement[bool]]) -> Select[Any]:
         there = self._hidden
         where = [these, *self._place(there), *self._filters(there), *tested]
-        return self._rows(self._here).where(*where).limit(_number(LIMIT))
+        if self._sqlite:
+            return self._rows(self._here).where(*where).limit(_number(LIMIT))
+        # With an offset it is done by itself, and not along the order.
+        columns = [there[name] for name in ("body", *self._key)]
+        few = select(*columns).where(*where).offset(literal_column("0")).subquery("few")
+        return self._rows(dict(few.c)).limit(_number(LIMIT))
 
     def _within(self, column: str) -> Prepared:
         item_id = self._items.c.item_id
