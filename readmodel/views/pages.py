@@ -15,8 +15,7 @@ from readmodel.views.chosen import Filter, Key, Sort
 from readmodel.views.ways import Rows, Slots, Ways
 
 # How many items to walk past, and how many to sort at most: at first, and where that was in vain.
-# PostgreSQL has the ids that its index finds at once, SQLite has to look them up.
-_NEAR, _FEW = 512, {"sqlite": 8_000, "postgresql": 16_000}
+_NEAR, _FEW = 512, 14_000
 _FAR, _MANY = 16_384, 50_000
 # So many that have the words are sorted at once, of more is looked along the order: past so many
 # items for each, which costs about what it does to sort it.
@@ -40,7 +39,7 @@ def page(
     one is met exactly once, whatever is inserted meanwhile.
     """
     ways = Ways(connection, slots, chosen, sort, after, limit + 1)
-    rows = _first(connection, ways, chosen, limit + 1)
+    rows = _first(ways, chosen, limit + 1)
     full = rows[:limit]
     return Page([each[0] for each in full], list(full[-1][1:]) if len(rows) > limit else None)
 
@@ -50,14 +49,14 @@ def count(connection: Connection, slots: Slots, chosen: Filter) -> int:
     return Ways(connection, slots, chosen, Sort(), None, 0).counted()
 
 
-def _first(connection: Connection, ways: Ways, chosen: Filter, limit: int) -> Rows:
+def _first(ways: Ways, chosen: Filter, limit: int) -> Rows:
     """Read the first rows that are left of a list: the body, and the key."""
     if chosen.ids is not None:
         return ways.by_ids(chosen.ids)
     rows = ways.along(_NEAR)
     if len(rows) == limit or ways.ends_within(_NEAR):
         return rows
-    few = None if _is_dense(len(rows), limit) else _few(ways, _FEW[connection.dialect.name], limit)
+    few = None if _is_dense(len(rows), limit) else _few(ways, _FEW, limit)
     if few is not None:
         return few
     rows = ways.along(_FAR)

@@ -131,8 +131,8 @@ class Statements:
         rest nothing is read but the place in the index.
         """
         if self._sqlite:
-            is_found = self._hidden["item_id"].in_(self._asked.listed())
-            return _kept(self._walk([*self._stretch(), is_found], self._rest(self._here)))
+            listed = self._hidden["item_id"].in_(self._asked.listed())
+            return _kept(self._walk([*self._stretch(), listed], self._rest(self._here)))
 
         def is_found(near: _Columns) -> list[ColumnElement[bool]]:
             # It is looked up in a table of hashes in this form, and the order stays as it is.

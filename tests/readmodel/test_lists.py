@@ -48,7 +48,7 @@ def bounds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     """How far either way is followed: so short that a dozen items need every way there is."""
     if request.param == "few":
         monkeypatch.setattr(pages, "_NEAR", 2)
-        monkeypatch.setattr(pages, "_FEW", {"sqlite": 1, "postgresql": 1})
+        monkeypatch.setattr(pages, "_FEW", 1)
         monkeypatch.setattr(pages, "_FAR", 4)
         monkeypatch.setattr(pages, "_MANY", 3)
         monkeypatch.setattr(pages, "_AT_ONCE", 0)
