@@ -39,11 +39,13 @@ class Prepared:
         self._compiled: dict[str, _Compiled] = {}
 
     def run(self, connection: Connection, values: Values) -> CursorResult[*tuple[Any, ...]]:
-        compiled = self._of(connection.dialect)
+        return connection.exec_driver_sql(*self.written(connection.dialect, values))
+
+    def written(self, dialect: Dialect, values: Values) -> tuple[str, Any]:
+        """Write the statement as the driver takes it, and its parameters."""
+        compiled = self._of(dialect)
         order, given = compiled.order, {**compiled.own, **values}
-        if order is None:
-            return connection.exec_driver_sql(compiled.text, given)
-        return connection.exec_driver_sql(compiled.text, tuple([given[name] for name in order]))
+        return compiled.text, given if order is None else tuple([given[name] for name in order])
 
     def run_over(
         self, connection: Connection, names: Sequence[str], rows: Sequence[tuple[Any, ...]]

@@ -1,6 +1,6 @@
 """The resources of items: the list, one item, its history."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import orjson
 from flask import Response, request
@@ -30,15 +30,22 @@ _FILTERS: Mapping[str, params.Reader] = {
     "ids": params.ids,
     "include_deleted": params.flag,
 }
+# What a list takes that leaves nothing out.
+PLAIN: Mapping[str, params.Reader] = {**PAGING, "sort": params.one_of(SORTS)}
 _LIST: Mapping[str, params.Reader] = {
     **_FILTERS,
-    **PAGING,
+    **PLAIN,
     "q": params.words,
-    "sort": params.one_of(SORTS),
     "total": params.one_of({"none": False, "exact": True}),
     "as_of": params.moment,
 }
 _HISTORY: Mapping[str, params.Reader] = {**PAGING, "fields": params.some_of(history_view.FIELDS)}
+
+
+def written(bodies: Iterable[str], following: str | None, total: int | None = None) -> str:
+    """Write a page of a list, of rendered items."""
+    end = "" if total is None else f',"total":{total}'
+    return f'{{"items":[{",".join(bodies)}],"next":{orjson.dumps(following).decode()}{end}}}'
 
 
 class ItemRoutes:
@@ -87,10 +94,8 @@ class ItemRoutes:
                 page = past.page(sort, limit, after)
                 total = past.count() if counts else None
         following = self._paging.following(page.last, *binding)
-        end = "" if total is None else f',"total":{total}'
-        joined = ",".join(page.bodies)
         return answer(
-            f'{{"items":[{joined}],"next":{orjson.dumps(following).decode()}{end}}}',
+            written(page.bodies, following, total),
             {**self._paging.headers("/items", following), **headers},
         )
 

@@ -2,8 +2,9 @@
 
 import hmac
 from base64 import urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection, and_, case, select
@@ -45,7 +46,7 @@ def _state(dialect_name: str) -> ClauseElement:
     )
 
 
-_STATE = Prepared(_state)
+STATE = Prepared(_state)
 
 
 class ListTags:
@@ -59,7 +60,11 @@ class ListTags:
         """Make the tag of a list of these views in the snapshot of the connection. It changes with
         every event that they take, and where they are read from what was built anew.
         """
-        state = _STATE.run(connection, {"views": listed(connection, views)})
+        state = STATE.run(connection, {"views": listed(connection, views)})
+        return self.of(state, *asked)
+
+    def of(self, state: Iterable[Any], *asked: object) -> str:
+        """Make the same of rows of `STATE`."""
         stood = [self._release, asked, [list(row) for row in state]]
         digest = hmac.digest(self._key, b"list " + orjson.dumps(stood), "sha256")
         return urlsafe_b64encode(digest[:_KEPT]).decode()

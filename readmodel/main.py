@@ -15,9 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from eventlog.inspect import inspect_log
 from ledger import partitions
 from ledger.engines import reading_engine
+from ledger.moments import ShortReads
 from ledger.register import source_of
 from ledger.schema import SchemaOutOfDate, check_schema, unusable
 from readmodel.app import POLLING, WAITING, create_app, streams_of
+from readmodel.cursors import Cursors
 from readmodel.exports.routes import AT_ONCE as EXPORTS
 from readmodel.feed.awaited import Round
 from readmodel.front.bridge import Bridge
@@ -28,9 +30,12 @@ from readmodel.guard import Doorkeeper
 from readmodel.hot.cache import ItemCache
 from readmodel.hot.connection import HotConnection
 from readmodel.hot.desk import Desk
+from readmodel.hot.lists import MOST_STEPS, HotLists
 from readmodel.hot.row import ItemMoments, ItemRows
+from readmodel.list_tags import ListTags
 from readmodel.meter import Application
 from readmodel.notices import Notices
+from readmodel.paging import Paging
 from readmodel.problem_codes import BAD_REQUEST
 from readmodel.pulse import Pulse
 from readmodel.request_log import RequestLog
@@ -122,6 +127,15 @@ def _server(settings: Settings) -> Server:
         if isinstance(store, ItemMoments):
             memory = settings.item_memory // _LISTS_SHARE
             version = store.version
+            served = HotLists(
+                served,
+                ShortReads(engine, MOST_STEPS),
+                Paging(Cursors(settings.cursor_secret), settings.public_query_url),
+                ListTags(settings.cursor_secret),
+                door,
+                requests,
+                wants_tokens=tokens,
+            )
             served = Remembered(served, version, door, requests, memory, wants_tokens=tokens)
     return make_server(
         served,

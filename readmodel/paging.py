@@ -13,6 +13,8 @@ from readmodel.cursors import BadCursor, Cursors
 
 PAGING: Mapping[str, params.Reader] = {"limit": params.limit, "cursor": params.text}
 
+Args = MultiDict[str, str]
+
 
 class Paging:
     """Links are under `public_url`."""
@@ -37,15 +39,19 @@ class Paging:
         """Write the cursor of what follows `last`, which is `None` at the end."""
         return None if last is None else self._cursors.write(last, *binding)
 
-    def headers(self, path: str, following: str | None) -> Mapping[str, str]:
-        """Make the headers of a page, with a link to the next one where there is one."""
+    def headers(
+        self, path: str, following: str | None, args: Args | None = None
+    ) -> Mapping[str, str]:
+        """Make the headers of a page, with a link to the next one where there is one. `args` are
+        those of the request that is answered, where Flask does not know them.
+        """
         if following is None:
             return REVALIDATE
-        return {**REVALIDATE, "Link": f'<{self.url(path, following)}>; rel="next"'}
+        return {**REVALIDATE, "Link": f'<{self.url(path, following, args)}>; rel="next"'}
 
-    def url(self, path: str, cursor: str | None) -> str:
+    def url(self, path: str, cursor: str | None, args: Args | None = None) -> str:
         """Write the URL of the page at a cursor, or of the first one, with filters as they are."""
-        query: MultiDict[str, str] = MultiDict(request.args)
+        query: MultiDict[str, str] = MultiDict(request.args if args is None else args)
         query.pop("cursor", None)
         if cursor is not None:
             query["cursor"] = cursor

@@ -34,7 +34,7 @@ LEDGER = "ledger"
 _REST = 0.05
 
 # All of them, which are few.
-_LIVE = Prepared(lambda _: select(projections.c.view, projections.c.live))
+LIVE = Prepared(lambda _: select(projections.c.view, projections.c.live))
 
 # Tells for how many seconds the first command after a position has waited, if that is known.
 WaitingSince = Callable[[Position], float | None]
@@ -167,7 +167,7 @@ def live_slots(connection: Connection, views: Sequence[str]) -> dict[str, Slot]:
     wanted = [each for each in views if each != LEDGER]
     if not wanted:
         return {}
-    found = _LIVE.run(connection, {})
+    found = LIVE.run(connection, {})
     slots: dict[str, Slot] = {view: live for view, live in found if live and view in wanted}
     for view in wanted:
         if view not in slots:

@@ -1,1 +1,1 @@
-"""One item by its id, the hottest read: answered in front of Flask, with Flask's own bytes."""
+"""The hottest reads, an item by its id and a plain list: in front of Flask, with its own bytes."""

@@ -2,7 +2,7 @@
 built once for all lists of one shape: most of what a list costs would be to build them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -29,7 +29,7 @@ from sqlalchemy.sql.operators import custom_op
 from ledger.prepared import Prepared, among
 from ledger.projections import Slot
 from readmodel.views import items
-from readmodel.views.chosen import Sort
+from readmodel.views.chosen import Key, Sort
 from readmodel.views.matches import FOUND, Matches
 
 # Parameters: how many rows, how long a stretch, how many before its last, and ids of items.
@@ -327,6 +327,11 @@ class Statements:
 def statements(shape: Shape) -> Statements:
     """Find the statements of a shape."""
     return Statements(shape)
+
+
+def key_values(group: str, names: Sequence[str], key: Key) -> Mapping[str, str | int]:
+    """Name the values of a place, as a statement does that goes on after it or ends there."""
+    return {f"{group}_{name}": value for name, value in zip(names, key, strict=True)}
 
 
 def _kept(statement: ClauseElement) -> Prepared:

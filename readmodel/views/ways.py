@@ -25,6 +25,7 @@ from readmodel.views.statements import (
     WORDS,
     Shape,
     Statements,
+    key_values,
     statements,
 )
 
@@ -83,7 +84,7 @@ class Ways:
         self._values: Values = {
             **given,
             **testing(self._dialect_name, WORDS, words),
-            **self._key(AFTER, after or ()),
+            **({} if after is None else key_values(AFTER, self._shape.key, after)),
             LIMIT: limit,
             "one": 1,
         }
@@ -167,7 +168,7 @@ class Ways:
         return statement.run(self._connection, {**self._values, **values})
 
     def _key(self, group: str, key: Key) -> Values:
-        return {f"{group}_{name}": value for name, value in zip(self._shape.key, key, strict=False)}
+        return key_values(group, self._shape.key, key)
 
     def _end_of(self, stretch: int) -> Key | None:
         """Find the last key of a stretch, where there are so many items."""
