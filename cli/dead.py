@@ -27,6 +27,7 @@ from eventlog.envelope import Order
 from eventlog.orders import OrderRefused
 from ledger.quarantine import Quarantined
 from ledger.schema import DatabaseUnusable, SchemaOutOfDate
+from runtime.errors import headline
 from runtime.settings import Settings
 from runtime.times import rfc3339
 from worker.orders import DeadCommands, Obeyed, Oldest, dead_commands
@@ -60,7 +61,7 @@ def list_dead(settings: Settings, *, as_json: bool) -> None:
             each.item_id or "-",
             rfc3339(each.since),
             str(parked),
-            _last_line(each.error),
+            _headline(each.error),
         )
         for each, parked in found.commands
     ]
@@ -179,7 +180,7 @@ def _told(what: What, obeyed: Obeyed | None) -> str:
         case Obeyed(refused=str(why)):
             return f"not done: {why}"
         case Obeyed(error=str(error)):
-            return f"dead again: {_last_line(error)}"
+            return f"dead again: {_headline(error)}"
         case Obeyed(code=None):
             return obeyed.status
         case Obeyed():
@@ -214,7 +215,7 @@ def _document(each: Quarantined, parked: int) -> dict[str, Any]:
         "since": rfc3339(each.since),
         "token": each.position.token,
         "parked_behind": parked,
-        "error": _last_line(each.error),
+        "error": _headline(each.error),
     }
 
 
@@ -225,5 +226,5 @@ def _payload(each: Quarantined) -> Any:
         return each.body.decode(errors="backslashreplace")
 
 
-def _last_line(error: str | None) -> str:
-    return (error or "-").strip().splitlines()[-1]
+def _headline(error: str | None) -> str:
+    return headline(error) if error else "-"

@@ -2,6 +2,7 @@
 are told, or who may read the secret, is most likely not meant.
 """
 
+import os
 import stat
 from collections.abc import Generator
 from pathlib import Path
@@ -14,6 +15,7 @@ from runtime.settings import PREFIX, Settings
 # Where containers are given their secrets: as files for everybody, in a container of their own.
 _MOUNTED = Path("/run/secrets")
 _OTHERS_READ = stat.S_IRGRP | stat.S_IROTH
+_OTHERS_ENTER = stat.S_IXGRP | stat.S_IXOTH
 
 
 def require_guard(settings: Settings) -> None:
@@ -44,7 +46,16 @@ def _doubts(settings: Settings) -> Generator[str]:
 
 def is_readable_by_others(file: Path) -> bool:
     """Say whether others on this machine can read a file; those that a container is given do not
-    count.
+    count. What lies in a folder that its owner alone can enter is read by nobody else, whatever its
+    own mode is: engines want such files, as they hand them to processes of other users.
     """
-    mounted = any(each.is_relative_to(_MOUNTED) for each in (file, file.resolve()))
-    return not mounted and bool(file.stat().st_mode & _OTHERS_READ)
+    real = file.resolve()
+    if any(each.is_relative_to(_MOUNTED) for each in (file, real)):
+        return False
+    found = real.stat()
+    # A folder of somebody else's shuts out all but them.
+    trusted = {0, found.st_uid, os.geteuid()}
+    return bool(found.st_mode & _OTHERS_READ) and not any(
+        not folder.st_mode & _OTHERS_ENTER and folder.st_uid in trusted
+        for folder in (each.stat() for each in real.parents)
+    )

@@ -35,6 +35,7 @@ keep() {
 password() { openssl rand -hex 24; }
 
 for user in api worker cron query replica admin; do password | keep "valkey/$user"; done
+password | keep grafana/admin
 for role in superuser owner worker query backup; do password | keep "postgres/$role"; done
 
 # What the services and their pages sign with.

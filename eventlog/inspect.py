@@ -12,11 +12,12 @@ from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import RedisError, ResponseError
 
-from eventlog import backlog, durability, import_state, keys, tally, workers
+from eventlog import backlog, durability, import_state, keys, tally, ticks, workers
 from eventlog.backlog import Extent
 from eventlog.clients import asking_client_of_threads
 from eventlog.durability import LogDurability
 from eventlog.tally import Tally
+from eventlog.ticks import Ticks
 from eventlog.workers import Report
 from runtime.positions import Position
 
@@ -179,6 +180,13 @@ class LogInspector:
             tally.ask(pipeline)
             (found,) = pipeline.execute()
         return tally.read(found)
+
+    def ticks(self) -> Ticks:
+        """Tell what cron says of itself."""
+        with self._look() as pipeline:
+            ticks.ask(pipeline)
+            (found,) = pipeline.execute()
+        return ticks.read(found)
 
     def imports_fed(self, import_ids: Sequence[str]) -> dict[str, ImportFed]:
         """Tell of imports how far their feeders are; left out where nothing is known."""

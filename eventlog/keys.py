@@ -10,6 +10,8 @@ QUEUE = "itemledger"
 WORKERS = "itemledger:workers"
 # Hash: what the workers have counted, see `eventlog.tally`.
 TALLY = "itemledger:tally"
+# Hash: what cron says of itself, see `eventlog.ticks`.
+CRON = "itemledger:cron"
 # Hash: the ids of revoked tokens, and the version of that list.
 REVOKED = "itemledger:revoked"
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from ledger import projections as books
 from ledger import rebuilding, tables
+from runtime.errors import headline
 from runtime.positions import Position
 from runtime.times import rfc3339
 
@@ -31,7 +32,7 @@ class Taken:
 class Projection:
     """How far a projection has taken a partition of the ledger. `lag` counts the events that it has
     not, `lag_seconds` is the age of the oldest of them; one that is `detached` is left behind since
-    an error of its own, of which this is the last line.
+    an error of its own, told in a line.
     """
 
     projection: str
@@ -90,7 +91,7 @@ def projections(connection: Connection, now: int) -> list[Projection]:
             lag := max(0, last - offset),
             max(0, now - recorded_at) / 1000 if lag and recorded_at is not None else 0.0,
             _state(error, lag, out_of_step=name not in in_step.split(",")),
-            _last_line(error),
+            _headline(error),
         )
         for name, partition, offset, error, last, in_step, recorded_at in connection.execute(
             statement
@@ -106,9 +107,8 @@ def _state(
     return "behind" if out_of_step or lag else "in step"
 
 
-def _last_line(error: str | None) -> str | None:
-    lines = (error or "").strip().splitlines()
-    return lines[-1][:_LONGEST_ERROR] if lines else None
+def _headline(error: str | None) -> str | None:
+    return headline(error)[:_LONGEST_ERROR] if error and error.strip() else None
 
 
 def builds(connection: Connection, now: int) -> list[dict[str, Any]]:

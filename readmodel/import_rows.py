@@ -12,6 +12,7 @@ from werkzeug.datastructures import MIMEAccept
 
 from ledger import import_results
 from ledger.import_results import RowResult
+from runtime.errors import headline
 
 _AT_ONCE = 2000
 
@@ -120,7 +121,7 @@ def members(result: RowResult) -> dict[str, Any]:
 
 def _detail(result: RowResult) -> str | None:
     """Say why, in a line; of a defect there is a whole traceback."""
-    return result.detail.strip().splitlines()[-1] if result.detail else None
+    return headline(result.detail) if result.detail else None
 
 
 def _records(records: Iterable[Sequence[object]]) -> bytes:

@@ -130,6 +130,25 @@ WORKER_MEMORY = Metric(
     "Memory that the worker has, as it last told.",
     ("worker",),
 )
+CRON_SECONDS = Metric(
+    "itemledger_cron_tick_seconds",
+    "gauge",
+    "Since when cron has last looked whether a chore is due; it does every 5 s. Absent where it "
+    "was never heard of.",
+)
+CRON_CHORES = Metric(
+    "itemledger_cron_chores_total",
+    "counter",
+    "Chores that were due, and that cron asked a worker for. Only grows, until the log's Redis is "
+    "lost.",
+    ("chore",),
+)
+CRON_ERRORS = Metric(
+    "itemledger_cron_errors_total",
+    "counter",
+    "Looks at which the Redis of the doorbells did not answer or refused. Only grows, until the "
+    "log's Redis is lost.",
+)
 DURABILITY = Metric(
     "itemledger_durability",
     "gauge",
@@ -173,5 +192,6 @@ METRICS: Sequence[Metric] = (
     *(DEAD, PARKED, MISSING),
     *(CACHE_REQUESTS, CACHE_ITEMS, CACHE_BYTES, CACHE_SURE),
     *(WORKERS, WORKER_SECONDS, REPORT_SECONDS, WORKER_CPU, WORKER_MEMORY),
+    *(CRON_SECONDS, CRON_CHORES, CRON_ERRORS),
     *(DURABILITY, SUFFICIENT, REPLICAS, MEMORY, MEMORY_LIMIT),
 )

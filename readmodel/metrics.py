@@ -9,7 +9,7 @@ from flask import request
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from eventlog.inspect import Checkup, LogHead, LogInspector, LogUnavailable
+from eventlog.inspect import Checkup, LogHead, LogInspector, LogUnavailable, Ticks
 from readmodel import figures, metric_names, params
 from readmodel.answers import FRESH_ONLY, Answer, answer
 from readmodel.figures import Projection, Taken
@@ -72,12 +72,14 @@ class MetricRoutes:
             now = self._clock()
             checkup = self._inspector.checkup(now)
             counted = self._inspector.tally()
+            ticks = self._inspector.ticks()
         except LogUnavailable:
             return None
         reading.spread(metric_names.DELAY, counted.delays)
         for status, count in counted.outcomes.items():
             reading.put(metric_names.BY_STATUS, count, status)
         _put_workers(reading, checkup, now)
+        _put_cron(reading, ticks, now)
         facts = checkup.durability
         if facts is not None:
             for level in _LEVELS:
@@ -146,6 +148,15 @@ def _put_workers(reading: Reading, checkup: Checkup, now: int) -> None:
     if checkup.workers:
         last = max(each.seen for each in checkup.workers)
         reading.put(metric_names.REPORT_SECONDS, max(0, now - last) / 1000)
+
+
+def _put_cron(reading: Reading, told: Ticks, now: int) -> None:
+    if told.seen is None:
+        return
+    reading.put(metric_names.CRON_SECONDS, max(0, now - told.seen) / 1000)
+    reading.put(metric_names.CRON_ERRORS, told.errors)
+    for chore, count in told.chores.items():
+        reading.put(metric_names.CRON_CHORES, count, chore)
 
 
 def _put_projections(reading: Reading, projections: Sequence[Projection]) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from eventlog.envelope import Pack, Rows
 from eventlog.reader import LogReader
 from ledger.partitions import Checkpoint
-from runtime.errors import first_line
+from runtime.errors import first_line, headline
 from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
 from runtime.request_ids import named
@@ -364,5 +364,5 @@ def _tell(applied: Applied) -> None:
             partition=applied.upto.partition,
             command_id=command_id,
             **named(dead.request_id, dead.trace),
-            error=dead.why.strip().splitlines()[-1],
+            error=headline(dead.why),
         )

@@ -21,6 +21,7 @@ from domain.refusals import Refusal
 from eventlog.codec import read
 from eventlog.envelope import Atomic, BadRow, Envelope, Order
 from ledger.quarantine import Quarantined
+from runtime.errors import headline
 from runtime.problems import STATUS_OF_KIND
 from runtime.times import rfc3339
 
@@ -126,8 +127,7 @@ def discarded(found: Quarantined, actor: str) -> list[Outcome]:
     """Say what becomes of a dead command, or of each of an atomic batch, that is given up. A price
     that is due can not be: it takes effect with the next command of its item.
     """
-    last = (found.error or "no reason is known").strip().splitlines()[-1]
-    why = f"{actor} gave it up after: {last}"
+    why = f"{actor} gave it up after: {headline(found.error or 'no reason is known')}"
     entry = read(found.body)
     if isinstance(entry, Envelope) and isinstance(entry.command, TakeDue):
         return []

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from eventlog import keys
 from ledger.outcomes import KeptOutcome
+from runtime.errors import headline
 from runtime.spans import Spans, Value
 from worker.apply import Applied, Decoded
 from worker.told import Told
@@ -33,7 +34,7 @@ def told_in_spans(spans: Spans) -> Told:
                 if dead.trace is not None:
                     facts = _of_all(each.upto.partition, command_id, size)
                     facts |= {"itemledger.outcome": "dead"}
-                    why = dead.why.strip().splitlines()[-1]
+                    why = headline(dead.why)
                     spans.done(_NAME, _KIND, dead.trace, times, facts, why)
 
     return tell

@@ -13,6 +13,8 @@ from sqlalchemy.exc import (
     StatementError,
 )
 
+from runtime.errors import CUT
+
 _LONGEST = 20_000
 
 
@@ -69,4 +71,4 @@ def shortened(trace: str) -> str:
     if len(trace) <= _LONGEST:
         return trace
     half = _LONGEST // 2
-    return f"{trace[:half]}\n[…]\n{trace[-half:]}"
+    return f"{trace[:half]}\n{CUT}\n{trace[-half:]}"

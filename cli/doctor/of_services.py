@@ -69,7 +69,7 @@ def _ready(facts: ServiceFacts) -> Finding | None:
         return None
     if facts.not_ready is None:
         return Fine("ready")
-    return Fault(facts.not_ready, "see to what it names; it goes on by itself then")
+    return Fault(facts.not_ready.rstrip("."), "see to what it names; it goes on by itself then")
 
 
 def _release(facts: ServiceFacts) -> Finding | None:

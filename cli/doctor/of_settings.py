@@ -1,7 +1,6 @@
 """The settings: names that are none, secrets that others read, services that others reach."""
 
 import os
-import stat
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,11 +89,7 @@ def _open(settings: Settings, file: Path, secrets: Iterable[Path]) -> tuple[Path
     secret = settings.token_secret_file
     if settings.token_secret is None and secret is not None and is_readable_by_others(secret):
         found.append(secret)
-    if (
-        file.is_file()
-        and _holds_secret(file)
-        and file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)
-    ):
+    if file.is_file() and _holds_secret(file) and is_readable_by_others(file):
         found.append(file)
     return tuple(found)
 

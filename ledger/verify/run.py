@@ -19,6 +19,7 @@ from ledger.verify.anew import MadeAnew, Projected, made_anew
 from ledger.verify.difference import Behind, Difference, Noted, Report, Verified
 from ledger.verify.replay import Replay
 from ledger.verify.rows import View, first_difference
+from runtime.errors import headline
 
 # How long an outcome is promised to be found; after that it may be forgotten.
 OUTCOMES_KEPT_MS = 30 * 24 * 60 * 60 * 1000
@@ -227,7 +228,7 @@ def _why_behind(name: str, replay: Replay, stored: _Stored) -> str | None:
     partition = stored.rows.get(replay.partition)
     in_step = "" if partition is None else str(partition["in_step"])
     if name not in in_step.split(",") and row["error"] is not None:
-        error = (str(row["error"]).strip() or "unknown").splitlines()[-1]
+        error = headline(str(row["error"]))
         return f"it is left behind at offset {offset} since an error of its own ({error})"
     return f"it is at offset {offset}, and nothing says why"
 

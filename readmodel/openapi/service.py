@@ -128,7 +128,7 @@ SCHEMAS: Mapping[str, Any] = {
                         },
                         "error": {
                             "type": ["string", "null"],
-                            "description": "The last line of that error",
+                            "description": "What that error was, in a line",
                         },
                     },
                     _PROJECTION,

@@ -12,6 +12,7 @@ from readmodel import params
 from readmodel.answers import FRESH_ONLY, Answer
 from readmodel.web import form
 from readmodel.web.render import Pages
+from runtime.errors import headline
 from runtime.times import rfc3339
 
 _MOST = 100
@@ -58,7 +59,7 @@ def _told(each: Quarantined, parked: int) -> Mapping[str, Any]:
         "item_id": each.item_id,
         "since": rfc3339(each.since),
         "parked": parked,
-        "why": error.splitlines()[-1] if error else "",
+        "why": headline(error) if error else "",
         "traceback": error,
         "body": each.body.decode(errors="backslashreplace"),
     }

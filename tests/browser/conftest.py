@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.browser import Window, running_browser, window
+from tests.browser.door import guarded_pages
 from tests.journey import Deployment
 
 
@@ -23,6 +24,13 @@ def deployment(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> It
     made = Deployment(folder, f"sqlite:///{folder / 'data' / 'itemledger.db'}")
     with made.up():
         yield made
+
+
+@pytest.fixture(scope="module")
+def door(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of pages that want a token."""
+    with guarded_pages(tmp_path_factory.mktemp("door")) as url:
+        yield url
 
 
 @pytest.fixture

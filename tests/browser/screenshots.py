@@ -5,7 +5,7 @@ import io
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.browser import path_of_browser, running_browser, window
+from tests.browser.door import guarded_pages
 from tests.browser.stock import patch, put, write
 from tests.journey import Deployment
 
@@ -22,7 +23,9 @@ FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 WIDTHS = {1280: 900, 390: 844}
 SCHEMES = ("light", "dark")
 _SEED = 4
-_QUALITY = 80
+_QUALITY = 76
+# The page of operations asks every two seconds, and draws what has changed since.
+_TURNS, _TURN = 8, 2_000
 _NAMES = (
     *("Walnut desk lamp", "Linen cushion, sand", "Stoneware mug 0.3 l", "Brass bookends"),
     *("Oak serving board", "Wool throw, charcoal", "Glass carafe 1 l", "Copper kettle"),
@@ -33,6 +36,8 @@ _NAMES = (
 )
 _TEXTS = ("Hand-finished; wipe clean with a damp cloth.", None, "Made in small batches.")
 _WHY = ("summer sale", "supplier raised prices", "quarterly review", None)
+# By the names of the pictures: paths, and what to do before each.
+Pages = Mapping[str, tuple[str, Callable[[Page], None]]]
 _CSV = "id,name,price\nmug-1,Enamel mug,1299\nmug-2,,900\nmug-3,Espresso cup,4.50\nmug-4,Jug,2100\n"
 
 
@@ -67,7 +72,21 @@ def fill(deployment: Deployment) -> str:
         return imported.raise_for_status().json()["import_id"]
 
 
-def pages(imported: str) -> dict[str, tuple[str, Callable[[Page], None]]]:
+def operations(deployment: Deployment) -> Pages:
+    """Name the page that is to show a service at work."""
+
+    def busy(page: Page) -> None:
+        expect(page.locator(".uplot").first).to_be_visible()
+        for turn in range(_TURNS):
+            prices = (4990 + 10 * turn, 4990 + 10 * turn + 5)
+            commands = [patch("mug-4", price=each) for each in prices * (1 + turn % 3)]
+            write(deployment, *commands)
+            page.wait_for_timeout(_TURN)
+
+    return {"operations": ("/ui/operations", busy)}
+
+
+def pages(imported: str) -> Pages:
     """Name the pages: their paths, and what to do before the picture."""
 
     def edit(page: Page) -> None:
@@ -83,17 +102,20 @@ def pages(imported: str) -> dict[str, tuple[str, Callable[[Page], None]]]:
         "catalogue": ("/ui/", nothing),
         "item": ("/ui/items/SKU-1000", drawn),
         "edit": ("/ui/items/SKU-1000", edit),
-        "diff": ("/ui/items/SKU-1000/diff", nothing),
+        "diff": ("/ui/items/SKU-1000/diff?from=1&to=7", nothing),
         "feed": ("/ui/feed", nothing),
         "imports": ("/ui/imports", nothing),
         "import": (f"/ui/imports/{imported}", nothing),
-        "operations": ("/ui/operations", drawn),
     }
 
 
-def take(deployment: Deployment, folder: Path) -> None:
-    imported = fill(deployment)
-    folder.mkdir(parents=True, exist_ok=True)
+def refused(page: Page) -> None:
+    page.get_by_label("Token").fill("no-token")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def take(url: str, folder: Path, pages: Pages) -> None:
     with running_browser() as browser:
         for scheme in SCHEMES:
             for width, height in WIDTHS.items():
@@ -101,8 +123,8 @@ def take(deployment: Deployment, folder: Path) -> None:
                     "viewport": {"width": width, "height": height},
                     "color_scheme": scheme,
                 }
-                with window(browser, deployment.query_url, **how) as opened:
-                    for name, (path, before) in pages(imported).items():
+                with window(browser, url, **how) as opened:
+                    for name, (path, before) in pages.items():
                         opened.go(path)
                         before(opened.page)
                         file = folder / f"{name}-{width}-{scheme}.webp"
@@ -125,8 +147,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         database = f"sqlite:///{Path(scratch) / 'data' / 'itemledger.db'}"
         deployment = Deployment(Path(scratch), database)
+        folder.mkdir(parents=True, exist_ok=True)
         with deployment.up():
-            take(deployment, folder)
+            take(deployment.query_url, folder, pages(fill(deployment)))
+            take(deployment.query_url, folder, operations(deployment))
+        with guarded_pages(Path(scratch)) as url:
+            take(url, folder, {"sign-in": ("/ui/sign-in", refused)})
 
 
 if __name__ == "__main__":

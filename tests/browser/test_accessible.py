@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.browser import window
 from tests.browser.stock import patch, put, write
@@ -49,6 +49,33 @@ def test_axe_finds_nothing_serious_on_any_page_and_none_is_too_wide(
         opened.page.get_by_role("button", name="Edit").click()
         _check(opened.page, "the form")
         assert opened.complaints == []
+
+
+def test_axe_finds_nothing_serious_where_people_sign_in_and_are_refused(
+    browser: Browser, door: str
+) -> None:
+    with window(browser, door) as opened:
+        page = opened.page
+        opened.go("/ui/")
+        expect(page.get_by_label("Token")).to_be_focused()
+        _check_as_seen(page, "the form")
+        page.get_by_label("Token").fill("no-token")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("alert")).to_be_visible()
+        expect(page.get_by_label("Token")).to_be_focused()
+        _check_as_seen(page, "the form with what is wrong")
+        assert opened.complaints == []
+
+
+def _check_as_seen(page: Page, where: str) -> None:
+    """Check it in both widths and in both schemes."""
+    for each in SEEN:
+        page.set_viewport_size(each["viewport"])
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            _check(page, f"{where}, {each['viewport']['width']} {scheme}")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= each["viewport"]["width"]
 
 
 def _check(page: Any, where: str) -> None:

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.browser import Window
+from tests.browser.browser import Window, window
 from tests.browser.payloads import PAYLOADS
 from tests.browser.stock import patch, put, write
 from tests.journey import Deployment
@@ -77,6 +77,18 @@ def test_what_others_have_written_meanwhile_is_no_script_either(
         said = [" ".join((each or "").split()) for each in question.all_text_contents()]
         assert said == [f"Yours: mine {' '.join(text.split())}", f"Now: {' '.join(text.split())}"]
     assert mine.complaints == []
+
+
+@pytest.mark.timeout(600)
+def test_what_somebody_signs_in_with_is_no_script(browser: Browser, door: str) -> None:
+    with window(browser, door) as opened:
+        page = opened.page
+        for text in TRIED:
+            opened.go(f"/ui/sign-in?next={quote(f'/ui/{text}', safe='')}")
+            page.locator("#token").fill(text)
+            page.get_by_role("button", name="Sign in").click()
+            expect(page.get_by_role("alert")).to_be_visible()
+        assert opened.complaints == []
 
 
 def _import_of(deployment: Deployment) -> str:

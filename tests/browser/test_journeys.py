@@ -62,6 +62,8 @@ def test_an_item_is_found_created_edited_and_changed_while_somebody_looks(
     page.wait_for_url("**/ui/items/desk-lamp")
     expect(page.locator("h1")).to_have_text("Desk lamp")
     expect(page.locator(".big")).to_have_text("1,299.90 EUR")
+    # Nothing of the chart is pointed at.
+    expect(page.locator(".u-legend")).to_contain_text("1,299.90")
 
     with window(browser, deployment.query_url) as other:
         other.go("/ui/items/desk-lamp")

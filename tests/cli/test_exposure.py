@@ -1,8 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from cli.exposure import require_guard
+from cli.exposure import is_readable_by_others, require_guard
 from cli.refusals import WRONG_USAGE, Refusal
 from runtime.settings import Settings
 
@@ -73,9 +74,9 @@ def test_links_that_lead_here_are_not_warned_of(
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
 def test_a_secret_that_others_can_read_is_warned_of(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, mode: int
+    capsys: pytest.CaptureFixture[str], open_folder: Path, mode: int
 ) -> None:
-    file = tmp_path / "secret"
+    file = open_folder / "secret"
     file.write_text(SECRET)
     file.chmod(mode)
     require_guard(Settings(token_secret_file=file))
@@ -88,6 +89,41 @@ def test_a_secret_that_others_can_read_is_warned_of(
     file.chmod(0o600)
     require_guard(Settings(token_secret_file=file))
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o600, 0o744])
+def test_a_secret_in_a_folder_that_nobody_else_can_enter_may_be_readable(
+    open_folder: Path, mode: int
+) -> None:
+    file = open_folder / "mine" / "api" / "secret"
+    file.parent.mkdir(parents=True)
+    file.write_text(SECRET)
+    file.chmod(0o444)
+    (open_folder / "link").symlink_to(file)
+    assert is_readable_by_others(file)
+    file.parent.parent.chmod(mode)
+    assert not is_readable_by_others(file)
+    # Where it is named from does not matter, but where it lies.
+    assert not is_readable_by_others(open_folder / "link")
+    file.parent.parent.chmod(0o710)
+    assert is_readable_by_others(file)
+
+
+def test_a_folder_of_somebody_else_keeps_nothing_from_them(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = open_folder / "theirs" / "secret"
+    file.parent.mkdir(0o700)
+    file.write_text(SECRET)
+    file.chmod(0o444)
+    asked = Path.stat
+
+    def stat(path: Path, **how: bool) -> os.stat_result:
+        found = asked(path, **how)
+        return os.stat_result((*found[:4], 4711, *found[5:10])) if path == file.parent else found
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert is_readable_by_others(file)
 
 
 def test_a_secret_that_a_container_is_given_may_be_readable(

@@ -97,8 +97,11 @@ def test_a_misspelt_name_is_warned_of(secrets: Path, capsys: pytest.CaptureFixtu
     )
 
 
-def test_doctor_finds_a_secret_that_others_on_this_machine_can_read(secrets: Path) -> None:
-    file = secrets / "itemledger_token_secret"
+def test_doctor_finds_a_secret_that_others_on_this_machine_can_read(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ITEMLEDGER_SECRETS_DIR", str(open_folder))
+    file = open_folder / "itemledger_token_secret"
     file.write_text("s" * 32)
     file.chmod(0o640)
 
@@ -108,4 +111,8 @@ def test_doctor_finds_a_secret_that_others_on_this_machine_can_read(secrets: Pat
 
     assert found() == Doubt(f"others on this machine can read {file}", f"chmod 600 {file}")
     file.chmod(0o600)
+    assert found() == Fine("for their owner alone")
+    # As deploy/secrets.sh makes them.
+    file.chmod(0o444)
+    open_folder.chmod(0o700)
     assert found() == Fine("for their owner alone")

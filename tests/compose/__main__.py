@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 
 import httpx
 
+from tests.compose import ops
 from tests.journey import ROOT, Running, free_ports, take_the_journey
 from tests.waiting import until
 
@@ -34,7 +35,8 @@ class Stack:
     env: Mapping[str, str]
 
     def compose(self, *words: str) -> str:
-        return self._docker("compose", "--profile", "console", *words)
+        files = ("--file", "docker-compose.yml", "--file", "deploy/compose.ops.yml")
+        return self._docker("compose", *files, "--profile", "console", "--profile", "ops", *words)
 
     def console(self, *words: str) -> str:
         return self.compose("run", "--rm", "--no-TTY", "console", *words)
@@ -71,7 +73,9 @@ class Stack:
 
 
 @contextmanager
-def stack(folder: Path, command_url: str, query_url: str) -> Generator[Stack]:
+def stack(
+    folder: Path, command_url: str, query_url: str, beside: Mapping[str, str]
+) -> Generator[Stack]:
     """Make a project with fresh secrets, and take it down with its volumes after the block."""
     secrets = folder / "secrets"
     made = Stack(
@@ -81,6 +85,8 @@ def stack(folder: Path, command_url: str, query_url: str) -> Generator[Stack]:
             "ITEMLEDGER_COMMAND_PORT": command_url.rpartition(":")[2],
             "ITEMLEDGER_QUERY_PORT": query_url.rpartition(":")[2],
             "SECRETS_FOLDER": str(secrets),
+            "PROMETHEUS_PORT": beside["prometheus"].rpartition(":")[2],
+            "RQ_DASHBOARD_PORT": beside["rq-dashboard"].rpartition(":")[2],
         }
     )
     subprocess.run(["sh", str(ROOT / "deploy" / "secrets.sh"), str(secrets)], check=True)
@@ -93,21 +99,21 @@ def stack(folder: Path, command_url: str, query_url: str) -> Generator[Stack]:
         made.compose("down", "--volumes", "--timeout", "30")
 
 
-def assert_narrow(stack: Stack) -> None:
+def assert_narrow(stack: Stack, services: Sequence[str]) -> None:
     """Nothing runs as root, writes outside its own folders, has a capability or a secret in its
     environment; and the stores are reached by nobody outside.
     """
-    for service in STAYING:
+    for service in services:
         told = stack.inspect(service)
         host, config = told["HostConfig"], told["Config"]
         assert host["ReadonlyRootfs"], service
         assert host["CapDrop"] == ["ALL"], service
         assert "no-new-privileges:true" in host["SecurityOpt"], service
-        assert config["User"] in {"10001:10001", "999:999"}, service
+        assert config["User"] in {"10001:10001", "999:999", "65534:65534"}, service
         assert not [each for each in config["Env"] if "://" in each and "@" in each], service
         uid = stack.compose("exec", "--no-TTY", service, "id", "-u").strip()
         assert uid == config["User"].partition(":")[0], service
-        if service not in {"api", "query"}:
+        if service not in {"api", "query", *ops.BESIDE}:
             assert not [each for each in told["NetworkSettings"]["Ports"].values() if each], service
 
 
@@ -117,6 +123,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=20_000, help="rows of the real input")
     given = parser.parse_args()
     command_url, query_url = (f"http://127.0.0.1:{port}" for port in free_ports())
+    beside = dict(
+        zip(ops.BESIDE, (f"http://127.0.0.1:{port}" for port in free_ports()), strict=True)
+    )
     begun = time.monotonic()
 
     def say(what: str) -> None:
@@ -125,14 +134,14 @@ def main() -> None:
 
     with (
         tempfile.TemporaryDirectory() as scratch,
-        stack(Path(scratch), command_url, query_url) as project,
+        stack(Path(scratch), command_url, query_url, beside) as project,
     ):
         folder = Path(scratch)
         project.compose("build")
         say("built")
         project.compose("up", "--detach", "--wait", *PROCESSES)
         say("up from nothing, every container healthy")
-        assert_narrow(project)
+        assert_narrow(project, STAYING)
         say("no root, no capabilities, read-only, no secrets in the environment")
 
         refused = httpx.get(f"{query_url}/items", trust_env=False)
@@ -145,6 +154,14 @@ def main() -> None:
         assert running.ready()
         take_the_journey(running, folder, given.rows)
         say(f"the journey: {given.rows} rows, twice")
+
+        _write(running, "watched", 1)
+        token = project.console("token", "create", "--subject", "prometheus", "--scope", "ops")
+        ops.write_token(folder / "secrets", token)
+        project.compose("up", "--detach", "--wait", *ops.BESIDE)
+        assert_narrow(project, ops.BESIDE)
+        asked = ops.assert_watched(**{each.replace("-", "_"): beside[each] for each in beside})
+        say(f"Prometheus scrapes it all and answers the {asked} queries of the dashboard")
 
         _survive(project, running, say)
         told = project.console("doctor")

@@ -80,3 +80,17 @@ ENTRYPOINT ["docker-entrypoint.sh"]
 CMD ["postgres"]
 END
 make postgres:17
+
+debian prometheus prometheus
+cat >"$work/Dockerfile" <<'END'
+FROM stand-in/prometheus
+RUN install -d -o nobody -g nogroup -m 1777 /prometheus && rm -rf /etc/prometheus/* \
+ && ln -s /usr/bin/prometheus /bin/prometheus 2>/dev/null || true
+USER nobody
+WORKDIR /prometheus
+VOLUME ["/prometheus"]
+EXPOSE 9090
+ENTRYPOINT ["/bin/prometheus"]
+CMD ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]
+END
+make prom/prometheus:v3.5.0

@@ -142,6 +142,8 @@ def test_every_process_does_its_work_as_its_user_and_nothing_is_refused_to_it(
         f"{deployed.command_url}/metrics", headers=deployed.headers, trust_env=False
     )
     assert metrics.is_success
+    with deployed.reader() as reader:
+        assert "\nitemledger_cron_tick_seconds " in reader.get("/metrics").text
     # What is wrong with the PostgreSQL of the tests is meant: its fsync is off.
     told = json.loads(console(deployed, secrets, "doctor", "--json", code=1))
     bad = [each["check"] for each in told["checks"] if each["verdict"] == "bad"]

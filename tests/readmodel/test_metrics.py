@@ -7,8 +7,9 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from domain.events import ItemCreated
-from eventlog import tally
+from eventlog import tally, ticks
 from eventlog.tally import Tally
+from eventlog.ticks import Ticks
 from ledger import tables
 from ledger.bulk import insert_rows, upsert_rows
 from ledger.engines import reading_engine
@@ -116,6 +117,18 @@ def test_workers_are_counted_by_how_they_are_and_for_how_long(operated: Operated
     assert found.by("itemledger_workers", "state") == {"working": 1, "paused": 1, "silent": 1}
     assert found.by("itemledger_worker_state_seconds", "state") == {"working": 60, "paused": 60}
     assert found.value("itemledger_worker_report_seconds") == 3
+
+
+def test_cron_is_told_by_what_it_has_said_of_itself(operated: Operated) -> None:
+    never = scrape(operated.client)
+    ticks.add(operated.redis, Ticks(AT - 8_000, 2, {"housekeep": 3}))
+    ticks.add(operated.redis, Ticks(AT - 4_000, 1, {"housekeep": 1}))
+    found = scrape(operated.client)
+
+    names = ("itemledger_cron_tick_seconds", "itemledger_cron_errors_total")
+    assert [never.families[name].samples for name in names] == [[], []]
+    assert [found.value(name) for name in names] == [4, 3]
+    assert found.by("itemledger_cron_chores_total", "chore") == {"housekeep": 4}
 
 
 def test_the_log_tells_how_it_is_kept(operated: Operated) -> None:

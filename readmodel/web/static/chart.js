@@ -1,7 +1,7 @@
 // The price over time as steps: a price is in force until the next one, and where there is none
 // (the item was deleted) there is a gap.
 
-import { plain } from "./money.js";
+import { digits, plain } from "./money.js";
 
 const PAGES = 10;
 
@@ -78,6 +78,10 @@ function plot(place, intervals) {
       height: 220,
       tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), "UTC"),
       legend: { show: true, live: true },
+      // While nothing is pointed at, it tells the last price.
+      hooks: {
+        setLegend: [(made) => made.legend.idx == null && made.setLegend({ idx: xs.length - 1 }, false)],
+      },
       cursor: { y: false, drag: { x: true, y: false } },
       scales: { y: { range: (_, low, high) => [0, (high || low || 1) * 1.12] } },
       axes: [{ ...axis, values: ticks, space: 90, size: 34 }, { ...axis, size: 64 }],
@@ -90,7 +94,7 @@ function plot(place, intervals) {
           width: 2,
           points: { show: false },
           paths: window.uPlot.paths.stepped({ align: 1 }),
-          value: (_, value) => (value === null ? "–" : value.toLocaleString("en")),
+          value: (_, value) => (value === null ? "–" : value.toLocaleString("en", { minimumFractionDigits: digits(currency) })),
         },
       ],
     },

@@ -210,6 +210,14 @@ def test_a_fault_is_found_and_its_mend_is_named(
     assert mend in finding.mend
 
 
+def test_what_a_service_says_is_a_part_of_the_line() -> None:
+    away = replace(SERVICE, not_ready="the log does not answer: nobody is there.")
+    found = {each.check: each.finding for each in told(of_services.CHECKS["query"], away)}
+    ready = found["query API: ready"]
+    assert isinstance(ready, Fault)
+    assert ready.seen == "the log does not answer: nobody is there"
+
+
 @pytest.mark.parametrize(
     ("skew", "kind"), [(999, Fine), (-1_000, Doubt), (29_999, Doubt), (30_000, Fault)]
 )

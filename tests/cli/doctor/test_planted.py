@@ -97,8 +97,8 @@ def test_a_misspelt_setting_is_found(deployment: Settings, monkeypatch: pytest.M
     assert "mend the name" in finding.mend
 
 
-def test_a_secret_that_others_can_read_is_found(deployment: Settings, tmp_path: Path) -> None:
-    file = tmp_path / "secret"
+def test_a_secret_that_others_can_read_is_found(deployment: Settings, open_folder: Path) -> None:
+    file = open_folder / "secret"
     file.write_text("x" * 40)
     file.chmod(0o644)
     finds(with_(deployment, token_secret_file=file), "settings: secrets", f"chmod 600 {file}")
