@@ -15,7 +15,7 @@ from domain.events import Event, ItemCreated, ItemDeleted, ItemRenamed, ItemRepr
 from domain.evolve import evolve
 from domain.item import Item
 from ledger.engines import writing_engine
-from readmodel.views import pages, ways
+from readmodel.views import pages, statements, ways
 from readmodel.views.chosen import Filter, Key, Sort, SortField
 from readmodel.views.words import words_asked
 from tests.readmodel.catalogues import (
@@ -221,3 +221,26 @@ def test_a_deep_page_takes_no_more_statements_than_the_first(
         pages.page(connection, SLOTS, Filter(), sort, 5, after)
         assert first == 1
         assert len(statements) == 2
+
+
+def test_lists_that_differ_in_values_alone_share_their_statements(
+    writer: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To build one takes longer than to read a page by it."""
+    built: list[object] = []
+    kept: Any = statements._kept
+    monkeypatch.setattr(statements, "_kept", lambda it: built.append(it) or kept(it))
+    statements.statements.cache_clear()
+    sort = Sort("price", descending=True)
+    with passing(writer) as connection:
+        put(
+            connection,
+            [evolve(None, replace(LAMP, item_id=f"lamp-{n}", price=n)) for n in range(6)],
+        )
+        for least, words in ((9, ("nothing",)), (1, ("lamp",)), (3, ("read",))):
+            chosen = Filter(price_min=least, words=words)
+            page = pages.page(connection, SLOTS, chosen, sort, 1, None)
+            pages.page(connection, SLOTS, chosen, sort, 1, page.last or [5, "lamp-5"])
+            if least == 9:
+                first = len(built)
+    assert len(built) == first > 0
