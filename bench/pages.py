@@ -18,9 +18,10 @@ def listing(stage: Stage, size: Size) -> Found:
     service.await_applied()
     plain = [stage.plain(framework, size.listed) for framework in ("Flask", "FastAPI")]
     deep = min(_DEEP, size.listed // _PAGE - 1)
-    first = _one(stage, f"/items?limit={_PAGE}")
-    far = _one(stage, f"/items?limit={_PAGE}&cursor={_cursor(service, deep * _PAGE)}")
-    read = _each(stage, f"/items?limit={_PAGE}", size.drawn)
+    again = _one(stage, f"/items?limit={_PAGE}")
+    first = _each(stage, f"/items?limit={_PAGE}", size.drawn)
+    deep_page = f"/items?limit={_PAGE}&cursor={_cursor(service, deep * _PAGE)}"
+    far = _each(stage, deep_page, size.drawn)
     theirs = _one(stage, f"/items/?skip=0&limit={_PAGE}")
     theirs_far = _one(stage, f"/items/?skip={deep * _PAGE}&limit={_PAGE}")
     samples = interleave(
@@ -28,7 +29,7 @@ def listing(stage: Stage, size: Size) -> Found:
         {
             "first page": lambda: closed(service.queries, first, size.seconds),
             "page 5,000": lambda: closed(service.queries, far, size.seconds),
-            "first page, never the same": lambda: closed(service.queries, read, size.seconds),
+            "first page again": lambda: closed(service.queries, again, size.seconds),
             plain[0].name: lambda: closed(plain[0], theirs, size.seconds),
             plain[1].name: lambda: closed(plain[1], theirs, size.seconds),
         },
@@ -39,7 +40,8 @@ def listing(stage: Stage, size: Size) -> Found:
     return Found(
         samples,
         {
-            "of the faster plain list": ratios(samples["first page"], faster),
+            "from memory, of the faster plain list": ratios(samples["first page again"], faster),
+            "read, of the faster plain list": ratios(samples["first page"], faster),
             "of the first page, the 5,000th": ratios(samples["page 5,000"], samples["first page"]),
         },
     )

@@ -20,6 +20,7 @@ from readmodel.feed.routes import ChangeRoutes
 from readmodel.feed.schemas import SchemaRoutes
 from readmodel.feed.stream import Streams
 from readmodel.feed.stream_routes import StreamRoutes
+from readmodel.front.list_memory import ListMemory
 from readmodel.guard import MAX_BODY, Doorkeeper
 from readmodel.hot.cache import ItemCache
 from readmodel.hot.layer import HotItems
@@ -74,6 +75,7 @@ def create_app(
     turns: Turns | None = None,
     pulse: Pulse | None = None,
     cache: ItemCache | None = None,
+    lists: ListMemory | None = None,
     streams: Streams | None = None,
     requests: Requests | None = None,
     remembers: bool = True,
@@ -81,8 +83,9 @@ def create_app(
     """Build the application over a reading engine and a look at the log; `clock` gives
     milliseconds, `monotonic` seconds. Without a guard of its own it has that of its settings.
     `turns` says how many requests work and wait at once, and by `pulse` they wait. `cache` holds
-    items as long as somebody keeps it right; `streams` feeds those who follow; `requests` are
-    counted. It `remembers` where the layer in front of Flask may answer from the cache.
+    items as long as somebody keeps it right, `lists` has what was answered of them; `streams` feeds
+    those who follow; `requests` are counted. It `remembers` where the layer in front of Flask may
+    answer from the cache.
     """
     app = Flask("readmodel", static_folder=None, template_folder=None)
     app.response_class = Answer
@@ -104,7 +107,8 @@ def create_app(
     standings, requests = Standings(inspector, clock, monotonic), requests or Requests()
     wanted = settings.least_durability, settings.wait_replicas
     status = StatusRoutes(engine, inspector, standings, clock, *wanted)
-    metrics = MetricRoutes(engine, inspector, standings, requests, cache, clock, *wanted)
+    memories = cache, lists or ListMemory(0)
+    metrics = MetricRoutes(engine, inspector, standings, requests, *memories, clock, *wanted)
     imported = ImportRoutes(
         lookups,
         inspector,

@@ -38,6 +38,11 @@ class Doorkeeper:
         self._guard = guard
         self._limit = limit
 
+    @property
+    def wants_tokens(self) -> bool:
+        """Whether anybody has to say who they are."""
+        return self._guard.wants_tokens
+
     def let_in(self, environ: MutableMapping[str, Any], needed: Sequence[str]) -> Caller | None:
         """Look at a request and tell who asks, once: who is asked again says the same, and counts
         no second request. Where nothing is needed, nobody is asked who they are.

@@ -24,6 +24,7 @@ from readmodel.exports.routes import AT_ONCE as EXPORTS
 from readmodel.feed.awaited import Round
 from readmodel.front.bridge import Bridge
 from readmodel.front.hands import Hands
+from readmodel.front.list_memory import ListMemory
 from readmodel.front.remembered import Application as Served
 from readmodel.front.remembered import Remembered
 from readmodel.guard import Doorkeeper
@@ -100,6 +101,7 @@ def _server(settings: Settings) -> Server:
     if guard.wants_tokens:
         _hear(revoked, reading_engine(settings.sql_url, connections=1))
     cache = ItemCache(settings.item_memory)
+    lists = ListMemory(settings.item_memory // _LISTS_SHARE)
     if cache.is_on:
         _listen(settings, cache)
     app = create_app(
@@ -110,6 +112,7 @@ def _server(settings: Settings) -> Server:
         turns=turns,
         pulse=pulse,
         cache=cache,
+        lists=lists,
         streams=streams,
         requests=requests,
         # What it has is as late as what workers tell; only the desk knows better.
@@ -125,8 +128,6 @@ def _server(settings: Settings) -> Server:
         desk = Desk(door, requests, cache, store, hands, wants_tokens=tokens)
         connection = partial(HotConnection, desk)
         if isinstance(store, ItemMoments):
-            memory = settings.item_memory // _LISTS_SHARE
-            version = store.version
             served = HotLists(
                 served,
                 ShortReads(engine, MOST_STEPS),
@@ -134,9 +135,8 @@ def _server(settings: Settings) -> Server:
                 ListTags(settings.cursor_secret),
                 door,
                 requests,
-                wants_tokens=tokens,
             )
-            served = Remembered(served, version, door, requests, memory, wants_tokens=tokens)
+            served = Remembered(served, store.version, door, requests, lists)
     return make_server(
         served,
         settings.host,

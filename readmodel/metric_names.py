@@ -183,6 +183,19 @@ CACHE_SURE = Metric(
     "Partitions of which it hears everything. Items of the others are read from the database; 0 "
     "where no worker is heard of.",
 )
+LISTS_REQUESTS = Metric(
+    "itemledger_list_memory_requests_total",
+    "counter",
+    "Lists that this process answered from memory (`hit`), and those that it read (`miss`), "
+    "without those that may wait; on SQLite.",
+    ("result",),
+)
+LISTS_KEPT = Metric("itemledger_list_memory_lists", "gauge", "Lists that it has in memory.")
+LISTS_BYTES = Metric(
+    "itemledger_list_memory_bytes",
+    "gauge",
+    "What they take, of at most a quarter of ITEMLEDGER_ITEM_CACHE.",
+)
 
 METRICS: Sequence[Metric] = (
     *OF_PROCESSES,
@@ -191,6 +204,7 @@ METRICS: Sequence[Metric] = (
     *(PROJECTION_LAG, PROJECTION_LAG_SECONDS, DETACHED),
     *(DEAD, PARKED, MISSING),
     *(CACHE_REQUESTS, CACHE_ITEMS, CACHE_BYTES, CACHE_SURE),
+    *(LISTS_REQUESTS, LISTS_KEPT, LISTS_BYTES),
     *(WORKERS, WORKER_SECONDS, REPORT_SECONDS, WORKER_CPU, WORKER_MEMORY),
     *(CRON_SECONDS, CRON_CHORES, CRON_ERRORS),
     *(DURABILITY, SUFFICIENT, REPLICAS, MEMORY, MEMORY_LIMIT),

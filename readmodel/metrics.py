@@ -13,6 +13,8 @@ from eventlog.inspect import Checkup, LogHead, LogInspector, LogUnavailable, Tic
 from readmodel import figures, metric_names, params
 from readmodel.answers import FRESH_ONLY, Answer, answer
 from readmodel.figures import Projection, Taken
+from readmodel.front.list_memory import Figures as ListFigures
+from readmodel.front.list_memory import ListMemory
 from readmodel.hot.cache import Figures, ItemCache
 from readmodel.standings import Standings
 from runtime.measures import Requests
@@ -34,6 +36,7 @@ class MetricRoutes:
         standings: Standings,
         requests: Requests,
         cache: ItemCache,
+        lists: ListMemory,
         clock: Callable[[], int],
         least_durability: Durability,
         wait_replicas: int,
@@ -43,6 +46,7 @@ class MetricRoutes:
         self._standings = standings
         self._requests = requests
         self._cache = cache
+        self._lists = lists
         self._clock = clock
         self._least_durability: Durability = least_durability
         self._wait_replicas = wait_replicas
@@ -58,6 +62,7 @@ class MetricRoutes:
         reading = Reading()
         reading.process(self._requests)
         _put_cache(reading, self._cache.figures())
+        _put_lists(reading, self._lists.figures())
         heads = self._read_log(reading)
         ledger = self._read_ledger(reading)
         reading.put(UP, int(heads is not None), "log")
@@ -133,6 +138,13 @@ def _put_cache(reading: Reading, cache: Figures) -> None:
     reading.put(metric_names.CACHE_ITEMS, cache.entries)
     reading.put(metric_names.CACHE_BYTES, cache.size)
     reading.put(metric_names.CACHE_SURE, cache.sure)
+
+
+def _put_lists(reading: Reading, lists: ListFigures) -> None:
+    reading.put(metric_names.LISTS_REQUESTS, lists.hits, "hit")
+    reading.put(metric_names.LISTS_REQUESTS, lists.misses, "miss")
+    reading.put(metric_names.LISTS_KEPT, lists.lists)
+    reading.put(metric_names.LISTS_BYTES, lists.size)
 
 
 def _put_workers(reading: Reading, checkup: Checkup, now: int) -> None:

@@ -60,8 +60,6 @@ class HotLists:
         tags: ListTags,
         door: Doorkeeper,
         requests: Requests,
-        *,
-        wants_tokens: bool,
     ) -> None:
         self._app = app
         self._reads = reads
@@ -69,7 +67,6 @@ class HotLists:
         self._tags = tags
         self._door = door
         self._requests = requests
-        self._wants_tokens = wants_tokens
 
     async def __call__(
         self, scope: Scope, receive: Any, send: Callable[[dict[str, Any]], Awaitable[None]]
@@ -105,7 +102,7 @@ class HotLists:
         }
         try:
             self._door.check({**environ, "PATH_INFO": _PATH, "QUERY_STRING": query.decode()})
-            if self._wants_tokens and not self._door.may_stay_at_once(environ, NEEDED[_PATH]):
+            if self._door.wants_tokens and not self._door.may_stay_at_once(environ, NEEDED[_PATH]):
                 return None
             args = MultiDict(parse_qsl(query.decode(), keep_blank_values=True))
             given = params.read(args, PLAIN)

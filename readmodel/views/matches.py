@@ -59,13 +59,11 @@ class Matches:
             return select(func.count(), func.json_group_array(known))
         return select(func.count(), cast(func.array_agg(known), Text))
 
-    def listed(self) -> Select[str]:
-        """Select the ids of items that were found."""
+    def named(self) -> Select[str]:
+        """List the ids of what the index knows by numbers, on SQLite."""
         kept = self._kept
-        if self._sqlite:
-            return select(kept.c.item_id).where(among(self._dialect_name, kept.c.number, FOUND))
-        given: ColumnElement[Any] = bindparam(FOUND, type_=postgresql.ARRAY(Text))
-        return select(func.unnest(given))
+        numbered = among(self._dialect_name, kept.c.number, FOUND)
+        return select(func.json_group_array(kept.c.item_id)).where(numbered)
 
     def indexed(self, item_id: ColumnElement[str], group: str, count: int) -> ColumnElement[bool]:
         """Say that an item has what the index is asked for, and these words, which are tested."""

@@ -4,7 +4,7 @@ No engine knows well enough how many items a filter leaves, least of all where i
 ways are tried by turns, and none is followed far before another: to walk along the order from the
 place of the page, which is short where many items are left; and to take what a filter leaves from
 an index of its own and sort it, which is short where few are. In between, what has the words is
-looked for along the order, and no item is read that is not shown.
+looked for along the order, and of the others nothing is read but the place in that.
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from readmodel.views.chosen import Filter, Key, Sort
-from readmodel.views.ways import Rows, Slots, Ways
+from readmodel.views.ways import Found, Rows, Slots, Ways
 
 # How many items to walk past, and how many to sort at most: at first, and where that was in vain.
 _NEAR, _FEW = 512, 14_000
 _FAR, _MANY = 16_384, 50_000
-# So many that have the words are sorted at once, of more is looked along the order: past so many
-# items for each, which costs about what it does to sort it.
-_AT_ONCE, _PER_FOUND = 800, 16
+# So many that have the words are sorted at once. More are looked for along the order: past so many
+# items for each, which costs about what it does to sort it; and a part of that way, to see whether
+# it leads anywhere. It does not where another filter leaves no more than so many for each.
+_AT_ONCE, _PER_FOUND, _PART, _SELECTIVE = 800, 16, 4, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +69,28 @@ def _first(ways: Ways, chosen: Filter, limit: int) -> Rows:
 
 def _few(ways: Ways, most: int, limit: int) -> Rows | None:
     """Take what a filter leaves from an index of its own, if that is no more than so many."""
-    if ways.has_words:
-        found = ways.found(most)
-        if found is not None:
-            if found.count > _AT_ONCE:
-                rows = ways.along_found(found, found.count * _PER_FOUND)
-                if len(rows) == limit:
-                    return rows
+    found = ways.found(most) if ways.has_words else None
+    if found is not None and found.count <= _AT_ONCE:
+        return ways.sorted_found(found)
+    column = ways.narrowest(most if found is None else min(most, found.count))
+    if column is not None:
+        return ways.within(column)
+    return None if found is None else _found(ways, found, limit)
+
+
+def _found(ways: Ways, found: Found, limit: int) -> Rows:
+    """Take the first of what was found by its words."""
+    selective = _SELECTIVE * found.count
+    if ways.leaves(selective) == selective:
+        way = found.count * _PER_FOUND
+        rows = ways.along_found(found, way // _PART)
+        # Twice as many as they have to be, as they do not come evenly.
+        if limit > len(rows) * 2 * _PART:
             return ways.sorted_found(found)
-    column = ways.narrowest(most)
-    return None if column is None else ways.within(column)
+        rows = rows if len(rows) == limit else ways.along_found(found, way)
+        if len(rows) == limit:
+            return rows
+    return ways.sorted_found(found)
 
 
 def _is_dense(found: int, limit: int) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Select,
+    Text,
     and_,
     any_,
     bindparam,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     true,
     tuple_,
 )
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
@@ -44,8 +46,8 @@ BOUNDS: Mapping[str, tuple[str, ...]] = {
     "price": ("price_min", "price_max"),
     "updated_at": ("updated_since",),
 }
-# Shapes whose statements are kept; most requests have one of a few.
-_SHAPES = 256
+# Shapes whose statements are kept, and the most words of one: at worst some 20 MB.
+_SHAPES, _WORDS = 512, 6
 
 _LOWER, _UPPER = frozenset({"price_min", "updated_since"}), frozenset({"price_max"})
 
@@ -126,26 +128,31 @@ class Statements:
         return _kept(self._asked.gathered(_number(LIMIT)))
 
     @cached_property
+    def named(self) -> Prepared:
+        """List the ids of what was found, on SQLite."""
+        return _kept(self._asked.named())
+
+    @cached_property
     def along_found(self) -> Prepared:
         """Walk along the order to the end of a stretch, and take what was found by words. Of the
         rest nothing is read but the place in the index.
         """
         if self._sqlite:
-            listed = self._hidden["item_id"].in_(self._asked.listed())
-            return _kept(self._walk([*self._stretch(), listed], self._rest(self._here)))
+            is_found = among("sqlite", self._hidden["item_id"], FOUND)
+            return _kept(self._walk([*self._stretch(), is_found], self._rest(self._here)))
+        given: ColumnElement[Any] = bindparam(FOUND, type_=postgresql.ARRAY(Text))
+        listed = select(func.unnest(given))
 
-        def is_found(near: _Columns) -> list[ColumnElement[bool]]:
+        def passes(near: _Columns) -> list[ColumnElement[bool]]:
             # It is looked up in a table of hashes in this form, and the order stays as it is.
-            return [near["item_id"].in_(self._asked.listed()).is_(True), *self._rest(near)]
+            return [near["item_id"].in_(listed).is_(True), *self._rest(near)]
 
-        return _kept(self._stepping(is_found))
+        return _kept(self._stepping(passes))
 
     @cached_property
     def found_sorted(self) -> Prepared:
         """Take what was found by words, and sort it."""
-        item_id = self._items.c.item_id
-        name = self._shape.dialect_name
-        these = item_id.in_(self._asked.listed()) if self._sqlite else among(name, item_id, FOUND)
+        these = among(self._shape.dialect_name, self._here["item_id"], FOUND)
         return _kept(self._sorted(these, self._rest(self._here)))
 
     @cached_property
@@ -323,9 +330,13 @@ class Statements:
         return [self._matches.indexed(self._items.c.item_id, REST, self._shape.rest)]
 
 
-@lru_cache(_SHAPES)
 def statements(shape: Shape) -> Statements:
-    """Find the statements of a shape."""
+    """Find the statements of a shape. They are not kept where they are long, and rarely wanted."""
+    return _remembered(shape) if shape.words <= _WORDS else Statements(shape)
+
+
+@lru_cache(_SHAPES)
+def _remembered(shape: Shape) -> Statements:
     return Statements(shape)
 
 

@@ -1,6 +1,6 @@
 """The ways to the items of a list, tried one after the other by `readmodel.views.pages`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -42,10 +42,20 @@ _LOOKED_UP = 4
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the index of words has found: how many items, and these as a parameter."""
+    """What the index of words has found: how many items, and the list of what it knows them by, as
+    the database takes it.
+    """
 
     count: int
-    items: str | None
+    known: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The statements that ask the index, and what they ask it for."""
+
+    statements: Statements
+    values: Values
 
 
 class Ways:
@@ -89,6 +99,7 @@ class Ways:
             "one": 1,
         }
         self._ends: dict[int, Key | None] = {}
+        self._named: str | None = None
         self._statements = statements(self._shape)
 
     @property
@@ -113,31 +124,30 @@ class Ways:
         """Ask the index for the words, if no more than so many items have them: but for those that
         are so frequent that they are better tested.
         """
-        count, found = self._run(self._looked_up.found, {LIMIT: most + 1}).one()
+        count, found = self._by_index(lambda its: its.found, {LIMIT: most + 1}).one()
         return Found(count, found) if count <= most else None
 
     def along_found(self, found: Found, stretch: int) -> Rows:
         """Walk along the order, past so many items, and take what was found."""
-        if not self._sqlite:
-            values = {FOUND: found.items, STRETCH: stretch}
-            return self._all(self._looked_up.along_found, values)
-        end = self._end_of(stretch)
-        if end is None:
-            return self.sorted_found(found)
-        return self._all(self._looked_up.along_found, {FOUND: found.items, **self._key(END, end)})
+        values: Values = {FOUND: self._ids(found), STRETCH: stretch}
+        if self._sqlite:
+            end = self._end_of(stretch)
+            if end is None:
+                return self.sorted_found(found)
+            values = {FOUND: self._ids(found), **self._key(END, end)}
+        return self._by_index(lambda its: its.along_found, values).all()
 
     def sorted_found(self, found: Found) -> Rows:
         """Take what was found, and sort it."""
-        return self._all(self._looked_up.found_sorted, {FOUND: found.items})
+        return self._by_index(lambda its: its.found_sorted, {FOUND: self._ids(found)}).all()
+
+    def leaves(self, most: int) -> int:
+        """Count what the bounds of one column leave, where they leave the fewest: up to so many."""
+        return min(self._counted_within(most).values(), default=most)
 
     def narrowest(self, most: int) -> str | None:
         """Find the column whose bounds leave the fewest, if these are no more than so many."""
-        counted = self._statements.counted_within
-        # In the order of this column, the walk does not leave its bounds.
-        asked = {name: count for name, count in counted.items() if name not in self._shape.key}
-        counts = {
-            name: self._run(count, {LIMIT: most + 1}).scalar_one() for name, count in asked.items()
-        }
+        counts = self._counted_within(most + 1)
         fewest = min(counts, key=lambda name: counts[name], default=None)
         return None if fewest is None or counts[fewest] > most else fewest
 
@@ -151,13 +161,13 @@ class Ways:
 
     def everything(self) -> Rows:
         """Take what the filter leaves as the engine sees fit."""
-        return self._all(self._looked_up.everything)
+        return self._by_index(lambda its: its.everything, {}).all()
 
     def counted(self) -> int:
         """Count what the filter leaves."""
         ids = self._chosen.ids
         if ids is None:
-            return self._run(self._looked_up.counted, {}).scalar_one()
+            return self._by_index(lambda its: its.counted, {}).scalar_one()
         listing = {IDS: listed(self._connection, ids)}
         return self._run(self._statements.counted_by_ids, listing).scalar_one()
 
@@ -178,15 +188,41 @@ class Ways:
             self._ends[stretch] = None if row is None else tuple(row)
         return self._ends[stretch]
 
+    def _ids(self, found: Found) -> str | None:
+        """List the ids of what was found; SQLite looks them up, once."""
+        if not self._sqlite:
+            return found.known
+        if self._named is None:
+            self._named = self._by_index(lambda its: its.named, {FOUND: found.known}).scalar_one()
+        return self._named
+
+    def _counted_within(self, most: int) -> Mapping[str, int]:
+        """Count what the bounds of each column leave, up to so many. In the order of a column, the
+        walk does not leave its bounds.
+        """
+        counted = self._statements.counted_within
+        return {
+            name: self._run(count, {LIMIT: most}).scalar_one()
+            for name, count in counted.items()
+            if name not in self._shape.key
+        }
+
+    def _by_index(
+        self, choose: Callable[[Statements], Prepared], values: Values
+    ) -> CursorResult[*tuple[Any, ...]]:
+        asked = self._asked
+        return self._run(choose(asked.statements), {**asked.values, **values})
+
     @cached_property
-    def _looked_up(self) -> Statements:
-        """The statements that ask the index, once it is known for which words."""
+    def _asked(self) -> _Asked:
+        """What the index is asked, once it is known for which words."""
         if not self._words:
-            return self._statements
+            return _Asked(self._statements, {})
         words, rest = self._parted()
-        asked = asking(self._dialect_name, words)
-        self._values = {**self._values, ASKED: asked, **testing(self._dialect_name, REST, rest)}
-        return statements(replace(self._shape, rest=len(rest)))
+        asked = {ASKED: asking(self._dialect_name, words)}
+        tested = testing(self._dialect_name, REST, rest)
+        shape = replace(self._shape, rest=len(rest))
+        return _Asked(statements(shape), {**asked, **tested})
 
     def _parted(self) -> tuple[Sequence[str], Sequence[str]]:
         """Part the words that are looked up from those that are only tested."""
@@ -196,5 +232,6 @@ class Ways:
         counts = self._run(self._statements.frequencies, {STRETCH: _SAMPLE}).one()
         ranked = sorted(zip(counts, words, strict=True))
         frequent = max(_COMMON, _FREQUENT * ranked[0][0])
+        # The rarest one always is.
         rare = [word for count, word in ranked[:_LOOKED_UP] if count < frequent]
         return rare, [word for word in words if word not in rare]

@@ -90,7 +90,6 @@ class Served:
             ListTags(settings.cursor_secret),
             Doorkeeper(used),
             self.requests,
-            wants_tokens=used.wants_tokens,
         )
 
     async def same(self, query: bytes, *headers: tuple[bytes, bytes], **told: Any) -> list[Message]:

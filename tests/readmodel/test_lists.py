@@ -1,6 +1,6 @@
 """Lists: every filter in every order, page by page, is what Python makes of the same items."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -9,12 +9,13 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from orjson import loads
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, Table, event, update
 
 from domain.events import Event, ItemCreated, ItemDeleted, ItemRenamed, ItemRepriced
 from domain.evolve import evolve
 from domain.item import Item
 from ledger.engines import writing_engine
+from ledger.tables import checkpoints, projections
 from readmodel.views import pages, statements, ways
 from readmodel.views.chosen import Filter, Key, Sort, SortField
 from readmodel.views.words import words_asked
@@ -52,7 +53,9 @@ def bounds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(pages, "_FAR", 4)
         monkeypatch.setattr(pages, "_MANY", 3)
         monkeypatch.setattr(pages, "_AT_ONCE", 0)
-        monkeypatch.setattr(pages, "_PER_FOUND", 2)
+        monkeypatch.setattr(pages, "_PER_FOUND", 4)
+        monkeypatch.setattr(pages, "_PART", 2)
+        monkeypatch.setattr(pages, "_SELECTIVE", 1)
         monkeypatch.setattr(ways, "_SAMPLE", 3)
         monkeypatch.setattr(ways, "_COMMON", 1)
         monkeypatch.setattr(ways, "_FREQUENT", 2)
@@ -230,7 +233,7 @@ def test_lists_that_differ_in_values_alone_share_their_statements(
     built: list[object] = []
     kept: Any = statements._kept
     monkeypatch.setattr(statements, "_kept", lambda it: built.append(it) or kept(it))
-    statements.statements.cache_clear()
+    statements._remembered.cache_clear()
     sort = Sort("price", descending=True)
     with passing(writer) as connection:
         put(
@@ -244,3 +247,87 @@ def test_lists_that_differ_in_values_alone_share_their_statements(
             if least == 9:
                 first = len(built)
     assert len(built) == first > 0
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("least", [None, 30])
+def test_what_was_found_by_a_rare_word_is_tested_for_a_frequent_one(
+    writer: Engine, monkeypatch: pytest.MonkeyPatch, least: int | None, descending: bool
+) -> None:
+    """Found along the order, past many that have neither."""
+    for name, value in {"_NEAR": 1, "_AT_ONCE": 0, "_PER_FOUND": 40, "_PART": 1}.items():
+        monkeypatch.setattr(pages, name, value)
+    monkeypatch.setattr(ways, "_LOOKED_UP", 1)
+    said = {n: f"{'rare ' * (n % 5 == 0)}{'common ' * (n % 3 > 0)}lamp" for n in range(60)}
+    items = [
+        evolve(None, replace(LAMP, item_id=f"lamp-{n:02}", name=name, price=n))
+        for n, name in said.items()
+    ]
+    chosen = Filter(words=("common", "rare"), price_min=least)
+    right = [n for n, name in said.items() if {"rare", "common"} <= set(name.split())]
+    right = sorted((n for n in right if n >= (least or 0)), reverse=descending)
+    with passing(writer) as connection:
+        put(connection, items)
+        for sort in (Sort("price", descending), Sort("id", descending)):
+            found = listed(connection, chosen, sort, 2)
+            assert [each for page in found for each in page] == [f"lamp-{n:02}" for n in right]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("descending", [False, True])
+def test_a_walk_goes_no_further_than_its_stretch_whatever_the_bounds_say(
+    writer: Engine, monkeypatch: pytest.MonkeyPatch, descending: bool
+) -> None:
+    """Of two ends SQLite may take the one that is farther away."""
+    monkeypatch.setattr(pages, "_NEAR", 10)
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+
+    def walked(bounds: Mapping[str, int]) -> int:
+        nonlocal steps
+        steps = 0
+        chosen, sort = Filter(words=("zebra",), **bounds), Sort("price", descending)
+        with passing(writer) as connection:
+            driver: Any = connection.connection.driver_connection
+            driver.set_progress_handler(step, 1)
+            ways.Ways(connection, SLOTS, chosen, sort, None, 5).along(10)
+            driver.set_progress_handler(None, 0)
+        return steps
+
+    items = [evolve(None, replace(LAMP, item_id=f"lamp-{n:04}", price=n)) for n in range(2_000)]
+    with writer.begin() as connection:
+        put(connection, items)
+    # Ten items take hundreds of steps, and two thousand would take many thousands.
+    assert walked({}) < 2_000
+    assert walked({"price_min": 100, "price_max": 1_900}) < 2_000
+
+
+def test_a_tag_is_of_the_slot_that_is_read_and_of_when_it_was_begun(
+    ledger: Any, client: FlaskClient
+) -> None:
+    """Else somebody would be told 304 of what another slot says, or the same slot built anew."""
+    ledger.add(LAMP)
+
+    def tag() -> str:
+        return client.get("/items").headers["ETag"]
+
+    def change(table: Table, column: str, name: str, **values: object) -> None:
+        with ledger.engine.begin() as connection:
+            connection.execute(update(table).where(table.c[column] == name).values(**values))
+
+    first = tag()
+    change(projections, "view", "items", begun_at=AT + 7)
+    begun = tag()
+    change(checkpoints, "projection", "items", offset=0)
+    moved = tag()
+    change(checkpoints, "projection", "items", projection="items_2")
+    change(projections, "view", "items", live=2)
+    other = tag()
+    change(checkpoints, "projection", "items_2", offset=1)
+    assert len({first, begun, moved, other, tag()}) == 5
+    of_others = tag()
+    change(checkpoints, "projection", "search", offset=0)
+    assert tag() == of_others

@@ -14,10 +14,12 @@ from ledger.single import NotRead
 from readmodel.app import create_app
 from readmodel.front.bridge import Bridge, Message
 from readmodel.front.hands import Hands
+from readmodel.front.list_memory import ListMemory
 from readmodel.front.remembered import Remembered
 from readmodel.guard import Doorkeeper
 from readmodel.hot.row import ItemMoments
 from readmodel.turns import Turns
+from runtime.auth.cookie import NAME as COOKIE
 from runtime.auth.guard import Guard, guard_of
 from runtime.auth.issue import issue
 from runtime.auth.revoked import Revocations, Revoked
@@ -46,9 +48,8 @@ class Asked:
         self.now: object = 1
         self.requests = Requests()
         door = Doorkeeper(used or guard_of(Settings()))
-        self.served = Remembered(
-            self, self.version, door, self.requests, limit, wants_tokens=used is not None
-        )
+        self.memory = ListMemory(limit)
+        self.served = Remembered(self, self.version, door, self.requests, self.memory)
 
     def version(self) -> object:
         if isinstance(self.now, Exception):
@@ -86,7 +87,21 @@ def test_a_list_is_answered_again_for_as_long_as_nothing_was_committed() -> None
     ]
     app.now = 2
     assert [app.ask(), app.ask()] == ["answer 3", "answer 3"]
-    assert sum(app.requests.seen().counts.values()) == 2
+    assert app.requests.seen().counts == {("GET", "/items", "200"): 2}
+    figures = app.memory.figures()
+    assert (figures.hits, figures.misses, figures.lists) == (2, 3, 2)
+
+
+def test_who_names_themselves_or_the_request_otherwise_asks_the_same() -> None:
+    app = Asked()
+    app.ask()
+    for header in (
+        (b"user-agent", b"x"),
+        (b"traceparent", b"00-1-1-01"),
+        (b"tracestate", b"a=b"),
+        (b"x-request-id", b"r"),
+    ):
+        assert app.ask(header) == "answer 1"
 
 
 def test_what_was_committed_while_it_was_read_makes_it_old() -> None:
@@ -101,8 +116,7 @@ def test_what_was_committed_while_it_was_read_makes_it_old() -> None:
         app.version,
         Doorkeeper(guard_of(Settings())),
         app.requests,
-        1 << 20,
-        wants_tokens=False,
+        app.memory,
     )
     assert one(served).body == b"answer 1"
     assert one(served).body == b"answer 2"
@@ -115,6 +129,8 @@ def test_what_was_committed_while_it_was_read_makes_it_old() -> None:
         (b"accept", b"text/html"),
         (b"origin", b"https://other.example"),
         (b"authorization", b"Bearer x"),
+        (b"cookie", b"a=b"),
+        (b"host", b"other.example"),
     ],
 )
 def test_who_says_something_else_gets_an_answer_of_their_own(header: tuple[bytes, bytes]) -> None:
@@ -129,6 +145,7 @@ def test_who_says_something_else_gets_an_answer_of_their_own(header: tuple[bytes
         (b"consistency-token", b"0.1.1"),
         (b"content-length", b"0"),
         (b"transfer-encoding", b"chunked"),
+        (b"expect", b"100-continue"),
         (b"x-long", b"x" * 20_000),
         (b"user-agent", b"x" * 20_000),
     ],
@@ -145,8 +162,8 @@ def test_what_may_wait_or_has_a_body_or_is_long_is_asked_each_time(
 )
 def test_only_lists_are_kept(path: bytes, method: str) -> None:
     app = Asked()
-    told = {"path": path, "method": method}
-    assert [app.ask(**told), app.ask(**told)] == ["answer 1", "answer 2"]
+    told: dict[str, Any] = {"path": path, "method": method}
+    assert [one(app.served, **told).body for _ in range(2)] == [b"answer 1", b"answer 2"]
 
 
 @pytest.mark.parametrize(("status", "pieces"), [(400, 1), (503, 1), (500, 1), (200, 2)])
@@ -174,16 +191,55 @@ def test_who_may_read_no_more_is_not_answered_from_memory() -> None:
     issued = issue(own, "itemledger", "rosa", ["items:read"], int(time.time()), 600)
     header = (b"authorization", f"Bearer {issued.token}".encode())
     assert [app.ask(header), app.ask(header)] == ["answer 1", "answer 1"]
+    in_cookie = (b"cookie", f"{COOKIE}={issued.token}".encode())
+    assert [app.ask(in_cookie), app.ask(in_cookie)] == ["answer 2", "answer 2"]
+    with pytest.MonkeyPatch.context() as patch:
+        # The keys have to be fetched first.
+        patch.setattr(Doorkeeper, "may_stay_at_once", fetches_keys)
+        assert app.ask(header) == "answer 3"
     revoked.look(lambda _: Revocations("1", frozenset({issued.id})))
-    assert app.ask(header) == "answer 2"
+    assert [app.ask(header), app.ask(in_cookie)] == ["answer 4", "answer 5"]
+
+
+def fetches_keys(*_: object) -> None:
+    """Say that it can not be said at once."""
 
 
 def test_no_more_bytes_are_kept_than_may_be_and_the_last_used_go_last() -> None:
-    app = Asked(limit=2_000)
+    app = Asked(limit=3_000)
     pages = [b"a", b"b", b"a", b"c", b"a", b"b"]
     said = [app.ask(query_string=each) for each in pages]
     assert said == ["answer 1", "answer 2", "answer 1", "answer 3", "answer 1", "answer 4"]
-    assert app.served._size <= 2_000
+    assert app.memory.figures().size <= 3_000
+
+
+def test_what_is_asked_counts_as_what_is_answered() -> None:
+    """Else a client could fill the memory with headers."""
+    app = Asked(limit=100_000)
+    for number in range(100):
+        app.ask((b"x-much", b"%d" % number + b"x" * 7_000))
+    assert app.memory.figures().lists < 100_000 // 7_000
+    app.ask(*((b"x-%d" % number, b"") for number in range(60)))
+    before = app.memory.figures()
+    app.ask(*((b"x-%d" % number, b"") for number in range(60)))
+    assert app.memory.figures() == before
+
+
+def test_a_list_that_is_read_anew_takes_the_place_of_the_old_one() -> None:
+    app = Asked()
+    sizes: set[int] = set()
+    for version in range(8):
+        app.now = version
+        app.ask()
+        sizes.add(app.memory.figures().size)
+    assert len(sizes) == 1
+
+
+def test_what_is_larger_than_the_memory_leaves_it_as_it_is() -> None:
+    app = Asked(limit=3_000)
+    app.ask()
+    app.ask((b"x-much", b"x" * 5_000))
+    assert app.ask() == "answer 1"
 
 
 def test_without_memory_nothing_is_kept() -> None:
@@ -212,7 +268,7 @@ def test_lists_are_those_of_flask_and_never_older_than_the_last_commit(
 
     plain = Bridge(app.wsgi_app, Hands(2), Turns(2, 0), nobody)
     version = ItemMoments(engine).version
-    served = Remembered(plain, version, Doorkeeper(used), requests, 1 << 20, wants_tokens=False)
+    served = Remembered(plain, version, Doorkeeper(used), requests, ListMemory(1 << 20))
     queries = [b"", b"limit=1", b"q=lamp", b"sort=-price&total=exact", b"limit=0"]
 
     async def ask(asked: Any, query: bytes, *headers: tuple[bytes, bytes]) -> Sequence[Message]:
