@@ -15,8 +15,11 @@ from readmodel.views.chosen import Filter, Key, Sort
 from readmodel.views.ways import Found, Rows, Slots, Ways
 
 # How many items to walk past, and how many to sort at most: at first, and where that was in vain.
-_NEAR, _FEW = 512, 14_000
+_NEAR, _FEW = 512, 8_000
 _FAR, _MANY = 16_384, 50_000
+# How many the index of words may find at first: it has them together, where a column's would each
+# have to be looked up.
+_FEW_FOUND = 14_000
 # So many that have the words are sorted at once. More are looked for along the order: past so many
 # items for each, which costs about what it does to sort it; and a part of that way, to see whether
 # it leads anywhere. It does not where another filter leaves no more than so many for each.
@@ -57,19 +60,21 @@ def _first(ways: Ways, chosen: Filter, limit: int) -> Rows:
     rows = ways.along(_NEAR)
     if len(rows) == limit or ways.ends_within(_NEAR):
         return rows
-    few = None if _is_dense(len(rows), limit) else _few(ways, _FEW, limit)
+    few = None if _is_dense(len(rows), limit) else _few(ways, _FEW, _FEW_FOUND, limit)
     if few is not None:
         return few
     rows = ways.along(_FAR)
     if len(rows) == limit or ways.ends_within(_FAR):
         return rows
-    few = _few(ways, _MANY, limit)
+    few = _few(ways, _MANY, _MANY, limit)
     return ways.everything() if few is None else few
 
 
-def _few(ways: Ways, most: int, limit: int) -> Rows | None:
-    """Take what a filter leaves from an index of its own, if that is no more than so many."""
-    found = ways.found(most) if ways.has_words else None
+def _few(ways: Ways, most: int, most_found: int, limit: int) -> Rows | None:
+    """Take what a filter leaves from an index of its own, if that is no more than so many, or than
+    so many with the words.
+    """
+    found = ways.found(most_found) if ways.has_words else None
     if found is not None and found.count <= _AT_ONCE:
         return ways.sorted_found(found)
     column = ways.narrowest(most if found is None else min(most, found.count))

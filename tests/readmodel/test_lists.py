@@ -50,6 +50,7 @@ def bounds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     if request.param == "few":
         monkeypatch.setattr(pages, "_NEAR", 2)
         monkeypatch.setattr(pages, "_FEW", 1)
+        monkeypatch.setattr(pages, "_FEW_FOUND", 2)
         monkeypatch.setattr(pages, "_FAR", 4)
         monkeypatch.setattr(pages, "_MANY", 3)
         monkeypatch.setattr(pages, "_AT_ONCE", 0)
