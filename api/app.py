@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
 from redis.asyncio import Redis
@@ -39,7 +38,6 @@ from runtime.auth.visitors import origin_of
 from runtime.failpoints import Reach, nowhere
 from runtime.settings import Settings
 
-_TITLE = "itemledger command API"
 # Seconds for which an operator's order is tried: somebody waits for the answer.
 _ORDER_PATIENCE = 5.0
 
@@ -124,6 +122,6 @@ def create_app(
         metrics_page.routes(exposition(counts, watch, guard, batcher, waiters, lanes))
     )
     app.include_router(problem_pages.routes(settings.public_command_url))
-    app.include_router(docs.routes(_TITLE, version("itemledger"), settings.public_command_url))
+    app.include_router(docs.routes(settings.public_command_url))
     problems.install(app, settings.public_command_url, settings.public_query_url)
     return app

@@ -3,7 +3,8 @@
 import sys
 import time
 from importlib.metadata import version as installed_version
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
@@ -267,6 +268,38 @@ def rebuild(
         configure_logging(settings.model_copy(update={"log_level": "warning"}), "rebuild")
         wanted = wish_of(restart=restart, cancel=cancel, rollback=rollback, accept=accept)
         raise typer.Exit(run_rebuild(settings, view, wanted, throttle, watch=watch))
+
+
+@app.command("openapi")
+def openapi_(
+    service: Annotated[
+        Literal["command", "query"] | None,
+        typer.Argument(
+            metavar="[command|query]", help="Print the document of this one. Default: write both."
+        ),
+    ] = None,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Folder for both documents, made if need be."),
+    ] = Path(),
+) -> None:
+    """Write the OpenAPI documents of both services, as they answer them at `/openapi.json`.
+
+    `itemledger openapi` makes `openapi-command.json` and `openapi-query.json`,
+    `itemledger openapi query` prints one on standard output. Nothing has to
+    run: the settings say at which URLs the services are to be reached.
+
+    Exit code 0: written. 1: the files cannot be written. 2: wrong usage.
+    """
+    with refusing():
+        settings = read_settings()
+        from cli.openapi import print_document, write_documents
+
+        if service is None:
+            for path in write_documents(settings, output):
+                typer.echo(path)
+        else:
+            print_document(settings, service)
 
 
 app.add_typer(dead_app, name="dead")

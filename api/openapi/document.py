@@ -1,6 +1,7 @@
 """The document, put together from the table."""
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any, cast
 
 import orjson
@@ -18,6 +19,8 @@ from api.openapi.shapes import SHAPES
 from api.openapi.table import Answer, Body, Link, Operation
 from api.scopes import NEEDED
 from domain.currencies import ISO_4217
+
+TITLE = "itemledger command API"
 
 OPERATIONS: Sequence[Operation] = (*OF_ITEMS, *OF_IMPORTS, *OF_DEAD, *OF_PAGES)
 
@@ -61,7 +64,7 @@ _BEARER: Mapping[str, Any] = {
 }
 
 
-def document(title: str, version: str, public_url: str) -> bytes:
+def document(public_url: str) -> bytes:
     """Write the document as JSON; `public_url` is where clients reach this service."""
     paths: dict[str, dict[str, Any]] = {}
     for each in OPERATIONS:
@@ -70,8 +73,8 @@ def document(title: str, version: str, public_url: str) -> bytes:
         {
             "openapi": "3.1.0",
             "info": {
-                "title": title,
-                "version": version,
+                "title": TITLE,
+                "version": version("itemledger"),
                 "description": _SAYS,
                 "license": {"name": "MIT", "identifier": "MIT"},
             },

@@ -4,19 +4,19 @@ from functools import cache
 
 from fastapi import APIRouter, Response
 
-from api.openapi.document import document
+from api.openapi.document import TITLE, document
 from api.problems import ProblemRaised
 from runtime import docs_page
 from runtime.problems import Problem
 
 
-def routes(title: str, version: str, service_url: str) -> APIRouter:
+def routes(service_url: str) -> APIRouter:
     router = APIRouter()
 
     # Most of what the application takes to start, and few ask for it.
     @cache
     def described() -> bytes:
-        return document(title, version, service_url)
+        return document(service_url)
 
     @router.api_route("/openapi.json", methods=["GET", "HEAD"])
     async def openapi() -> Response:
@@ -27,7 +27,7 @@ def routes(title: str, version: str, service_url: str) -> APIRouter:
     @router.api_route("/docs", methods=["GET", "HEAD"])
     async def docs() -> Response:
         return Response(
-            docs_page.page(title, service_url),
+            docs_page.page(TITLE, service_url),
             headers=docs_page.PAGE_HEADERS,
             media_type="text/html; charset=utf-8",
         )

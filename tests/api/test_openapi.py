@@ -23,7 +23,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 @pytest.fixture(scope="module")
 def described() -> Any:
-    return orjson.loads(document("itemledger command API", "0", URL))
+    return orjson.loads(document(URL))
 
 
 def operations(described: Any) -> Iterator[tuple[str, str, Any]]:

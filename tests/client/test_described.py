@@ -20,7 +20,7 @@ from readmodel.openapi.document import openapi
 from tests.client.driving import COMMAND, KINDS, QUERY, Driven, Kind, Reply
 
 SERVICES: Mapping[str, Any] = {
-    COMMAND: orjson.loads(document("itemledger", "0", COMMAND)),
+    COMMAND: orjson.loads(document(COMMAND)),
     QUERY: orjson.loads(openapi(QUERY)),
 }
 # For people, probes and tools.
