@@ -7,6 +7,7 @@ import typer
 
 from cli import options
 from cli.refusals import read_settings, refusing
+from cli.whereabouts import located
 
 # A process loads only its own room: the imports stand in the commands.
 # ruff: noqa: PLC0415
@@ -38,7 +39,7 @@ def export(
     usage. 3: the service cannot be reached, or broke off. 130: interrupted.
     """
     with refusing():
-        settings = read_settings(query_url=query_url)
+        settings = located(read_settings(query_url=query_url))
         from cli.export import Wishes, run_export
         from cli.reach import Service
 

@@ -8,6 +8,7 @@ import typer
 
 from cli import options
 from cli.refusals import read_settings, refusing
+from cli.whereabouts import located
 
 # A process loads only its own room: the imports stand in the commands.
 # ruff: noqa: PLC0415
@@ -87,7 +88,7 @@ def import_(
     cannot be reached. 130: interrupted.
     """
     with refusing():
-        settings = read_settings(command_url=command_url, query_url=query_url)
+        settings = located(read_settings(command_url=command_url, query_url=query_url))
         from cli.import_file import Wishes, plan_import, run_import
         from cli.reach import Service
 

@@ -14,6 +14,7 @@ from cli.export_words import export
 from cli.import_words import import_
 from cli.refusals import INTERRUPTED, judged_settings, read_settings, refusing
 from cli.token_words import token_app
+from cli.whereabouts import located
 
 # A process loads only its own room: the imports stand in the commands.
 # ruff: noqa: PLC0415
@@ -153,7 +154,7 @@ def status(
     3: the query API could not be reached.
     """
     with refusing():
-        settings = read_settings(query_url=query_url)
+        settings = located(read_settings(query_url=query_url))
         from cli.reach import Service
         from cli.status import show_status
         from cli.status_watch import watch_status
@@ -180,7 +181,9 @@ def doctor(
     Exit code 0: nothing is bad. 1: something is. 2: wrong usage, or a setting that can not be read.
     """
     with refusing():
-        settings = judged_settings(data=data, redis_url=redis_url, database_url=database_url)
+        settings = located(
+            judged_settings(data=data, redis_url=redis_url, database_url=database_url)
+        )
         from cli.doctor.run import run_doctor
 
         raise typer.Exit(run_doctor(settings, as_json=as_json))

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import typer
 
@@ -15,6 +16,7 @@ from cli.exposure import require_guard
 from cli.ports import check_ports
 from cli.readiness import await_ready
 from cli.refusals import WRONG_USAGE, Refusal, warn
+from cli.whereabouts import leave
 from runtime.child import Child
 from runtime.lock import FolderInUse, FolderLock, lock_folder
 from runtime.nursery import Nursery
@@ -73,7 +75,7 @@ async def _run(
         # What `nohup` has switched off stays off.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             asyncio.get_running_loop().add_signal_handler(number, asked.set)
-    lock = _lock(settings)
+    lock, whereabouts = _take_folder(settings)
     try:
         await check_ports(settings)
         async with (
@@ -89,15 +91,22 @@ async def _run(
                 say(banner(settings, durability))
                 await supervisor.run_until(asked)
     finally:
+        whereabouts.unlink(missing_ok=True)
         lock.release()
         # From here to the end of the process a second Ctrl-C has nothing left to stop.
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     return 0
 
 
-def _lock(settings: Settings) -> FolderLock:
+def _take_folder(settings: Settings) -> tuple[FolderLock, Path]:
+    """Lock the data folder, and leave in it where the services will be."""
     try:
-        return lock_folder(settings.data)
+        lock = lock_folder(settings.data)
+        try:
+            return lock, leave(settings)
+        except OSError:
+            lock.release()
+            raise
     except FolderInUse as error:
         raise Refusal(str(error)) from None
     except (FileExistsError, NotADirectoryError):

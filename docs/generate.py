@@ -49,6 +49,8 @@ def configuration() -> str:
         "Every setting comes from the environment or from a file `.env` in the working directory. "
         "Options of the command line go before the environment, and the environment before the "
         "file. An empty value is no value. `.env.example` holds the same list, to be copied.\n\n"
+        "`status`, `doctor`, `import` and `export` take ports and URLs that are not set from the "
+        "`up` that runs in the same data folder, which leaves them there in `serving.json`.\n\n"
         "`itemledger up` hands each of its processes only the settings that it may touch: the "
         "command API never learns the database's URL. Started one by one (Procfile, compose), "
         "give each process only its own, by the last column; a URL that `up` works out by itself "

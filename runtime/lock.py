@@ -42,6 +42,22 @@ def lock_folder(folder: Path, patience: float = 3.0) -> FolderLock:
     return FolderLock(folder, descriptor)
 
 
+def is_taken(folder: Path) -> bool:
+    """Say whether some process keeps the lock of a folder; not where this user may not see it."""
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        # Had for a moment only: whoever wants it meanwhile tries again.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _take(descriptor: int, folder: Path, patience: float) -> None:
     # Tried again and again: an `up` that was killed a moment ago may still have a dying Valkey,
     # and flock knows no time-out.

@@ -10,7 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cli.whereabouts import located
 from runtime.lock import lock_folder
+from runtime.settings import Settings
 from tests.cli.conftest import two_free_ports
 from tests.runtime.waiting import lines, runs, wait_until
 
@@ -92,6 +94,8 @@ def everything_of(process: subprocess.Popen[bytes]) -> list[int]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_signal_stops_everything_in_order(deployment: Deployment, number: int) -> None:
     with deployment.up() as process:
+        asked = located(Settings(data=deployment.data))
+        assert (asked.command_port, asked.query_port) == deployment.ports
         family = everything_of(process)
         assert len(family) == 5
         process.send_signal(number)
@@ -100,6 +104,7 @@ def test_one_signal_stops_everything_in_order(deployment: Deployment, number: in
     assert not any(map(runs, family))
     assert "bye bye" in (deployment.data / "valkey" / "valkey.log").read_text()
     lock_folder(deployment.data, patience=0).release()
+    assert not (deployment.data / "serving.json").exists()
 
 
 def test_a_second_ctrl_c_while_stopping_breaks_nothing(deployment: Deployment) -> None:
