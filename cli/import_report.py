@@ -21,13 +21,15 @@ _SHOWN = 5
 
 
 class Report:
-    """Shows how much of the file is taken, then how many rows are final. A bar on a terminal, else
+    """Shows how much of the file is sent, then how many rows are final. A bar on a terminal, else
     a line every few seconds.
     """
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._began = self._said = time.monotonic()
+        self._again = -_SAY_EVERY
+        self._what = "bytes"
         self.begun = False
         self.sent = 0
         self.rows = 0
@@ -52,10 +54,21 @@ class Report:
         self.begun = True
 
     def far(self, sent: int) -> None:
-        """Show how many bytes are taken."""
+        """Show how many bytes are taken. What was sent is not applied yet: of that nothing is known
+        until all rows are on disk, so no share and no time is told of it.
+        """
+        if sent < self.sent and time.monotonic() - self._again >= _SAY_EVERY:
+            self._again = time.monotonic()
+            self._bar.print(
+                "The connection broke: the file is sent again, and goes on from where it was; "
+                "no row is taken twice."
+            )
         self.sent = sent
-        rate = sent / 2**20 / self.seconds
-        self._show(sent, self._size, f"bytes sent, {rate:,.1f} MiB/s")
+        if sent < self._size:
+            rate = sent / 2**20 / self.seconds
+            self._show("bytes", sent, self._size, f"bytes sent, {rate:,.1f} MiB/s")
+        else:
+            self._show("rows", 0, None, f"all {sent:,} bytes are sent, and rows are being applied")
 
     def told(self, told: Told) -> None:
         """Show how many rows are final."""
@@ -64,7 +77,10 @@ class Report:
         rejected = told.counts["rejected"]
         note = f"rows, {told.status}, {rate:,.0f} rows/s, {rejected:,} rejected"
         # It may be told later how many there are than what became of them.
-        self._show(self.rows, max(told.rows or 0, self.rows), note)
+        total = None if told.rows is None else max(told.rows, self.rows)
+        if total is None:
+            note = f"{self.rows:,} {note}"
+        self._show("rows", self.rows, total, note)
 
     def summary(self, told: Told, rejects: Path, *, dry: bool) -> str:
         """Say in one line what became of the rows."""
@@ -85,11 +101,17 @@ class Report:
     def seconds(self) -> float:
         return max(time.monotonic() - self._began, 1e-9)
 
-    def _show(self, completed: int, total: int, note: str) -> None:
-        self._bar.update(self._task, completed=completed, total=total, note=note)
+    def _show(self, what: str, completed: int, total: int | None, note: str) -> None:
+        if what != self._what:
+            # How fast bytes went says nothing of rows.
+            self._what = what
+            self._bar.reset(self._task, total=total)
+        task = self._bar.tasks[0]
+        task.total = total
+        self._bar.update(self._task, completed=completed, note=note)
         if self._bar.disable and time.monotonic() - self._said >= _SAY_EVERY:
             self._said = time.monotonic()
-            typer.echo(f"{completed:,} of {total:,} {note}", err=True)
+            typer.echo(note if total is None else f"{completed:,} of {total:,} {note}", err=True)
 
 
 def write_rejects(rejects: Iterable[Reject], path: Path) -> None:

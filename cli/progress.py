@@ -21,15 +21,29 @@ class _Rate(ProgressColumn):
         return Text("" if speed is None else f"{speed:,.0f}/s")
 
 
+class _Share(ProgressColumn):
+    """How much of all, where it is known how much that is."""
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.total is None else f"{task.percentage:>3.0f} %")
+
+
+class _Count(MofNCompleteColumn):
+    """How many of how many, where both are known."""
+
+    def render(self, task: Task) -> Text:
+        return Text() if task.total is None else super().render(task)
+
+
 def progress(beside: str, *, transient: bool = False, rated: bool = True) -> Progress:
     """Make a bar with a text beside the count, how fast it goes unless the text says so (`rated`),
     and the time that is left; disabled where standard error is no terminal.
     """
     console = Console(stderr=True)
     return Progress(
-        TextColumn("{task.percentage:>3.0f} %"),
+        _Share(),
         BarColumn(),
-        MofNCompleteColumn(),
+        _Count(),
         TextColumn(beside),
         *([_Rate()] if rated else []),
         TimeRemainingColumn(),
