@@ -66,7 +66,8 @@ def to_send(
 ) -> Request:
     headers = terms.headers(key)
     timeout = session.timeout + whole_seconds(terms.wait or 0)
-    if method == "DELETE" or not body:
+    # A patch of nothing is a patch: `{}`, which changes nothing.
+    if method == "DELETE" or not (body or method == "PATCH"):
         # A body of a DELETE is lost on the way where somebody in between does not expect one.
         return session.to_command(method, path, params=body, headers=headers, timeout=timeout)
     headers["Content-Type"] = "application/json"

@@ -97,7 +97,7 @@ def insist(
     `is_passing` a success can be one that is to be repeated. Raises Unreachable, OutcomeUnknown, or
     the Problem that did not pass, when patience is over.
     """
-    trying = _Trying(session, key)
+    trying = _Trying(session, key, request.url)
     while True:
         signed = _signed(session, request)
         outcome: Answer | Broken = yield (Open(signed) if opens else Send(signed))
@@ -116,10 +116,11 @@ def insist(
 
 
 class _Trying:
-    """The tries of one request; `key` is that of a write."""
+    """The tries of one request to `url`; `key` is that of a write."""
 
-    def __init__(self, session: Session, key: str | None) -> None:
+    def __init__(self, session: Session, key: str | None, url: str) -> None:
         self._session = session
+        self._url = url
         self._key = key
         self._until: float | None = None
         self._times = 0
@@ -157,7 +158,7 @@ class _Trying:
         error: CatalogueError
         match outcome:
             case Broken(why=why):
-                error = Unreachable(why)
+                error = Unreachable(f"{self._url}: {why}")
             case Answer():
                 error = problem_of(outcome)
         if self.is_unsure and not isinstance(error, OutcomeUnknown):

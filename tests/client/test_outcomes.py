@@ -100,7 +100,12 @@ def test_a_patch_sends_what_is_given_and_tells_none_from_nothing(kind: Kind) -> 
     client = Driven(kind, lambda _: httpx.Response(200, json=item()))
     client("patch", "lamp-1", description=None, reason="tidy")
     client("patch", "lamp-1", description=UNSET, price=0)
-    assert client.played.bodies == [b'{"description": null, "reason": "tidy"}', b'{"price": 0}']
+    client("patch", "lamp-1")
+    assert client.played.bodies == [
+        b'{"description": null, "reason": "tidy"}',
+        b'{"price": 0}',
+        b"{}",
+    ]
 
 
 @both
