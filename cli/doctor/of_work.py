@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cli.doctor.finding import Check, Doubt, Fault, Finding, Fine, Told, told
 from cli.refusals import reading_refusal
 from eventlog.inspect import LogInspector, LogUnavailable, inspect_log
-from eventlog.workers import Report
+from eventlog.workers import REPORT_EVERY, Report
 from ledger.opening import opened
 from ledger.schema import DatabaseUnusable, SchemaOutOfDate
 from readmodel import figures
@@ -150,15 +150,34 @@ def _facts(settings: Settings, inspector: LogInspector, partitions: int) -> Work
                 for one, other in zip(first, second, strict=True)
             )
             first = second
-        checkup = inspector.checkup(now_ms())
+        workers, silent = _heard(inspector, partitions)
         with ledger.reads.connect() as connection:
             return WorkFacts(
                 partitions=partitions,
-                workers=checkup.workers,
-                silent=checkup.silent,
+                workers=workers,
+                silent=silent,
                 standings=first,
                 moves=moves,
                 quarantined=figures.quarantined(connection),
                 projections=figures.projections(connection, now_ms()),
                 lost=figures.missing(connection).get("lost", 0),
             )
+
+
+def _heard(inspector: LogInspector, partitions: int) -> tuple[Sequence[Report], int]:
+    """List the workers, and count the silent ones. Where there are more than can work, one may have
+    been killed a moment ago, and another be there in its place: those are left that report again.
+    """
+    checkup = inspector.checkup(now_ms())
+    if len(checkup.workers) <= partitions:
+        return checkup.workers, checkup.silent
+    threading.Event().wait(REPORT_EVERY + 1.0)
+    later = inspector.checkup(now_ms())
+    alive = those_alive(checkup.workers, later.workers)
+    return alive, later.silent + len(later.workers) - len(alive)
+
+
+def those_alive(before: Sequence[Report], after: Sequence[Report]) -> list[Report]:
+    """Keep those that have reported between two looks."""
+    seen = {each.name: each.seen for each in before}
+    return [each for each in after if each.seen != seen.get(each.name)]

@@ -229,3 +229,9 @@ def test_the_file_system_is_that_of_the_nearest_mount() -> None:
     mounts = ["/dev/vda / ext4 rw 0 0", "nas:/x /srv/my\\040data nfs4 rw 0 0"]
     assert file_system_of(Path("/srv/my data/inside"), mounts) == "nfs4"
     assert file_system_of(Path("/srv"), mounts) == "ext4"
+
+
+def test_a_worker_that_reports_no_more_is_not_counted_beside_the_one_in_its_place() -> None:
+    killed, restarted = replace(WORKER, name="old", seen=1), replace(WORKER, name="new", seen=2)
+    later = replace(restarted, seen=5002)
+    assert of_work.those_alive([killed, restarted], [killed, later]) == [later]
