@@ -13,6 +13,7 @@ dead_app = typer.Typer(
     help="Commands that met a defect: they are set aside with those that follow on the same item, "
     "and everything else goes on.",
     no_args_is_help=True,
+    rich_markup_mode=None,
 )
 _Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of dead commands.")]
 _All = Annotated[bool, typer.Option("--all", help="Every dead command.")]

@@ -33,6 +33,8 @@ def export(
     right after that moment: an export and what follows it is everything,
     without a hole and without an overlap.
 
+    Where the service asks for a token, ITEMLEDGER_TOKEN has it.
+
     A file is there only when it is whole; until then it has another name.
 
     Exit code 0: all items were written. 1: FILE cannot be written. 2: wrong

@@ -83,6 +83,8 @@ def import_(
     its key: nothing is applied twice. Interrupted, it prints the command that
     goes on with it.
 
+    Where the service asks for a token, ITEMLEDGER_TOKEN has it.
+
     Exit code 0: all rows were accepted. 1: some were rejected, the file of
     rejects says why. 2: wrong usage, or FILE cannot be read. 3: the service
     cannot be reached. 130: interrupted.

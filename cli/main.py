@@ -25,6 +25,8 @@ app = typer.Typer(
     "`itemledger up` starts everything. Every setting can also be given in the environment "
     "(ITEMLEDGER_DATA, ITEMLEDGER_COMMAND_PORT, …) or in a file `.env`; `.env.example` lists them.",
     no_args_is_help=True,
+    # Plain help wraps; in tables options and the ends of examples were cut off.
+    rich_markup_mode=None,
     # A traceback must not show local variables: URLs hold passwords.
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -149,6 +151,8 @@ def status(
     ] = False,
 ) -> None:
     """Show how far a running service has taken its log: per partition, and in total.
+
+    Where the service asks for a token, ITEMLEDGER_TOKEN has it.
 
     Exit code 0: all is well. 1: something is shown in red. 2: wrong usage.
     3: the query API could not be reached.

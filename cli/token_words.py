@@ -12,7 +12,9 @@ from cli.refusals import read_settings, refusing
 # ruff: noqa: PLC0415
 
 token_app = typer.Typer(
-    help="Tokens of this deployment: who may ask for what, and as whom.", no_args_is_help=True
+    help="Tokens of this deployment: who may ask for what, and as whom.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 

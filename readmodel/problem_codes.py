@@ -25,7 +25,7 @@ BAD_REQUEST = ProblemCode(
 NOT_FOUND = ProblemCode(
     "not-found",
     404,
-    "Nothing is here",
+    "There is nothing here",
     "No resource of this service has this path.",
     "The paths are listed at /openapi.json. Commands are sent to the command API.",
 )
@@ -39,7 +39,7 @@ NOT_ACCEPTABLE = ProblemCode(
 METHOD_NOT_ALLOWED = ProblemCode(
     "method-not-allowed",
     405,
-    "The method is not for this path",
+    "This method does not work here",
     "This service only answers reads. The header Allow lists the methods of the path.",
     "Send changes to the command API.",
 )

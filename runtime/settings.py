@@ -235,7 +235,7 @@ class Settings(BaseSettings):
         default=None,
         min_length=1,
         repr=False,
-        description="Token that `itemledger import` and `itemledger status` send.",
+        description="Token that `itemledger import`, `export` and `status` send.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that is logged."
@@ -272,7 +272,8 @@ class Settings(BaseSettings):
         """Take off the end of a line, as files have it, and refuse what no header can carry."""
         if not isinstance(token, str):
             return token
-        token = token.strip()
+        # As it stands in a header, which it is pasted from.
+        token = re.sub(r"\ABearer\s+", "", token.strip(), flags=re.IGNORECASE)
         if token and not _TOKEN.fullmatch(token):
             raise ValueError("has a character that no token has")
         return token or None

@@ -33,6 +33,18 @@ def test_up_has_its_options() -> None:
         assert f"--{option}" in answer.output
 
 
+@pytest.mark.parametrize("columns", ["40", "80"])
+@pytest.mark.parametrize("command", ["up", "import", "status", "dead", "token"])
+def test_the_help_is_wrapped_and_not_cut(command: str, columns: str) -> None:
+    said = CliRunner(env={"COLUMNS": columns}).invoke(app, [command, "--help"]).output
+    assert "…" not in said.replace("token …", "")
+    assert "<bool>" not in said
+    if command == "import":
+        assert "--command-url" in said
+        assert "UnitPrice*100" in said
+        assert "ITEMLEDGER_TOKEN" in said
+
+
 def test_the_version_is_that_of_the_distribution() -> None:
     assert CliRunner().invoke(app, ["version"]).output == f"itemledger {version('itemledger')}\n"
 

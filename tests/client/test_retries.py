@@ -130,7 +130,7 @@ def test_what_the_service_does_not_know_is_told_with_the_id_of_the_command(kind:
 @both
 def test_a_write_that_got_nowhere_is_certainly_not_accepted(kind: Kind) -> None:
     client = Driven(kind, lambda _: NEVER_SENT)
-    with pytest.raises(Unreachable, match="http://.*/items/.*: .*refused"):
+    with pytest.raises(Unreachable, match=r"http://.*/items/.*: .*refused"):
         put(client)
 
 

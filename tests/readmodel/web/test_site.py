@@ -98,7 +98,7 @@ def test_what_is_wrong_is_a_page_for_people_and_a_document_for_programs(
 ) -> None:
     for_people = get(client, "/ui/nothing-here")
     assert for_people.status_code == 404
-    assert Page(for_people.text).texts("h1") == ["Nothing is here"]
+    assert Page(for_people.text).texts("h1") == ["There is nothing here"]
     for_programs = client.get("/ui/nothing-here", headers={"Accept": "application/json"})
     assert (for_programs.status_code, for_programs.content_type) == (404, PROBLEM_JSON)
     elsewhere = get(client, "/items/nothing-here")
