@@ -18,7 +18,7 @@ BAD_PARAMETER = ProblemCode(
 BAD_REQUEST = ProblemCode(
     "bad-request",
     400,
-    "The request is not right",
+    "The request can not be read",
     "The request does not follow the rules of HTTP as this service reads them.",
     "Compare the request with the description at /openapi.json.",
 )
@@ -157,7 +157,7 @@ DATABASE_UNAVAILABLE = ProblemCode(
 NOT_READY = ProblemCode(
     "not-ready",
     503,
-    "The service is not ready",
+    "Not ready",
     "At least one thing that reads need is missing, or commands wait and nothing moves (pump); "
     "checks says which.",
     "An old or missing schema is mended by itemledger migrate; a pump that stands still by seeing "
@@ -167,7 +167,7 @@ NOT_READY = ProblemCode(
 INTERNAL_ERROR = ProblemCode(
     "internal-error",
     500,
-    "The service failed",
+    "Something is broken here",
     "Something went wrong inside the service; it is in its log.",
     "Try again; if it stays, report it with the time of the request.",
 )
