@@ -7,7 +7,8 @@ const TRIES = 5;
 
 export class Unreachable extends Error {}
 
-// Returns {status, problem, item, etag, token, location}; `problem` is null where it was done.
+// Returns {status, problem, item, etag, token, location, waits}; `problem` is null where it was done.
+// `waits` where it is accepted and not applied yet, after two minutes: `location` tells of it then.
 // With `once` it is enough that it is accepted. Throws Unreachable where nothing is known of it after many tries.
 export async function send(method, path, { body, type = "application/json", headers = {}, key, onWait, once: only = false }) {
   const until = Date.now() + PATIENCE;
@@ -54,6 +55,7 @@ async function read(response) {
   const document_ = kind.includes("json") ? await response.json() : null;
   return {
     status: response.status,
+    waits: response.status === 202,
     problem: response.ok ? null : (document_ ?? { title: `Status ${response.status}` }),
     item: response.ok ? document_ : null,
     etag: response.headers.get("ETag"),

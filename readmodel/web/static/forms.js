@@ -92,13 +92,22 @@ async function submit(form) {
     const { key } = keyOf(form, JSON.stringify([command.method, command.path, body, command.headers]));
     const onWait = () => tell(form, "Accepted; it waits for its turn …");
     const outcome = await send(command.method, command.path, { ...command, body, key, onWait });
-    await (outcome.problem ? refused(form, outcome) : done(form, outcome));
+    if (outcome.waits) pending(form, outcome);
+    else await (outcome.problem ? refused(form, outcome) : done(form, outcome));
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
     tell(form, "The command API does not answer. Press the button again: nothing happens twice.");
   } finally {
     busy(form, false);
   }
+}
+
+// Nobody knows yet what becomes of it: it is not called done, and what is filled in stays.
+function pending(form, { item: accepted, location: address }) {
+  tell(form, "Accepted, but not applied yet: the service is busy. Your entries are kept here. ", {
+    name: "See what becomes of it",
+    address: accepted?.links.command ?? address,
+  });
 }
 
 async function done(form, { item: made, token }) {
@@ -193,8 +202,17 @@ function wrong(field, said) {
   field.closest(".field").append(place);
 }
 
-export function tell(form, said) {
-  form.querySelector("[data-problem]").textContent = said;
+// A link opens beside the page: what is filled in stays.
+export function tell(form, said, link = null) {
+  const line = form.querySelector("[data-problem]");
+  line.textContent = said;
+  if (!link) return;
+  const anchor = document.createElement("a");
+  anchor.href = link.address;
+  anchor.target = "_blank";
+  anchor.rel = "noopener";
+  anchor.textContent = link.name;
+  line.append(anchor);
 }
 
 function clear(form) {
