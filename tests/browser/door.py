@@ -1,5 +1,5 @@
-"""The pages served by themselves, without a service behind them: where tokens are wanted nobody comes
-further than the first; where none are, a test says what the command API answers.
+"""The pages served by themselves, without a service behind them: where tokens are wanted nobody
+comes further than the first; where none are, a test says what the command API answers.
 """
 
 import threading

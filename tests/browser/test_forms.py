@@ -1,7 +1,9 @@
-"""What a form says and keeps when the command API answers this or that: pages in a real browser, and
-answers that each test gives itself.
+"""What a form says and keeps when the command API answers this or that: pages in a real browser,
+and answers that each test gives itself.
 """
 
+import gzip
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from ledger.engines import writing_engine
+from ledger.imports import Counts
 from tests.browser.browser import window
 from tests.browser.door import open_pages
 from tests.readmodel.conftest import Ledger
@@ -25,7 +28,7 @@ def page(browser: Browser, sqlite_url: str, tmp_path: Path) -> Iterator[Page]:
     engine = writing_engine(sqlite_url)
     ledger = Ledger(engine)
     ledger.add(created("lamp", "Lamp", price=1_250_000_00))
-    begun(ledger, rows=1234)
+    begun(ledger, Counts(applied=1200), rows=1200)
     engine.dispose()
     with open_pages(tmp_path, sqlite_url) as url, window(browser, url) as opened:
         # Nothing happens here that could be followed.
@@ -80,3 +83,66 @@ def test_nothing_is_called_saved_that_is_only_accepted(page: Page, opener: str) 
     expect(form.get_by_label("Name")).to_have_value("Desk lamp")
     expect(page.locator("#toasts")).to_be_empty()
     assert "undefined" not in page.url
+
+
+def test_what_is_unfolded_stays_so_when_the_page_changes(page: Page) -> None:
+    page.get_by_text("As a table").click()
+    page.evaluate("document.querySelector('h1').textContent = 'Not loaded again'")
+    page.evaluate(
+        "htmx.ajax('GET', location.href, {target: '#item', select: '#item', swap: 'outerMorph'})"
+    )
+    expect(page.locator("h1")).to_have_text("Lamp")
+    expect(page.locator("details")).to_have_attribute("open", "")
+
+
+def test_an_import_is_only_reverted_by_who_was_asked(page: Page) -> None:
+    came = answer(page, 202, {"import_id": ID})
+    go(page, f"/ui/imports/{ID}")
+    page.get_by_role("button", name="Revert").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("1,200 applied rows")
+    assert came == []
+    dialog.get_by_label("Reason").fill("wrong file")
+    with page.expect_request("**/write/**"):
+        save(page)
+    assert came[0].url.endswith(f"/imports/{ID}/revert?reason=wrong+file")
+
+
+def test_who_is_signed_out_keeps_the_words_and_is_led_to_sign_in(page: Page) -> None:
+    came = answer(page, 401, {"title": "Unauthorized", "detail": "send Authorization: Bearer"})
+    page.get_by_role("button", name="Edit").click()
+    page.locator("#edit-name").fill("Desk lamp")
+    save(page)
+    form = page.locator("dialog[open] form")
+    sign_in = form.get_by_role("link", name="Sign in")
+    expect(sign_in).to_have_attribute("href", "/ui/sign-in")
+    expect(sign_in).to_have_attribute("target", "_blank")
+    expect(page.locator("#edit-name")).to_have_value("Desk lamp")
+    go(page, "/ui/imports")
+    page.get_by_role("button", name="Import a file").click()
+    page.set_input_files("#upload-file", {"name": "a.csv", "mimeType": "text/csv", "buffer": b"id"})
+    save(page)
+    expect(sign_in).to_be_visible()
+    expect(form).not_to_contain_text("Bearer")
+    assert "content-encoding" not in came[-1].headers
+    # Its bytes say it, not its name.
+    zipped = gzip.compress(b"id")
+    page.set_input_files(
+        "#upload-file", {"name": "a.csv", "mimeType": "text/csv", "buffer": zipped}
+    )
+    with page.expect_request("**/write/**") as sent:
+        save(page)
+    assert sent.value.headers["content-encoding"] == "gzip"
+
+
+def test_the_radios_of_a_conflict_are_not_shrunk(page: Page) -> None:
+    answer(page, 412, {"title": "Changed meanwhile", "detail": "it is at version 2"})
+    item = {"name": "x" * 400, "description": None, "price": 1, "currency": "EUR", "version": 2}
+    page.route(re.compile(r"(?<!write)/items/lamp$"), lambda route: route.fulfill(json=item))
+    page.get_by_role("button", name="Edit").click()
+    page.locator("#edit-name").fill("y" * 400)
+    save(page)
+    radio = page.locator("#edit fieldset input").first
+    expect(radio).to_be_visible()
+    width = radio.evaluate("each => each.getBoundingClientRect().width")
+    assert width >= 12

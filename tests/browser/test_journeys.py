@@ -1,6 +1,7 @@
 """What people do on the pages, in a real browser, against the whole service."""
 
 import base64
+import gzip
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
@@ -166,8 +167,9 @@ def test_a_price_is_scheduled_and_cancelled(deployment: Deployment, mine: Window
 
 
 def test_a_file_is_imported_and_its_rejected_rows_say_why(mine: Window, tmp_path: Path) -> None:
-    file = tmp_path / "stock.csv"
-    file.write_text("code,label,cost\nmug-1,Mug,12.99\nmug-2,,1\nmug-3,Jug,<b>\nmug-4,Cup,4.5\n")
+    file = tmp_path / "stock.csv.gz"
+    rows = "code,label,cost\nmug-1,Mug,12.99\nmug-2,,1\nmug-3,Jug,<b>\nmug-4,Cup,4.5\n"
+    file.write_bytes(gzip.compress(rows.encode()))
     page = mine.page
     mine.go("/ui/imports")
     page.get_by_role("button", name="Import a file").click()
@@ -183,6 +185,8 @@ def test_a_file_is_imported_and_its_rejected_rows_say_why(mine: Window, tmp_path
     expect(page.locator("#rows tr")).to_have_count(2)
     expect(page.locator("#rows")).to_contain_text("mug-4")
     page.get_by_role("button", name="Revert").click()
+    expect(page.get_by_role("dialog")).to_contain_text("2 applied rows")
+    save(page)
     expect(page.get_by_text("Takes back")).to_be_visible()
 
 

@@ -18,6 +18,13 @@ const DONE = {
   unschedule: "Cancelled",
 };
 
+export const SIGNED_OUT = "You are signed out. Your entries are kept here: sign in, then press the button again. ";
+
+// In a tab of its own, so that the form stays.
+export function signIn() {
+  return { name: "Sign in in a new tab", address: `${document.body.dataset.base}/ui/sign-in` };
+}
+
 // What each form sends; null where a field can not be read, or there is nothing to send.
 const COMMANDS = {
   create(form) {
@@ -127,7 +134,7 @@ async function done(form, { item: made, token }) {
 
 async function refused(form, { status, problem }) {
   if (status === 401) {
-    tell(form, "You are signed out, or may not do this. Sign in and send it again.");
+    tell(form, SIGNED_OUT, signIn());
     return;
   }
   if (status === 412) {
