@@ -146,3 +146,33 @@ def test_the_radios_of_a_conflict_are_not_shrunk(page: Page) -> None:
     expect(radio).to_be_visible()
     width = radio.evaluate("each => each.getBoundingClientRect().width")
     assert width >= 12
+
+
+def test_an_id_that_is_taken_and_fields_that_are_empty_are_marked(page: Page) -> None:
+    answer(page, 412, {"title": "Precondition failed", "detail": "the item exists"})
+    go(page, "/ui/")
+    page.get_by_role("button", name="New item").click()
+    save(page)
+    expect(page.locator("#create-name-wrong")).to_be_visible()
+    expect(page.locator("#create-price-wrong")).to_be_visible()
+    page.locator("#create-name").fill("Lamp")
+    page.locator("#create-price").fill("12,99")
+    page.locator("#create-id").fill("lamp")
+    save(page)
+    taken = page.locator("#create-id-wrong")
+    expect(taken).to_contain_text("taken")
+    expect(taken.get_by_role("link")).to_have_attribute("href", "/ui/items/lamp")
+
+
+def test_who_waits_for_an_answer_is_told_so(page: Page) -> None:
+    page.route("**/write/**", lambda _: None)
+    page.get_by_role("button", name="Edit").click()
+    page.locator("#edit-price").fill("12,99")
+    save(page)
+    expect(page.locator("#edit [data-problem]")).to_contain_text("No answer yet")
+
+
+def test_the_axis_has_room_for_millions(page: Page) -> None:
+    axis = page.locator(".u-axis").last
+    expect(axis).to_be_visible()
+    assert axis.evaluate("each => each.getBoundingClientRect().width") > 70

@@ -53,7 +53,7 @@ def test_an_item_is_found_created_edited_and_changed_while_somebody_looks(
     page.get_by_label("Price", exact=True).fill("12.999")
     page.keyboard.press("Enter")
     expect(page.locator("#create-price-wrong")).to_contain_text("12.99")
-    page.get_by_label("Price", exact=True).fill("1,299.90")
+    page.get_by_label("Price", exact=True).fill("1299,90")
     page.keyboard.press("Enter")
     expect(page.locator("#create-name-wrong")).to_contain_text("visible character")
     expect(page.get_by_label("Name")).to_be_focused()
@@ -200,6 +200,7 @@ def test_a_dead_command_is_replayed_or_given_up(deployment: Deployment, mine: Wi
     replay = page.get_by_role("button", name="Replay bad")
     replay.click()
     expect(page.locator("#toasts")).to_contain_text("tried again")
+    expect(page.locator("#h-dead")).to_be_focused()
     # It is dead again: this release can not read it either. The next one could.
     expect(dead).to_be_visible()
     _mend(deployment, envelope("bad", PatchItem("broken", NOW, name="Mended")))

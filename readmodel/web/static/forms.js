@@ -3,7 +3,7 @@
 
 import { newKey, send, Unreachable } from "./command.js";
 import { choice, offer } from "./conflict.js";
-import { amountOf, example } from "./money.js";
+import { advice, amountOf } from "./money.js";
 import { refresh, settle } from "./refresh.js";
 import { say } from "./say.js";
 
@@ -97,8 +97,10 @@ async function submit(form) {
     const body = command.body === undefined ? undefined : JSON.stringify(command.body);
     // The same command under the same key, also where the button is pressed again after a failure.
     const { key } = keyOf(form, JSON.stringify([command.method, command.path, body, command.headers]));
+    const onSlow = () => tell(form, "No answer yet; still trying …");
     const onWait = () => tell(form, "Accepted; it waits for its turn …");
-    const outcome = await send(command.method, command.path, { ...command, body, key, onWait });
+    const outcome = await send(command.method, command.path, { ...command, body, key, onWait, onSlow });
+    tell(form, "");
     if (outcome.waits) pending(form, outcome);
     else await (outcome.problem ? refused(form, outcome) : done(form, outcome));
   } catch (error) {
@@ -137,6 +139,14 @@ async function refused(form, { status, problem }) {
     tell(form, SIGNED_OUT, signIn());
     return;
   }
+  if (status === 412 && form.dataset.command === "create") {
+    const { id } = form.elements;
+    wrong(id, "this id is taken: ");
+    const address = `${document.body.dataset.base}/ui/items/${encodeURIComponent(id.value.trim())}`;
+    document.getElementById(`${id.id}-wrong`).append(link({ name: "see the item", address }));
+    id.focus();
+    return;
+  }
   if (status === 412) {
     await offer(form, problem);
     return;
@@ -156,12 +166,14 @@ async function refused(form, { status, problem }) {
   first?.focus();
 }
 
-// Members of an item, as they are filled in; null where the price is no amount.
+// Members of an item, as they are filled in; null where the name is missing or the price no amount.
 function fields(form) {
+  const { name } = form.elements;
+  if (name.value === "") wrong(name, "a name is needed");
   const price = amount(form);
-  if (price === null) return null;
+  if (price === null || name.value === "") return null;
   return {
-    name: form.elements.name.value,
+    name: name.value,
     description: form.elements.description.value.replaceAll("\r\n", "\n") || null,
     price,
     currency: form.elements.currency.value,
@@ -172,7 +184,7 @@ function fields(form) {
 function amount(form) {
   const { price, currency } = form.elements;
   const found = amountOf(price.value, currency.value);
-  if (found === null) wrong(price, `an amount such as ${example(currency.value)}`);
+  if (found === null) wrong(price, advice(currency.value));
   return found;
 }
 
@@ -204,22 +216,32 @@ function wrong(field, said) {
   place.className = "wrong";
   place.dataset.wrong = "";
   place.textContent = said;
+  write(place);
   field.setAttribute("aria-invalid", "true");
   field.setAttribute("aria-describedby", id);
   field.closest(".field").append(place);
 }
 
 // A link opens beside the page: what is filled in stays.
-export function tell(form, said, link = null) {
+export function tell(form, said, further = null) {
   const line = form.querySelector("[data-problem]");
   line.textContent = said;
-  if (!link) return;
+  write(line);
+  if (further) line.append(link(further));
+}
+
+function link({ name, address }) {
   const anchor = document.createElement("a");
-  anchor.href = link.address;
+  anchor.href = address;
   anchor.target = "_blank";
   anchor.rel = "noopener";
-  anchor.textContent = link.name;
-  line.append(anchor);
+  anchor.textContent = name;
+  return anchor;
+}
+
+// Sentences begin with a capital; names of the wire, such as effective_from, stay as they are.
+function write(place) {
+  place.classList.toggle("as-written", /^\w+[._]\w/.test(place.textContent));
 }
 
 function clear(form) {
