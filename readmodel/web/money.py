@@ -18,8 +18,8 @@ DIGITS: Mapping[str, int] = {
     ),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
 }
-# A comma parts thousands, and nothing else: what `12,99` means depends on who reads it.
-_AMOUNT = re.compile(r"([0-9]{1,16}|[0-9]{1,3}(?:,[0-9]{3}){1,5})(?:\.([0-9]{1,4}))?")
+# One separator, before the decimals: what `12,999` or `1.234,56` means depends on who reads it.
+_AMOUNT = re.compile(r"([0-9]{1,16})(?:[.,]([0-9]{1,4}))?")
 
 
 def digits(currency: str | None) -> int:
@@ -41,9 +41,15 @@ def amount_of(currency: str | None, value: str) -> int:
     places = digits(currency)
     found = _AMOUNT.fullmatch(value.strip())
     if found is None or len(found[2] or "") > places:
-        example = "1299" if places == 0 else f"12.{'990'.ljust(places, '0')[:places]}"
-        raise BadValue("not-an-amount", f"an amount such as {example}")
-    amount = int(found[1].replace(",", "") + (found[2] or "").ljust(places, "0"))
+        raise BadValue("not-an-amount", _advice(places))
+    amount = int(found[1] + (found[2] or "").ljust(places, "0"))
     if amount > rules.PRICE_LIMIT:
         raise BadValue("price-range", "no price is as high")
     return amount
+
+
+def _advice(places: int) -> str:
+    """Say how an amount of so many decimals is written."""
+    if places == 0:
+        return "write a whole amount such as 1299, without points or commas"
+    return f"write an amount such as 12.{'990'[:places]}, with nothing between the thousands"

@@ -1,4 +1,6 @@
-"""The pages where tokens are wanted, served by themselves: nobody comes further than the first."""
+"""The pages served by themselves, without a service behind them: where tokens are wanted nobody
+comes further than the first; where none are, a test says what the command API answers.
+"""
 
 import threading
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from eventlog.inspect import LogInspector
 from ledger.engines import reading_engine
 from readmodel.app import create_app
+from runtime.auth.guard import Guard
 from runtime.settings import Settings
 from tests.journey import free_ports
 from tests.tokens import guard
@@ -23,18 +26,35 @@ class _Quiet(WSGIRequestHandler):
 
 @contextmanager
 def guarded_pages(folder: Path) -> Iterator[str]:
-    """Serve them, and give their address."""
+    """Serve them where tokens are wanted, and give their address."""
+    port, _ = free_ports()
+    settings = Settings(query_url=f"http://127.0.0.1:{port}", data=folder)
+    with _pages(settings, f"sqlite:///{folder / 'none.db'}", port, guard(settings)) as url:
+        yield url
+
+
+@contextmanager
+def open_pages(folder: Path, database: str) -> Iterator[str]:
+    """Serve those of a database to everybody. The command API is below `/write`, where nothing is
+    unless a test answers.
+    """
     port, _ = free_ports()
     url = f"http://127.0.0.1:{port}"
-    settings = Settings(query_url=url, data=folder)
-    engine = reading_engine(f"sqlite:///{folder / 'none.db'}")
+    settings = Settings(query_url=url, command_url=f"{url}/write", data=folder)
+    with _pages(settings, database, port, None) as served:
+        yield served
+
+
+@contextmanager
+def _pages(settings: Settings, database: str, port: int, guard: Guard | None) -> Iterator[str]:
+    engine = reading_engine(database)
     inspector = LogInspector(fakeredis.FakeRedis(), 1)
-    app = create_app(settings, engine, inspector, guard=guard(settings))
+    app = create_app(settings, engine, inspector, guard=guard)
     server = make_server("127.0.0.1", port, app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield url
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.shutdown()
         thread.join()

@@ -41,6 +41,12 @@ export function ticks(_, moments, __, ___, step) {
   return moments.map((each) => new Date(each * 1000).toISOString().slice(from, to).replace("T", " "));
 }
 
+// What the longest label of an axis needs, in pixels of 12px type; there are none at first.
+export function room(_, labels) {
+  const longest = Math.max(0, ...(labels ?? []).map((each) => String(each ?? "").length));
+  return Math.max(50, 7.5 * longest + 18);
+}
+
 function plot(place, intervals) {
   // Amounts of different currencies have no common axis: the last one's is drawn.
   const { currency } = intervals.at(-1);
@@ -84,7 +90,7 @@ function plot(place, intervals) {
       },
       cursor: { y: false, drag: { x: true, y: false } },
       scales: { y: { range: (_, low, high) => [0, (high || low || 1) * 1.12] } },
-      axes: [{ ...axis, values: ticks, space: 90, size: 34 }, { ...axis, size: 64 }],
+      axes: [{ ...axis, values: ticks, space: 90, size: 34 }, { ...axis, size: room }],
       series: [
         { label: "UTC", value: "{YYYY}-{MM}-{DD} {HH}:{mm}" },
         {

@@ -4,16 +4,22 @@
 const WAIT = 20;
 const PATIENCE = 120_000;
 const TRIES = 5;
+// After so long somebody wonders, and after so long nothing comes any more.
+const SLOW = 2_000;
+const HANGS = (WAIT + 10) * 1000;
 
 export class Unreachable extends Error {}
 
-// Returns {status, problem, item, etag, token, location}; `problem` is null where it was done.
+// Returns {status, problem, item, etag, token, location, waits}; `problem` is null where it was done.
+// `waits` where it is accepted and not applied yet, after two minutes: `location` tells of it then.
 // With `once` it is enough that it is accepted. Throws Unreachable where nothing is known of it after many tries.
-export async function send(method, path, { body, type = "application/json", headers = {}, key, onWait, once: only = false }) {
+export async function send(method, path, { body, type = "application/json", headers = {}, key, onWait, onSlow, once: only = false }) {
   const until = Date.now() + PATIENCE;
   let failures = 0;
   for (;;) {
+    const slow = setTimeout(() => onSlow?.(), SLOW);
     const response = await once(method, path, { body, type, headers, key });
+    clearTimeout(slow);
     if (response?.status === 202 && !only && Date.now() < until) {
       // It is accepted, and nothing can lose it: asked again, the service tells how it went.
       onWait?.();
@@ -43,6 +49,7 @@ async function once(method, path, { body, type, headers, key }) {
         ...headers,
       },
       credentials: signsIn === undefined ? "omit" : "include",
+      signal: AbortSignal.timeout(HANGS),
     });
   } catch {
     return null;
@@ -54,6 +61,7 @@ async function read(response) {
   const document_ = kind.includes("json") ? await response.json() : null;
   return {
     status: response.status,
+    waits: response.status === 202,
     problem: response.ok ? null : (document_ ?? { title: `Status ${response.status}` }),
     item: response.ok ? document_ : null,
     etag: response.headers.get("ETag"),

@@ -3,7 +3,7 @@
 
 import { newKey, send, Unreachable } from "./command.js";
 import { choice, offer } from "./conflict.js";
-import { amountOf, example } from "./money.js";
+import { advice, amountOf } from "./money.js";
 import { refresh, settle } from "./refresh.js";
 import { say } from "./say.js";
 
@@ -17,6 +17,13 @@ const DONE = {
   schedule: "Scheduled",
   unschedule: "Cancelled",
 };
+
+export const SIGNED_OUT = "You are signed out. Your entries are kept here: sign in, then press the button again. ";
+
+// In a tab of its own, so that the form stays.
+export function signIn() {
+  return { name: "Sign in in a new tab", address: `${document.body.dataset.base}/ui/sign-in` };
+}
 
 // What each form sends; null where a field can not be read, or there is nothing to send.
 const COMMANDS = {
@@ -90,15 +97,26 @@ async function submit(form) {
     const body = command.body === undefined ? undefined : JSON.stringify(command.body);
     // The same command under the same key, also where the button is pressed again after a failure.
     const { key } = keyOf(form, JSON.stringify([command.method, command.path, body, command.headers]));
+    const onSlow = () => tell(form, "No answer yet; still trying …");
     const onWait = () => tell(form, "Accepted; it waits for its turn …");
-    const outcome = await send(command.method, command.path, { ...command, body, key, onWait });
-    await (outcome.problem ? refused(form, outcome) : done(form, outcome));
+    const outcome = await send(command.method, command.path, { ...command, body, key, onWait, onSlow });
+    tell(form, "");
+    if (outcome.waits) pending(form, outcome);
+    else await (outcome.problem ? refused(form, outcome) : done(form, outcome));
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
     tell(form, "The command API does not answer. Press the button again: nothing happens twice.");
   } finally {
     busy(form, false);
   }
+}
+
+// Nobody knows yet what becomes of it: it is not called done, and what is filled in stays.
+function pending(form, { item: accepted, location: address }) {
+  tell(form, "Accepted, but not applied yet: the service is busy. Your entries are kept here. ", {
+    name: "See what becomes of it",
+    address: accepted?.links.command ?? address,
+  });
 }
 
 async function done(form, { item: made, token }) {
@@ -118,7 +136,15 @@ async function done(form, { item: made, token }) {
 
 async function refused(form, { status, problem }) {
   if (status === 401) {
-    tell(form, "You are signed out, or may not do this. Sign in and send it again.");
+    tell(form, SIGNED_OUT, signIn());
+    return;
+  }
+  if (status === 412 && form.dataset.command === "create") {
+    const { id } = form.elements;
+    wrong(id, "this id is taken: ");
+    const address = `${document.body.dataset.base}/ui/items/${encodeURIComponent(id.value.trim())}`;
+    document.getElementById(`${id.id}-wrong`).append(link({ name: "see the item", address }));
+    id.focus();
     return;
   }
   if (status === 412) {
@@ -140,12 +166,14 @@ async function refused(form, { status, problem }) {
   first?.focus();
 }
 
-// Members of an item, as they are filled in; null where the price is no amount.
+// Members of an item, as they are filled in; null where the name is missing or the price no amount.
 function fields(form) {
+  const { name } = form.elements;
+  if (name.value === "") wrong(name, "a name is needed");
   const price = amount(form);
-  if (price === null) return null;
+  if (price === null || name.value === "") return null;
   return {
-    name: form.elements.name.value,
+    name: name.value,
     description: form.elements.description.value.replaceAll("\r\n", "\n") || null,
     price,
     currency: form.elements.currency.value,
@@ -156,7 +184,7 @@ function fields(form) {
 function amount(form) {
   const { price, currency } = form.elements;
   const found = amountOf(price.value, currency.value);
-  if (found === null) wrong(price, `an amount such as ${example(currency.value)}`);
+  if (found === null) wrong(price, advice(currency.value));
   return found;
 }
 
@@ -188,13 +216,32 @@ function wrong(field, said) {
   place.className = "wrong";
   place.dataset.wrong = "";
   place.textContent = said;
+  write(place);
   field.setAttribute("aria-invalid", "true");
   field.setAttribute("aria-describedby", id);
   field.closest(".field").append(place);
 }
 
-export function tell(form, said) {
-  form.querySelector("[data-problem]").textContent = said;
+// A link opens beside the page: what is filled in stays.
+export function tell(form, said, further = null) {
+  const line = form.querySelector("[data-problem]");
+  line.textContent = said;
+  write(line);
+  if (further) line.append(link(further));
+}
+
+function link({ name, address }) {
+  const anchor = document.createElement("a");
+  anchor.href = address;
+  anchor.target = "_blank";
+  anchor.rel = "noopener";
+  anchor.textContent = name;
+  return anchor;
+}
+
+// Sentences begin with a capital; names of the wire, such as effective_from, stay as they are.
+function write(place) {
+  place.classList.toggle("as-written", /^\w+[._]\w/.test(place.textContent));
 }
 
 function clear(form) {

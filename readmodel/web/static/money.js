@@ -1,7 +1,8 @@
 // Amounts as people write them, and as the service takes them: whole minor units (ISO 4217).
 
 const digitsOf = JSON.parse(document.body.dataset.digits);
-const WRITTEN = /^(\d{1,16}|\d{1,3}(?:,\d{3}){1,5})(?:\.(\d{1,4}))?$/;
+// One separator, before the decimals: `12,999` or `1.234,56` mean different things to different people.
+const WRITTEN = /^(\d{1,16})(?:[.,](\d{1,4}))?$/;
 
 export function digits(currency) {
   return digitsOf[currency] ?? 2;
@@ -12,7 +13,7 @@ export function amountOf(written, currency) {
   const found = WRITTEN.exec(written.trim());
   const places = digits(currency);
   if (!found || (found[2] ?? "").length > places) return null;
-  const amount = Number(found[1].replaceAll(",", "") + (found[2] ?? "").padEnd(places, "0"));
+  const amount = Number(found[1] + (found[2] ?? "").padEnd(places, "0"));
   return Number.isSafeInteger(amount) ? amount : null;
 }
 
@@ -24,7 +25,9 @@ export function plain(amount, currency) {
   return `${written.slice(0, -places)}.${written.slice(-places)}`;
 }
 
-export function example(currency) {
+// How to write an amount, for who has written something else.
+export function advice(currency) {
   const places = digits(currency);
-  return places === 0 ? "1299" : `12.${"990".padEnd(places, "0").slice(0, places)}`;
+  if (places === 0) return "write a whole amount such as 1299, without points or commas";
+  return `write an amount such as 12.${"990".slice(0, places)}, with nothing between the thousands`;
 }

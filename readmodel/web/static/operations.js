@@ -1,7 +1,7 @@
 // The plots of operations, of what the page has told since it was opened; and orders about dead
 // commands.
 
-import { ticks } from "./chart.js";
+import { room, ticks } from "./chart.js";
 import { newKey, send, Unreachable } from "./command.js";
 import { say } from "./say.js";
 
@@ -55,7 +55,7 @@ function plot(id, label) {
       },
       axes: [
         { ...axis, values: ticks, space: 90, size: 34 },
-        { ...axis, size: 50 },
+        { ...axis, size: room },
       ],
       series: [
         {},
@@ -86,7 +86,9 @@ async function order(what, id, partition, button = null) {
     const path = `/dead/${encodeURIComponent(id)}/${what}?partition=${encodeURIComponent(partition)}`;
     const { problem } = await send("POST", path, { key: newKey(), once: true });
     if (problem) say(problem.detail ?? problem.title, { bad: true });
-    else say(what === "replay" ? "It will be tried again at once" : "It will be given up at once");
+    // Its own row goes away, and the focus would with it.
+    else document.getElementById("h-dead").focus();
+    if (!problem) say(what === "replay" ? "It will be tried again at once" : "It will be given up at once");
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
     say(error.message, { bad: true });

@@ -36,6 +36,11 @@ document.addEventListener("htmx:config:request", (event) => {
   for (const [name, value] of [...body]) if (value === "") body.delete(name);
 });
 
+// What somebody has unfolded stays so when its part of the page is loaded again.
+window.htmx.registerExtension("unfolded", {
+  htmx_before_morph_attr: (element, { attrName }) => !(element.matches("details") && attrName === "open"),
+});
+
 document.addEventListener("htmx:response:error", (event) => {
   const { status } = event.detail.ctx.response;
   if (status === 401) say("You are signed out", { bad: true, action: { name: "Sign in", act: signIn } });

@@ -1,0 +1,178 @@
+"""What a form says and keeps when the command API answers this or that: pages in a real browser,
+and answers that each test gives itself.
+"""
+
+import gzip
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from ledger.engines import writing_engine
+from ledger.imports import Counts
+from tests.browser.browser import window
+from tests.browser.door import open_pages
+from tests.readmodel.conftest import Ledger
+from tests.readmodel.test_imports import ID, begun
+from tests.readmodel.web.stock import created
+
+LATER = "Date.now = ((now) => () => now() + 121_000)(Date.now)"
+
+
+@pytest.fixture
+def page(browser: Browser, sqlite_url: str, tmp_path: Path) -> Iterator[Page]:
+    """A window on pages that have a lamp and an import; commands go nowhere."""
+    engine = writing_engine(sqlite_url)
+    ledger = Ledger(engine)
+    ledger.add(created("lamp", "Lamp", price=1_250_000_00))
+    begun(ledger, Counts(applied=1200), rows=1200)
+    engine.dispose()
+    with open_pages(tmp_path, sqlite_url) as url, window(browser, url) as opened:
+        # Nothing happens here that could be followed.
+        opened.page.route("**/changes/stream?*", lambda route: route.abort())
+        opened.go("/ui/items/lamp")
+        yield opened.page
+
+
+def answer(page: Page, status: int, document: dict[str, Any]) -> list[Any]:
+    """Answer commands with this; returns those that came."""
+    came: list[Any] = []
+
+    def give(route: Route) -> None:
+        came.append(route.request)
+        route.fulfill(status=status, json=document)
+
+    page.route("**/write/**", give)
+    return came
+
+
+def go(page: Page, path: str) -> None:
+    page.goto(page.url.partition("/ui/")[0] + path)
+
+
+def save(page: Page) -> None:
+    page.locator("dialog[open] .actions button").last.click()
+
+
+COMMAND = "https://read.example/commands/c-1?token=t"
+ACCEPTED = {
+    "command_id": "c-1",
+    "item_id": "lamp",
+    "status": "accepted",
+    "links": {"command": COMMAND},
+}
+
+
+@pytest.mark.parametrize("opener", ["Edit", "New item"])
+def test_nothing_is_called_saved_that_is_only_accepted(page: Page, opener: str) -> None:
+    answer(page, 202, ACCEPTED)
+    if opener == "New item":
+        go(page, "/ui/")
+    page.get_by_role("button", name=opener).click()
+    form = page.locator("dialog[open] form")
+    form.get_by_label("Name").fill("Desk lamp")
+    form.get_by_label("Price", exact=True).fill("12.99")
+    save(page)
+    expect(form).to_contain_text("Accepted; it waits for its turn")
+    page.evaluate(LATER)
+    expect(form).to_contain_text("not applied yet")
+    expect(form.get_by_role("link")).to_have_attribute("href", COMMAND)
+    expect(form.get_by_label("Name")).to_have_value("Desk lamp")
+    expect(page.locator("#toasts")).to_be_empty()
+    assert "undefined" not in page.url
+
+
+def test_what_is_unfolded_stays_so_when_the_page_changes(page: Page) -> None:
+    page.get_by_text("As a table").click()
+    page.evaluate("document.querySelector('h1').textContent = 'Not loaded again'")
+    page.evaluate(
+        "htmx.ajax('GET', location.href, {target: '#item', select: '#item', swap: 'outerMorph'})"
+    )
+    expect(page.locator("h1")).to_have_text("Lamp")
+    expect(page.locator("details")).to_have_attribute("open", "")
+
+
+def test_an_import_is_only_reverted_by_who_was_asked(page: Page) -> None:
+    came = answer(page, 202, {"import_id": ID})
+    go(page, f"/ui/imports/{ID}")
+    page.get_by_role("button", name="Revert").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("1,200 applied rows")
+    assert came == []
+    dialog.get_by_label("Reason").fill("wrong file")
+    with page.expect_request("**/write/**"):
+        save(page)
+    assert came[0].url.endswith(f"/imports/{ID}/revert?reason=wrong+file")
+
+
+def test_who_is_signed_out_keeps_the_words_and_is_led_to_sign_in(page: Page) -> None:
+    came = answer(page, 401, {"title": "Unauthorized", "detail": "send Authorization: Bearer"})
+    page.get_by_role("button", name="Edit").click()
+    page.locator("#edit-name").fill("Desk lamp")
+    save(page)
+    form = page.locator("dialog[open] form")
+    sign_in = form.get_by_role("link", name="Sign in")
+    expect(sign_in).to_have_attribute("href", "/ui/sign-in")
+    expect(sign_in).to_have_attribute("target", "_blank")
+    expect(page.locator("#edit-name")).to_have_value("Desk lamp")
+    go(page, "/ui/imports")
+    page.get_by_role("button", name="Import a file").click()
+    page.set_input_files("#upload-file", {"name": "a.csv", "mimeType": "text/csv", "buffer": b"id"})
+    save(page)
+    expect(sign_in).to_be_visible()
+    expect(form).not_to_contain_text("Bearer")
+    assert "content-encoding" not in came[-1].headers
+    # Its bytes say it, not its name.
+    zipped = gzip.compress(b"id")
+    page.set_input_files(
+        "#upload-file", {"name": "a.csv", "mimeType": "text/csv", "buffer": zipped}
+    )
+    with page.expect_request("**/write/**") as sent:
+        save(page)
+    assert sent.value.headers["content-encoding"] == "gzip"
+
+
+def test_the_radios_of_a_conflict_are_not_shrunk(page: Page) -> None:
+    answer(page, 412, {"title": "Changed meanwhile", "detail": "it is at version 2"})
+    item = {"name": "x" * 400, "description": None, "price": 1, "currency": "EUR", "version": 2}
+    page.route(re.compile(r"(?<!write)/items/lamp$"), lambda route: route.fulfill(json=item))
+    page.get_by_role("button", name="Edit").click()
+    page.locator("#edit-name").fill("y" * 400)
+    save(page)
+    radio = page.locator("#edit fieldset input").first
+    expect(radio).to_be_visible()
+    width = radio.evaluate("each => each.getBoundingClientRect().width")
+    assert width >= 12
+
+
+def test_an_id_that_is_taken_and_fields_that_are_empty_are_marked(page: Page) -> None:
+    answer(page, 412, {"title": "Precondition failed", "detail": "the item exists"})
+    go(page, "/ui/")
+    page.get_by_role("button", name="New item").click()
+    save(page)
+    expect(page.locator("#create-name-wrong")).to_be_visible()
+    expect(page.locator("#create-price-wrong")).to_be_visible()
+    page.locator("#create-name").fill("Lamp")
+    page.locator("#create-price").fill("12,99")
+    page.locator("#create-id").fill("lamp")
+    save(page)
+    taken = page.locator("#create-id-wrong")
+    expect(taken).to_contain_text("taken")
+    expect(taken.get_by_role("link")).to_have_attribute("href", "/ui/items/lamp")
+
+
+def test_who_waits_for_an_answer_is_told_so(page: Page) -> None:
+    page.route("**/write/**", lambda _: None)
+    page.get_by_role("button", name="Edit").click()
+    page.locator("#edit-price").fill("12,99")
+    save(page)
+    expect(page.locator("#edit [data-problem]")).to_contain_text("No answer yet")
+
+
+def test_the_axis_has_room_for_millions(page: Page) -> None:
+    axis = page.locator(".u-axis").last
+    expect(axis).to_be_visible()
+    assert axis.evaluate("each => each.getBoundingClientRect().width") > 70
