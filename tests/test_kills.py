@@ -33,7 +33,7 @@ def test_an_import_survives_kills_of_every_part_and_of_the_whole(
     # Each part, and the whole, once; spread over the import, at so many commands taken.
     victims = [*_PARTS, "up"]
     dice.shuffle(victims)
-    stretch = _ROWS * 3 // 4 // len(victims)
+    stretch = _ROWS // 2 // len(victims)
     moments = [n * stretch + dice.randrange(300, stretch) for n in range(len(victims))]
     # pytest shows this where the test fails.
     sys.stdout.write(f"seed {seed}: {list(zip(moments, victims, strict=True))}\n")
