@@ -82,7 +82,8 @@ def catalogue(
 def away(service: Service, error: Unreachable) -> Refusal:
     """Say that nobody answers there, and how to mend it."""
     return Refusal(
-        f"cannot reach {service.url} ({first_line(error)}): {service.start}", UNREACHABLE
+        f"cannot reach {service.url} ({first_line(OSError(error.why))}): {service.start}",
+        UNREACHABLE,
     )
 
 

@@ -22,7 +22,14 @@ class CatalogueError(Exception):
 
 
 class Unreachable(CatalogueError):
-    """Nobody answers. A write that raises this was certainly not accepted: it never got there."""
+    """Nobody answers at `url`, and `why`. A write that raises this was certainly not accepted: it
+    never got there.
+    """
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(f"{url}: {why}")
+        self.url = url
+        self.why = why
 
 
 class NotUnderstood(CatalogueError):

@@ -158,7 +158,7 @@ class _Trying:
         error: CatalogueError
         match outcome:
             case Broken(why=why):
-                error = Unreachable(f"{self._url}: {why}")
+                error = Unreachable(self._url, why)
             case Answer():
                 error = problem_of(outcome)
         if self.is_unsure and not isinstance(error, OutcomeUnknown):

@@ -73,10 +73,10 @@ ALONE = {
         "ITEMLEDGER_DATABASE_URL",
     ),
     "an option that there is not": Mistake(
-        "status --wach", 2, "No such option: --wach (Possible options: --watch)"
+        "status --wach", 2, "Error: No such option: --wach (Possible options: --watch)"
     ),
     "a command that there is not": Mistake(
-        "statsu", 2, "No such command 'statsu'. Did you mean 'status'?"
+        "statsu", 2, "Error: No such command 'statsu'. Did you mean 'status'?"
     ),
     "a file that is missing": Mistake(
         "import none.csv",
