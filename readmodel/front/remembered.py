@@ -1,30 +1,30 @@
 """Lists that were answered a moment ago, answered again: for as long as nothing was committed."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from time import perf_counter
 
 from ledger.single import NotRead
+from readmodel.front.asked import (
+    LISTS,
+    REQUEST_ID,
+    Application,
+    asks_for_list,
+    environ_of,
+    request_id_of,
+)
 from readmodel.front.bridge import Message, Receive, Scope, Send
 from readmodel.front.list_memory import Headers, Kept, Key, ListMemory
 from readmodel.guard import Doorkeeper
 from readmodel.scopes import NEEDED
 from runtime.measures import Requests
-from runtime.request_ids import HEADER, read_request_id
 
-_PATH = "/items"
 # Nothing in an answer comes of these, but that an id is repeated.
-_REQUEST_ID = HEADER.lower().encode()
-_UNREAD = frozenset({_REQUEST_ID, b"user-agent", b"traceparent", b"tracestate"})
-# What asks to wait, or comes with a body, is for others.
-_OTHERS = frozenset(
-    {b"prefer", b"consistency-token", b"content-length", b"transfer-encoding", b"expect"}
-)
+_UNREAD = frozenset({REQUEST_ID, b"user-agent", b"traceparent", b"tracestate"})
 _KEPT = (200, 304)
 # Headers and their bytes up to which a request is looked at: nobody's are more, and nothing is
 # refused for that length.
 _MOST_HEADERS, _MOST_BYTES = 50, 8 * 1024
 
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 # Tells what stays the same as long as nobody has committed anything. Raises NotRead.
 Version = Callable[[], object]
 
@@ -62,7 +62,7 @@ class Remembered:
         headers = [*kept.headers, *_named(scope)]
         await send({"type": "http.response.start", "status": kept.status, "headers": headers})
         await send({"type": "http.response.body", "body": kept.body})
-        self._requests.count("GET", _PATH, str(kept.status), perf_counter() - begun)
+        self._requests.count("GET", LISTS, str(kept.status), perf_counter() - begun)
 
     def _now(self) -> object:
         try:
@@ -74,8 +74,7 @@ class Remembered:
         """Say whether who was let in then still is: tokens end, and are revoked."""
         if not self._door.wants_tokens:
             return True
-        told = {f"HTTP_{name.decode().upper()}": value.decode("latin-1") for name, value in key[1]}
-        return self._door.may_stay_at_once(told, NEEDED[_PATH]) is True
+        return self._door.may_stay_at_once(environ_of(key[1]), NEEDED[LISTS]) is True
 
     def _noting(self, key: Key, version: object, send: Send) -> Send:
         """Send an answer, and keep it if it is one in one piece."""
@@ -86,7 +85,7 @@ class Remembered:
             await send(message)
             if message["type"] == "http.response.start":
                 status: int = message["status"]
-                plain = [each for each in message["headers"] if each[0].lower() != _REQUEST_ID]
+                plain = [each for each in message["headers"] if each[0].lower() != REQUEST_ID]
                 begun = (status, tuple(plain)) if status in _KEPT else None
             elif begun is not None and not message.get("more_body", False):
                 self._memory.keep(key, Kept(version, *begun, message.get("body", b"")))
@@ -98,18 +97,16 @@ class Remembered:
 
 def _key(scope: Scope) -> Key | None:
     """Tell what an answer depends on, beside the store; `None` where it is not kept."""
-    if scope["raw_path"] != b"/items" or scope["method"] != "GET":
+    if not asks_for_list(scope):
         return None
     headers: list[tuple[bytes, bytes]] = scope["headers"]
     size = sum([len(name) + len(value) for name, value in headers])
     if len(headers) > _MOST_HEADERS or size > _MOST_BYTES:
         return None
-    read = tuple([each for each in headers if each[0] not in _UNREAD])
-    return None if any(name in _OTHERS for name, _ in read) else (scope["query_string"], read)
+    return scope["query_string"], tuple([each for each in headers if each[0] not in _UNREAD])
 
 
 def _named(scope: Scope) -> Headers:
     """Repeat the id of a request."""
-    sent = [value.decode("latin-1") for name, value in scope["headers"] if name == _REQUEST_ID]
-    request_id = read_request_id(",".join(sent)) if sent else None
-    return () if request_id is None else ((_REQUEST_ID, request_id.encode()),)
+    request_id = request_id_of(scope["headers"])
+    return () if request_id is None else ((REQUEST_ID, request_id.encode()),)

@@ -27,7 +27,7 @@ from runtime.auth.tokens import OwnKey
 from runtime.measures import Requests
 from runtime.settings import Settings
 from tests.readmodel.operated import AT
-from tests.readmodel.test_bridge import Client, scope
+from tests.readmodel.test_bridge import Client, no_feed, scope
 from tests.readmodel.test_hot_answers import CUP, LAMP
 from tests.tokens import SECRET
 
@@ -263,10 +263,7 @@ def test_lists_are_those_of_flask_and_never_older_than_the_last_commit(
     used, requests = guard_of(settings), Requests()
     app = create_app(settings, engine, log.inspector, clock=lambda: AT, guard=used)
 
-    async def nobody(*_: Any) -> None:
-        raise AssertionError("nobody follows")
-
-    plain = Bridge(app.wsgi_app, Hands(2), Turns(2, 0), nobody)
+    plain = Bridge(app.wsgi_app, Hands(2), Turns(2, 0), no_feed)
     version = ItemMoments(engine).version
     served = Remembered(plain, version, Doorkeeper(used), requests, ListMemory(1 << 20))
     queries = [b"", b"limit=1", b"q=lamp", b"sort=-price&total=exact", b"limit=0"]
