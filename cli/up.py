@@ -104,7 +104,7 @@ def _take_folder(settings: Settings) -> tuple[FolderLock, Path]:
         lock = lock_folder(settings.data)
         try:
             return lock, leave(settings)
-        except OSError:
+        except Refusal:
             lock.release()
             raise
     except FolderInUse as error:

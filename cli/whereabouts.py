@@ -4,12 +4,11 @@
 the folder that it has locked; what lies in a folder without a lock is of one that was killed.
 """
 
-import os
-import secrets
 from pathlib import Path
 
 import orjson
 
+from cli.export_file import written_whole
 from runtime.lock import is_taken
 from runtime.settings import Settings
 
@@ -19,21 +18,17 @@ _PORTS = frozenset({"command_port", "query_port"})
 
 
 def leave(settings: Settings) -> Path:
-    """Write where the services will be, whole or not at all, and return the file."""
+    """Write where the services will be, whole or not at all, and return the file. Raises Refusal
+    where it can not be written.
+    """
     path = settings.data / _FILE
-    part = path.with_name(f".{_FILE}.{secrets.token_hex(4)}.part")
     told = {each: getattr(settings, each) for each in sorted(_PORTS)}
     told |= {
         "command_url": settings.public_command_url,
         "query_url": settings.public_query_url,
     }
-    try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with written_whole(path) as file:
+        file.write(orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return path
 
 

@@ -22,10 +22,10 @@ from readmodel.app import POLLING, WAITING, create_app, streams_of
 from readmodel.cursors import Cursors
 from readmodel.exports.routes import AT_ONCE as EXPORTS
 from readmodel.feed.awaited import Round
+from readmodel.front.asked import Application as Served
 from readmodel.front.bridge import Bridge
 from readmodel.front.hands import Hands
 from readmodel.front.list_memory import ListMemory
-from readmodel.front.remembered import Application as Served
 from readmodel.front.remembered import Remembered
 from readmodel.guard import Doorkeeper
 from readmodel.hot.cache import ItemCache
@@ -124,8 +124,8 @@ def _server(settings: Settings) -> Server:
     served: Served = Bridge(application, hands, turns, Round(streams.portions, pulse, hands).feed)
     if settings.rate_limit is None and not is_watched:
         store = ItemMoments(engine) if settings.is_sqlite else ItemRows(engine)
-        tokens, door = guard.wants_tokens, Doorkeeper(guard)
-        desk = Desk(door, requests, cache, store, hands, wants_tokens=tokens)
+        door = Doorkeeper(guard)
+        desk = Desk(door, requests, cache, store, hands)
         connection = partial(HotConnection, desk)
         if isinstance(store, ItemMoments):
             served = HotLists(

@@ -88,15 +88,12 @@ class Desk:
         cache: ItemCache,
         store: ItemMoments | ItemRows,
         hands: Hands,
-        *,
-        wants_tokens: bool,
     ) -> None:
         self._door = door
         self._requests = requests
         self._cache = cache
         self._store = store
         self._hands = hands
-        self._wants_tokens = wants_tokens
         self._forms = Forms()
         self._needed = NEEDED[_ROUTE]
         self._heads: dict[bytes, _Head | None] = {}
@@ -163,7 +160,7 @@ class Desk:
             token = None if sent is None else Position.from_token(sent)
         except (Denied, MalformedToken):
             return None  # Flask says why.
-        asks = environ if self._wants_tokens else None
+        asks = environ if self._door.wants_tokens else None
         sent_id = read_request_id(headers.get(_REQUEST_ID))
         named = b"" if sent_id is None else f"{_REQUEST_ID}: {sent_id}\r\n".encode()
         return _Head(headers.get("if-none-match"), token, asks, named)

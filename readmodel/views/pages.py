@@ -75,27 +75,26 @@ def _few(ways: Ways, most: int, most_found: int, limit: int) -> Rows | None:
     so many with the words.
     """
     found = ways.found(most_found) if ways.has_words else None
-    if found is not None and found.count <= _AT_ONCE:
+    if found is None:
+        column, left = ways.narrowest(most + 1)
+        return ways.within(column) if column is not None and left <= most else None
+    if found.count <= _AT_ONCE:
         return ways.sorted_found(found)
-    column = ways.narrowest(most if found is None else min(most, found.count))
-    if column is not None:
-        return ways.within(column)
-    return None if found is None else _found(ways, found, limit)
-
-
-def _found(ways: Ways, found: Found, limit: int) -> Rows:
-    """Take the first of what was found by its words."""
     selective = _SELECTIVE * found.count
-    if ways.leaves(selective) == selective:
-        way = found.count * _PER_FOUND
-        rows = ways.along_found(found, way // _PART)
-        # Twice as many as they have to be, as they do not come evenly.
-        if limit > len(rows) * 2 * _PART:
-            return ways.sorted_found(found)
-        rows = rows if len(rows) == limit else ways.along_found(found, way)
-        if len(rows) == limit:
-            return rows
-    return ways.sorted_found(found)
+    column, left = ways.narrowest(selective)
+    if column is not None and left <= min(most, found.count):
+        return ways.within(column)
+    return ways.sorted_found(found) if left < selective else _along(ways, found, limit)
+
+
+def _along(ways: Ways, found: Found, limit: int) -> Rows:
+    """Look along the order for what was found by its words, as far as that leads somewhere."""
+    way = found.count * _PER_FOUND
+    rows = ways.along_found(found, way // _PART)
+    # Twice as many as they have to be, as they do not come evenly.
+    if len(rows) < limit <= len(rows) * 2 * _PART:
+        rows = ways.along_found(found, way)
+    return rows if len(rows) == limit else ways.sorted_found(found)
 
 
 def _is_dense(found: int, limit: int) -> bool:

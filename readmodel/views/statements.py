@@ -119,7 +119,7 @@ class Statements:
     def end(self) -> Prepared:
         """Find the key of the last item of a stretch, where it has so many."""
         key = select(*(self._here[name] for name in self._key)).where(*self._place(self._here))
-        last = self._ordered(key, self._here).limit(_number("one")).offset(_number(BEFORE_LAST))
+        last = self._ordered(key, self._here).limit(1).offset(_number(BEFORE_LAST))
         return _kept(last)
 
     @cached_property
@@ -224,7 +224,7 @@ class Statements:
         steps = self._ordered(order, self._here).limit(_number(STRETCH)).subquery("near")
         near: _Columns = dict(steps.c)
         one = select(self._items).where(self._here["item_id"] == near["item_id"])
-        item = one.limit(_number("one")).lateral("item")
+        item = one.limit(1).lateral("item")
         rows = select(item.c.body, *(near[name] for name in self._key))
         rows = rows.select_from(steps.join(item, true()))
         rows = rows.where(*tested(near), *self._filters(dict(item.c)))

@@ -94,9 +94,8 @@ class Ways:
         self._values: Values = {
             **given,
             **testing(self._dialect_name, WORDS, words),
-            **({} if after is None else key_values(AFTER, self._shape.key, after)),
+            **({} if after is None else self._key(AFTER, after)),
             LIMIT: limit,
-            "one": 1,
         }
         self._ends: dict[int, Key | None] = {}
         self._named: str | None = None
@@ -141,15 +140,17 @@ class Ways:
         """Take what was found, and sort it."""
         return self._by_index(lambda its: its.found_sorted, {FOUND: self._ids(found)}).all()
 
-    def leaves(self, most: int) -> int:
-        """Count what the bounds of one column leave, where they leave the fewest: up to so many."""
-        return min(self._counted_within(most).values(), default=most)
-
-    def narrowest(self, most: int) -> str | None:
-        """Find the column whose bounds leave the fewest, if these are no more than so many."""
-        counts = self._counted_within(most + 1)
-        fewest = min(counts, key=lambda name: counts[name], default=None)
-        return None if fewest is None or counts[fewest] > most else fewest
+    def narrowest(self, upto: int) -> tuple[str | None, int]:
+        """Find the column whose bounds leave the fewest, and count these up to so many. In the
+        order of a column, the walk does not leave its bounds.
+        """
+        counts = [
+            (self._run(count, {LIMIT: upto}).scalar_one(), name)
+            for name, count in self._statements.counted_within.items()
+            if name not in self._shape.key
+        ]
+        left, column = min(counts, default=(upto, None))
+        return column, left
 
     def within(self, column: str) -> Rows:
         """Take what is in the bounds of a column, and sort it."""
@@ -195,17 +196,6 @@ class Ways:
         if self._named is None:
             self._named = self._by_index(lambda its: its.named, {FOUND: found.known}).scalar_one()
         return self._named
-
-    def _counted_within(self, most: int) -> Mapping[str, int]:
-        """Count what the bounds of each column leave, up to so many. In the order of a column, the
-        walk does not leave its bounds.
-        """
-        counted = self._statements.counted_within
-        return {
-            name: self._run(count, {LIMIT: most}).scalar_one()
-            for name, count in counted.items()
-            if name not in self._shape.key
-        }
 
     def _by_index(
         self, choose: Callable[[Statements], Prepared], values: Values

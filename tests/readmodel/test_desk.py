@@ -27,6 +27,7 @@ from runtime.serving import Connection, Server, Words, make_server
 from runtime.settings import Settings
 from tests.readmodel.hot import ITEMS, here
 from tests.readmodel.operated import AT, EPOCH, Monotonic
+from tests.readmodel.test_bridge import no_feed
 from tests.readmodel.test_hot_answers import CUP, LAMP, OLD
 from tests.runtime.lines import Line
 from tests.tokens import bearer, guard
@@ -79,9 +80,8 @@ class Served:
         store = ItemMoments(engine) if engine.dialect.name == "sqlite" else ItemRows(engine)
         hands, turns = Hands(2), Turns(2, 0)
         self.store: Any = store
-        door, tokens = Doorkeeper(used), used.wants_tokens
-        self.desk = Desk(door, self.requests, self.cache, store, hands, wants_tokens=tokens)
-        bridge = Bridge(app.wsgi_app, hands, turns, _nobody)
+        self.desk = Desk(Doorkeeper(used), self.requests, self.cache, store, hands)
+        bridge = Bridge(app.wsgi_app, hands, turns, no_feed)
         words = Words(settings.public_query_url, BAD_REQUEST)
 
         def server(connection: Callable[..., Connection]) -> Server:
@@ -106,10 +106,6 @@ class Served:
     def answered(self) -> int:
         """Count what the desk has answered."""
         return sum(self.requests.seen().counts.values())
-
-
-async def _nobody(*_: Any) -> None:
-    raise AssertionError("nobody follows")
 
 
 def request(item: str = "lamp", method: str = "GET", **headers: str | None) -> bytes:

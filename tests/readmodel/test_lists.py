@@ -56,7 +56,7 @@ def bounds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(pages, "_AT_ONCE", 0)
         monkeypatch.setattr(pages, "_PER_FOUND", 4)
         monkeypatch.setattr(pages, "_PART", 2)
-        monkeypatch.setattr(pages, "_SELECTIVE", 1)
+        monkeypatch.setattr(pages, "_SELECTIVE", 2)
         monkeypatch.setattr(ways, "_SAMPLE", 3)
         monkeypatch.setattr(ways, "_COMMON", 1)
         monkeypatch.setattr(ways, "_FREQUENT", 2)
