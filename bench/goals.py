@@ -56,8 +56,9 @@ GOALS: Mapping[str, Goal] = {
     "G4": Goal(
         "A page of the list",
         "20 items by id: the first page, and the 5,000th (by its cursor). The plain services list "
-        "20 rows of as many by id. Pages are read each time, as every request says something else; "
-        "and once more the same page is asked for again and again, while nothing is written.",
+        "20 rows of as many by id. Pages are read each time, as nothing is kept in memory "
+        "(`ITEMLEDGER_ITEM_CACHE=0`); and once more the first page with the defaults, while "
+        "nothing is written.",
         {
             "from memory, of the faster plain list": Bound(6),
             "read, of the faster plain list": Bound(6),
@@ -131,8 +132,9 @@ GOALS: Mapping[str, Goal] = {
     "G12": Goal(
         "From few items to many",
         "Reads as in G1 and apply as in G7 (changes of prices of any items) with 10,000 and "
-        "1,000,000 items in the catalogue, on SQLite; and the memory (PSS) of each process after "
-        "both, of the query process less the limit of its cache of items.",
+        "1,000,000 items in the catalogue, on SQLite; and the memory of each process after both "
+        "(its own, without pages of files), of the query process less the limit of its cache of "
+        "items.",
         {
             "read, warm": Bound(0.9),
             "apply": Bound(0.7),

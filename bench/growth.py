@@ -63,15 +63,17 @@ def growth(stage: Stage, size: Size) -> Found:
 
 def _grown(few: Service, many: Service) -> tuple[float, str]:
     """Tell how many times as large the process is that grew most, and the memory of all."""
-    before, after = few.memory(), many.memory()
+    before, after = few.own_memory(), many.own_memory()
     told = ", ".join(f"{name} {before[name]:.0f} and {after[name]:.0f}" for name in before)
     allowed = {"query": _cache_limit()}
     grown = max(
         (after[name] - allowed.get(name, 0.0)) / before[name] for name in before if name != _LOG
     )
     return grown, (
-        f"MB by process, with few and with many items: {told}. Valkey does not count: it keeps "
-        "what was accepted within the last quarter of an hour, of however many items."
+        f"MB by process, with few and with many items: {told}. Pages of the database's file, which "
+        "the query process looks at in the memory of the system, are not its own. Valkey does not "
+        "count: it keeps what was accepted within the last quarter of an hour, of however many "
+        "items."
     )
 
 

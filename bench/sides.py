@@ -55,10 +55,17 @@ class Side:
 
     def memory(self) -> Mapping[str, float]:
         """MB of each process, by its name; of pages that several have, each has its share (PSS)."""
+        return self._memory(lambda each: each.memory_full_info().pss)
+
+    def own_memory(self) -> Mapping[str, float]:
+        """MB of each process that the system could not take back: without pages of files."""
+        return self._memory(lambda each: sum(part.anonymous for part in each.memory_maps()))
+
+    def _memory(self, of: Callable[[psutil.Process], int]) -> Mapping[str, float]:
         told: dict[str, float] = {}
         for each in self.processes():
             name = each.name() if each.name() == "valkey-server" else each.cmdline()[-1]
-            told[name] = told.get(name, 0.0) + each.memory_full_info().pss / 1e6
+            told[name] = told.get(name, 0.0) + of(each) / 1e6
         return told
 
 

@@ -29,12 +29,18 @@ _PLACES = select(
 # Between two looks at whether a statement takes too long; a row of a list takes some twenty.
 _STEPS = 1_000
 
+# Differs from any other while a process lives.
+Version = tuple[int, int]
+Rows = Callable[[Prepared, Values], list[Any]]
+
 # Where the ledger is in a partition, and which projections are in step with it.
 Place = tuple[Point, frozenset[str]]
 
 
 class _Connected:
-    """A connection that ends with the engine's. After an error it is another one."""
+    """A connection that ends with the engine's. After an error it is another one, and its versions
+    are others.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -42,6 +48,14 @@ class _Connected:
         # How many connections there have been.
         self._number = 0
         event.listen(engine, "engine_disposed", self._close)
+
+    def version(self) -> Version:
+        """Tell what stays the same as long as nobody has committed anything. Raises NotRead."""
+        with self._reading() as cursor:
+            return self._version(cursor)
+
+    def _version(self, cursor: sqlite3.Cursor) -> Version:
+        return self._number, cursor.execute("PRAGMA data_version").fetchone()[0]
 
     @contextmanager
     def _snapshot(self) -> Generator[sqlite3.Cursor]:
@@ -72,19 +86,14 @@ class _Connected:
 
 
 class Moments(_Connected):
-    """One statement as `ledger.single` has it. With another connection its versions are others."""
+    """One statement as `ledger.single` has it."""
 
     def __init__(self, engine: Engine, build: Callable[[str], ClauseElement]) -> None:
         super().__init__(engine)
         self._text, self._times = compiled(build(engine.dialect.name), engine.dialect)
         self._places = str(_PLACES.compile(dialect=engine.dialect))
 
-    def version(self) -> tuple[int, int]:
-        """Tell what stays the same as long as nobody has committed anything. Raises NotRead."""
-        with self._reading() as cursor:
-            return self._version(cursor)
-
-    def places(self) -> tuple[tuple[int, int], dict[int, Place]]:
+    def places(self) -> tuple[Version, dict[int, Place]]:
         """Tell where the ledger is by partition, and of which version that is. Raises NotRead."""
         with self._snapshot() as cursor:
             version = self._version(cursor)
@@ -103,9 +112,6 @@ class Moments(_Connected):
                 found.append(rows[0] if rows else None)
         return found
 
-    def _version(self, cursor: sqlite3.Cursor) -> tuple[int, int]:
-        return self._number, cursor.execute("PRAGMA data_version").fetchone()[0]
-
 
 class ShortReads(_Connected):
     """Several statements in one snapshot, which must not take long: what takes more steps of the
@@ -118,8 +124,8 @@ class ShortReads(_Connected):
         self._left = self._most
 
     @contextmanager
-    def snapshot(self) -> Generator[Callable[[Prepared, Values], list[Any]]]:
-        """Open a snapshot for the block, which reads rows by what it is given. Raises NotRead."""
+    def snapshot(self) -> Generator[tuple[Version, Rows]]:
+        """Open a snapshot for the block: its version, and what reads rows of it. Raises NotRead."""
         dialect = self._engine.dialect
         with self._snapshot() as cursor:
 
@@ -127,7 +133,7 @@ class ShortReads(_Connected):
                 self._left = self._most
                 return cursor.execute(*statement.written(dialect, values)).fetchall()
 
-            yield rows
+            yield self._version(cursor), rows
 
     def _open(self) -> sqlite3.Connection:
         opened = super()._open()

@@ -29,9 +29,10 @@ from readmodel.front.list_memory import ListMemory
 from readmodel.front.remembered import Remembered
 from readmodel.guard import Doorkeeper
 from readmodel.hot.cache import ItemCache
-from readmodel.hot.connection import HotConnection
-from readmodel.hot.desk import Desk
-from readmodel.hot.lists import MOST_STEPS, HotLists
+from readmodel.hot.connection import Desk, HotConnection
+from readmodel.hot.desk import ItemDesk
+from readmodel.hot.heads import Heads
+from readmodel.hot.lists import MOST_STEPS, ListDesk
 from readmodel.hot.row import ItemMoments, ItemRows
 from readmodel.list_tags import ListTags
 from readmodel.meter import Application
@@ -125,18 +126,15 @@ def _server(settings: Settings) -> Server:
     if settings.rate_limit is None and not is_watched:
         store = ItemMoments(engine) if settings.is_sqlite else ItemRows(engine)
         door = Doorkeeper(guard)
-        desk = Desk(door, requests, cache, store, hands)
-        connection = partial(HotConnection, desk)
+        heads = Heads(door)
+        desks: list[Desk] = [ItemDesk(heads, requests, cache, store, hands)]
         if isinstance(store, ItemMoments):
-            served = HotLists(
-                served,
-                ShortReads(engine, MOST_STEPS),
-                Paging(Cursors(settings.cursor_secret), settings.public_query_url),
-                ListTags(settings.cursor_secret),
-                door,
-                requests,
-            )
+            reads = ShortReads(engine, MOST_STEPS)
+            paging = Paging(Cursors(settings.cursor_secret), settings.public_query_url)
+            tags = ListTags(settings.cursor_secret)
+            desks.append(ListDesk(heads, requests, lists, reads, paging, tags))
             served = Remembered(served, store.version, door, requests, lists)
+        connection = partial(HotConnection, desks)
     return make_server(
         served,
         settings.host,

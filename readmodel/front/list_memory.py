@@ -8,6 +8,8 @@ from typing import Any
 Headers = tuple[tuple[bytes, bytes], ...]
 # What an answer depends on, beside the store: the query string, and the headers that are read.
 Key = tuple[bytes, Headers]
+# The place of headers where none is read. A request has no header without a name.
+FOR_ALL: Headers = ((b"", b""),)
 
 # Bytes that Python needs for an entry beside its texts and tuples: objects, and places in a table.
 _AROUND = 600

@@ -16,81 +16,81 @@ OK = f"{HTTPStatus.OK.value} {HTTPStatus.OK.name}"
 NOT_MODIFIED = "304 NOT MODIFIED"
 
 _TAG, _LENGTH = "ETag", "Content-Length"
+# A tag that nothing else looks like.
+_SOME = '"tag"'
 
 
 class Forms:
     """The headers of both answers, as Flask makes them; only tag and length are of the item."""
 
     def __init__(self) -> None:
-        self._whole = _headers(answer(b" ", _tagged()))
-        self._bare = _headers(answer(b"", _tagged(), 304))
+        self._whole = headers_of(answer(b" ", _tagged()))
+        self._bare = headers_of(answer(b"", _tagged(), 304))
+        self._before, self._after = lines_of(self.bare(_SOME)).split(_SOME.encode())
 
     def whole(self, tag: str, length: int) -> Headers:
         """Make the headers of 200."""
-        return _filled(self._whole, {_TAG: (_TAG, tag), _LENGTH: (_LENGTH, str(length))})
+        return filled(self._whole, {_TAG: (_TAG, tag), _LENGTH: (_LENGTH, str(length))})
 
     def bare(self, tag: str) -> Headers:
         """Make the headers of 304."""
-        return _filled(self._bare, {_TAG: (_TAG, tag)})
+        return filled(self._bare, {_TAG: (_TAG, tag)})
+
+    def wire_bare(self, tag: str) -> bytes:
+        """Write the headers of 304 as they are sent."""
+        return self._before + tag.encode() + self._after
 
 
 class Rendered:
-    """An item as it is sent: its body, and the headers of 200 and, made when they are asked for, of
-    304.
+    """An item as it is sent. `wire` is the headers and the body of 200 as the loop sends them: kept
+    in one piece, as there are very many; all else is made of it when it is asked for.
     """
 
-    __slots__ = ("_bare", "_forms", "_wire", "_wire_bare", "body", "tag", "version", "whole")
+    __slots__ = ("_forms", "_length", "version", "wire")
 
     def __init__(self, version: int, body: bytes, forms: Forms) -> None:
         self.version = version
-        self.body = body
-        self.tag = _tag(version)
-        self.whole = forms.whole(self.tag, len(body))
+        self.wire = lines_of(forms.whole(_tag(version), len(body))) + body
+        self._length = len(body)
         self._forms = forms
-        self._bare: Headers | None = None
-        self._wire: bytes | None = None
-        self._wire_bare: bytes | None = None
 
     @property
-    def wire(self) -> bytes:
-        """The headers and the body of 200 as they are sent."""
-        if self._wire is None:
-            self._wire = _lines(self.whole) + self.body
-        return self._wire
+    def body(self) -> bytes:
+        return self.wire[len(self.wire) - self._length :]
+
+    @property
+    def whole(self) -> Headers:
+        """The headers of 200."""
+        return self._forms.whole(_tag(self.version), self._length)
+
+    @property
+    def bare(self) -> Headers:
+        """The headers of 304."""
+        return self._forms.bare(_tag(self.version))
 
     @property
     def wire_head(self) -> bytes:
         """The headers of 200 alone, as they are sent."""
-        return _lines(self.whole)
+        return self.wire[: len(self.wire) - self._length]
 
     @property
     def wire_bare(self) -> bytes:
         """The headers of 304 as they are sent."""
-        if self._wire_bare is None:
-            self._wire_bare = _lines(self.bare)
-        return self._wire_bare
-
-    @property
-    def bare(self) -> Headers:
-        if self._bare is None:
-            self._bare = self._forms.bare(self.tag)
-        return self._bare
+        return self._forms.wire_bare(_tag(self.version))
 
     def is_had(self, if_none_match: str) -> bool:
         """Say whether the client has this version, by its header If-None-Match."""
         # As most clients send it, which need not be parsed.
-        return if_none_match == self.tag or parse_etags(if_none_match).contains_weak(
+        return if_none_match == _tag(self.version) or parse_etags(if_none_match).contains_weak(
             str(self.version)
         )
 
     def size(self) -> int:
         """Count the bytes that all of it takes."""
-        parts = (self, self.body, self.tag, self.whole, self.bare, self.wire, self.wire_bare)
-        # What is not the same for all: the tuples of tag and length, and the length.
-        return sum(map(sys.getsizeof, parts)) + 3 * sys.getsizeof(("", "")) + sys.getsizeof("1234")
+        return sum(map(sys.getsizeof, (self, self.wire, self.version, self._length)))
 
 
-def _lines(headers: Headers) -> bytes:
+def lines_of(headers: Headers) -> bytes:
     """Write headers as the server writes those of Flask."""
     told = (f"{name.lower()}: {value}\r\n" for name, value in headers)
     return "".join(told).encode("latin-1") + b"\r\n"
@@ -104,11 +104,13 @@ def _tagged() -> Mapping[str, str]:
     return {**NEGOTIATED, _TAG: _tag(0)}
 
 
-def _headers(written: Answer) -> Headers:
+def headers_of(written: Answer) -> Headers:
+    """Make the headers of an answer as Flask does."""
     for name, value in SECURITY_HEADERS.items():
         written.headers.setdefault(name, value)
     return list(written.get_wsgi_headers({}))
 
 
-def _filled(headers: Headers, own: Mapping[str, tuple[str, str]]) -> Headers:
+def filled(headers: Headers, own: Mapping[str, tuple[str, str]]) -> Headers:
+    """Give some headers the values that they have in this answer."""
     return [own.get(each[0], each) for each in headers]

@@ -1,28 +1,38 @@
-"""A connection that asks the desk first, where a request begins."""
+"""A connection that asks those first who answer at once, where a request begins."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
-from readmodel.hot.desk import Desk
+from readmodel.hot.guest import Guest, Told
 from runtime.serving import Connection, Words
 
 # Bytes of what a client has sent ahead, from which on it is read no further.
 _MEANWHILE = 64 * 1024
 
 
+class Desk(Protocol):
+    def take(self, guest: Guest, data: bytes, always: Told) -> bool:
+        """Take in bytes that a client has sent where a request may begin; `False` where they are
+        not a whole one that is answered here. `always` are the headers that the server sends with
+        all answers.
+        """
+        ...
+
+
 class HotConnection(Connection):
-    """One client's connection. One request of it at a time is at the desk; what the client sends
-    meanwhile waits until that is answered, and so does the end.
+    """One client's connection. One request of it at a time is at one of the desks; what the client
+    sends meanwhile waits until that is answered, and so does the end.
     """
 
-    def __init__(self, desk: Desk, words: Words, **given: Any) -> None:
+    def __init__(self, desks: Sequence[Desk], words: Words, **given: Any) -> None:
         super().__init__(words, **given)
-        self._desk = desk
-        # What came while a request is at the desk; `None` while none is.
+        self._desks = desks
+        # What came while a request is at a desk; `None` while none is.
         self._meanwhile: bytes | None = None
         self._is_to_close = False
         # The client sends no more; it is answered what it has sent.
         self._has_ended = False
-        # Answers of the desk, and how many there had been when the connection was last looked at.
+        # Answers of desks, and how many there had been when the connection was last looked at.
         self._answered = 0
         self._answered_then = 0
 
@@ -38,13 +48,15 @@ class HotConnection(Connection):
             return
         if self.is_quiet and not self.flow.write_paused:
             self._meanwhile = b""
-            if self._desk.take(self, data, self.server_state.default_headers):
-                return
+            always = self.server_state.default_headers
+            for desk in self._desks:
+                if desk.take(self, data, always):
+                    return
             self._meanwhile = None
         super().data_received(data)
 
     def answer(self, data: bytes) -> None:
-        """Send an answer of the desk."""
+        """Send an answer of a desk."""
         if not self.transport.is_closing():
             self.transport.write(data)
             self._answered += 1

@@ -10,60 +10,26 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Protocol
 
-import httptools
 import structlog
 
 from ledger.single import NotRead
 from readmodel.front.hands import Hands
-from readmodel.guard import Doorkeeper
 from readmodel.hot.answers import Forms, Rendered
 from readmodel.hot.cache import ItemCache, covers
+from readmodel.hot.guest import END, Beginnings, Guest, Told, named
+from readmodel.hot.heads import Head, Heads
 from readmodel.hot.row import ItemMoments, ItemRow, ItemRows
 from readmodel.scopes import NEEDED
-from runtime.auth.denied import Denied
 from runtime.measures import Requests
-from runtime.positions import MalformedToken, Position
-from runtime.request_ids import HEADER, read_request_id
+from runtime.positions import Position
 
 _GET, _HEAD = b"GET /items/", b"HEAD /items/"
-_NEXT, _END = b"\r\n", b"\r\n\r\n"
 _ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}")
 _ROUTE, _TEMPLATE = "/items/<item_id>", "/items/{item_id}"
-# A head that was seen before need not be read again: most clients send the same every time.
-_HEADS, _HEAD_SIZE = 1024, 2048
-_WHOLE, _BARE = b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 304 Not Modified\r\n"
-# What has a meaning for an item that the loop does not know.
-_OTHERS = frozenset({"accept-datetime", "expect", "content-length", "transfer-encoding", "upgrade"})
-_REQUEST_ID = HEADER.lower()
-# What asks to wait for one's own write.
-_WAITS = {"consistency-token", "prefer"}
 _COUNTED = tuple((method, status) for method in ("GET", "HEAD") for status in ("200", "304"))
 
 log = structlog.get_logger("readmodel")
-
-
-class Guest(Protocol):
-    """The connection that a request came by."""
-
-    def answer(self, data: bytes) -> None:
-        """Send an answer, whole."""
-
-    def pass_on(self, data: bytes) -> None:
-        """Have a request answered as any other."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """What the headers of a request say. `environ` is what the door looks at each time, where
-    tokens are wanted; `named` the header that repeats the id that the request came with.
-    """
-
-    condition: str | None = None
-    token: Position | None = None
-    environ: Mapping[str, Any] | None = None
-    named: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +38,10 @@ class _Asked:
     data: bytes
     item_id: str
     method: str
-    head: _Head
+    head: Head
 
 
-class Desk:
+class ItemDesk:
     """Answers from `cache` and from one of the stores. To be used from one loop. On SQLite, which
     is read by the loop, memory is used only where the cache has heard of all that was committed; on
     PostgreSQL it is as late as what workers tell.
@@ -83,30 +49,28 @@ class Desk:
 
     def __init__(
         self,
-        door: Doorkeeper,
+        heads: Heads,
         requests: Requests,
         cache: ItemCache,
         store: ItemMoments | ItemRows,
         hands: Hands,
     ) -> None:
-        self._door = door
+        self._heads = heads
         self._requests = requests
         self._cache = cache
         self._store = store
         self._hands = hands
         self._forms = Forms()
         self._needed = NEEDED[_ROUTE]
-        self._heads: dict[bytes, _Head | None] = {}
         self._asked: list[_Asked] = []
         self._begun = 0.0
         self._is_due = False
         # Those that wait for the hand that reads, on PostgreSQL.
         self._missing: list[_Asked] = []
         self._is_reading = False
-        self._always: Sequence[tuple[bytes, bytes]] = ()
-        self._whole, self._bare = _WHOLE, _BARE
+        self._begin = Beginnings()
 
-    def take(self, guest: Guest, data: bytes, always: Sequence[tuple[bytes, bytes]]) -> bool:
+    def take(self, guest: Guest, data: bytes, always: Told) -> bool:
         """Take in bytes that a client has sent where a request may begin; `False` where they are
         not a whole one for an item. `always` are the headers that the server sends with all
         answers.
@@ -119,51 +83,20 @@ class Desk:
             return False
         end = data.find(b" ", start, start + 65)
         name = data[start:end]
-        if end < 0 or data[-4:] != _END or _ID.fullmatch(name) is None:
+        if end < 0 or data[-4:] != END or _ID.fullmatch(name) is None:
             return False
-        text = data[end:]
-        head = self._heads[text] if text in self._heads else self._read(text)
-        if head is None or (head.environ is not None and not self._may_read(head.environ)):
+        head = self._heads.read(data[end:])
+        if head is None or (head.prefers and head.token is not None):
             return False
-        if always is not self._always:
-            self._always = always
-            lines = b"".join(b"%b: %b\r\n" % each for each in always)
-            self._whole, self._bare = _WHOLE + lines, _BARE + lines
+        if not self._heads.may_read(head, self._needed):
+            return False
+        self._begin.take(always)
         self._asked.append(_Asked(guest, data, name.decode(), method, head))
         if not self._is_due:
             self._is_due = True
             self._begun = perf_counter()
             asyncio.get_running_loop().call_soon(self._look)
         return True
-
-    def _may_read(self, environ: Mapping[str, Any]) -> bool:
-        return self._door.may_stay_at_once(environ, self._needed) is True
-
-    def _read(self, text: bytes) -> _Head | None:
-        """Read the head of a request from behind its path on; `None` where it is not for us."""
-        found = _Parsed.of(text)
-        head = None if found is None else self._head(found)
-        # Ids are never the same again.
-        if len(text) <= _HEAD_SIZE and not (head and head.named):
-            if len(self._heads) >= _HEADS:
-                self._heads.clear()
-            self._heads[text] = head
-        return head
-
-    def _head(self, headers: Mapping[str, str]) -> _Head | None:
-        if not _OTHERS.isdisjoint(headers) or headers.keys() >= _WAITS:
-            return None
-        environ = {f"HTTP_{name.upper().replace('-', '_')}": headers[name] for name in headers}
-        try:
-            self._door.check({**environ, "PATH_INFO": "/items/"})
-            sent = headers.get("consistency-token")
-            token = None if sent is None else Position.from_token(sent)
-        except (Denied, MalformedToken):
-            return None  # Flask says why.
-        asks = environ if self._door.wants_tokens else None
-        sent_id = read_request_id(headers.get(_REQUEST_ID))
-        named = b"" if sent_id is None else f"{_REQUEST_ID}: {sent_id}\r\n".encode()
-        return _Head(headers.get("if-none-match"), token, asks, named)
 
     def _look(self) -> None:
         """Answer what was asked in this turn of the loop."""
@@ -254,14 +187,11 @@ class Desk:
         head, method = asked.head, asked.method
         if head.condition is not None and rendered.is_had(head.condition):
             counts[method, "304"] += 1
-            answer = self._bare + rendered.wire_bare
+            answer = self._begin.bare + rendered.wire_bare
         else:
             counts[method, "200"] += 1
-            answer = self._whole + (rendered.wire if method == "GET" else rendered.wire_head)
-        if head.named:
-            lines, _, body = answer.partition(_END)
-            answer = b"".join((lines, _NEXT, head.named, _NEXT, body))
-        asked.guest.answer(answer)
+            answer = self._begin.whole + (rendered.wire if method == "GET" else rendered.wire_head)
+        asked.guest.answer(named(answer, head.named))
 
     def _rendered(
         self, asked: _Asked, rows: Mapping[str, ItemRow], made: dict[str, Rendered]
@@ -286,48 +216,6 @@ class Desk:
             self._cache.count(hit=True, times=hits)
         if misses:
             self._cache.count(hit=False, times=misses)
-
-
-class _Parsed:
-    """Takes apart what comes behind the path of a request, by the parser of the server."""
-
-    def __init__(self) -> None:
-        self.headers: dict[str, str] = {}
-        self.begun = 0
-        self.whole = False
-        self.twice = False
-        self.is_kept = False
-        self._parser = httptools.HttpRequestParser(self)
-
-    @classmethod
-    def of(cls, text: bytes) -> Mapping[str, str] | None:
-        """Read headers, names in small letters; `None` where it is anything but one request without
-        a body on a connection that is kept, or says something twice.
-        """
-        parsed = cls()
-        try:
-            parsed._parser.feed_data(b"GET /items/x" + text)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            return None
-        plain = parsed.whole and parsed.begun == 1 and not parsed.twice and parsed.is_kept
-        return parsed.headers if plain else None
-
-    def on_message_begin(self) -> None:
-        self.begun += 1
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if b"_" in name:
-            return  # As for Flask: it would be taken for another there.
-        known = name.decode("latin-1").lower()
-        self.twice = self.twice or known in self.headers
-        self.headers[known] = value.decode("latin-1")
-
-    def on_headers_complete(self) -> None:
-        parser = self._parser
-        self.is_kept = parser.get_http_version() == "1.1" and parser.should_keep_alive()
-
-    def on_message_complete(self) -> None:
-        self.whole = True
 
 
 def _missing(asked: Sequence[_Asked], known: Sequence[Rendered | None]) -> list[str]:

@@ -1,31 +1,34 @@
-"""Lists that leave nothing out, answered by the loop itself on SQLite: as Flask would, in less than
-half the time. What has a filter may take long, and is left to Flask's threads.
+"""Lists that leave nothing out, answered by the loop itself on SQLite: with the bytes of Flask.
+What has a filter may take long, and is left to Flask's threads.
+
+What such a list says depends on its query string and on what is committed, and on nothing else: it
+is answered again for as long as nothing was, whoever asks.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
+import structlog
 from werkzeug.datastructures import MultiDict
 from werkzeug.http import parse_etags
 
-from ledger.moments import ShortReads
+from ledger.moments import Rows, ShortReads, Version
+from ledger.projections import Slot
 from ledger.single import NotRead
 from readmodel import params
-from readmodel.answers import REVALIDATE, Answer, answer
-from readmodel.front.asked import (
-    LISTS,
-    Application,
-    asks_for_list,
-    environ_of,
-    request_id_of,
-)
-from readmodel.front.bridge import Receive, Scope, Send
-from readmodel.guard import Doorkeeper
+from readmodel.answers import REVALIDATE, answer
+from readmodel.front.asked import LISTS
+from readmodel.front.list_memory import FOR_ALL, Kept, ListMemory
+from readmodel.hot.answers import Headers, headers_of, lines_of
+from readmodel.hot.guest import END, Beginnings, Guest, Told, named
+from readmodel.hot.heads import LONGEST_PATH, Heads
 from readmodel.item_routes import PLAIN, written
 from readmodel.list_tags import STATE, ListTags
 from readmodel.paging import Paging
@@ -34,101 +37,189 @@ from readmodel.scopes import NEEDED
 from readmodel.views import items
 from readmodel.views.chosen import Filter, Sort
 from readmodel.views.statements import AFTER, LIMIT, Shape, key_values, statements
-from runtime.auth.denied import Denied
 from runtime.measures import Requests
-from runtime.request_ids import HEADER
-from runtime.response_headers import SECURITY_HEADERS
 
+_FIRST, _OTHER = b"GET /items ", b"GET /items?"
+_PATH = len(b"GET /items")
 # A query string in which everything is as it is written.
 _QUERY = re.compile(rb"[A-Za-z0-9._=&-]*")
 # Steps of the engine: four times what the longest page takes, and two milliseconds.
 MOST_STEPS = 40_000
 _VIEWS = orjson.dumps([items.NAME]).decode()
+# Query strings that need not be read again.
+_PLANS = 1024
+_TAG, _LINK, _LENGTH = "ETag", "Link", "Content-Length"
+
+log = structlog.get_logger("readmodel")
 
 
-class HotLists:
-    """An ASGI application in front of one that answers everything. To be used from one loop."""
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a query string asks for: `binding` is what its cursors are bound to, and `more` the URL
+    of the next page up to its cursor.
+    """
+
+    sort: Sort
+    limit: int
+    after: Any
+    binding: tuple[object, ...]
+    more: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Stood:
+    """How far the view was as of `version`, and where it is read from, if it was built."""
+
+    version: Version
+    slot: Slot | None
+    state: Sequence[Any]
+
+
+class ListDesk:
+    """Answers from `memory` and from the store. To be used from one loop."""
 
     def __init__(
         self,
-        app: Application,
+        heads: Heads,
+        requests: Requests,
+        memory: ListMemory,
         reads: ShortReads,
         paging: Paging,
         tags: ListTags,
-        door: Doorkeeper,
-        requests: Requests,
     ) -> None:
-        self._app = app
+        self._heads = heads
+        self._requests = requests
+        self._memory = memory
         self._reads = reads
         self._paging = paging
         self._tags = tags
-        self._door = door
-        self._requests = requests
+        self._forms = _Forms()
+        self._begin = Beginnings()
+        self._needed = NEEDED[LISTS]
+        self._plans: dict[bytes, _Plan | None] = {}
+        self._stood: _Stood | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def take(self, guest: Guest, data: bytes, always: Told) -> bool:
+        """Answer bytes that a client has sent where a request may begin; `False` where they are not
+        a whole one for such a list. `always` are the headers that the server sends with all
+        answers.
+        """
+        if data[:11] not in {_FIRST, _OTHER} or data[-4:] != END:
+            return False
         begun = perf_counter()
-        made = self._made(scope)
-        if made is None:
-            await self._app(scope, receive, send)
-            return
-        told = made.get_wsgi_headers({})
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in told]
-        start = {"type": "http.response.start", "status": made.status_code, "headers": headers}
-        await send(start)
-        body = b"" if made.status_code == HTTPStatus.NOT_MODIFIED else made.get_data()
-        await send({"type": "http.response.body", "body": body})
-        self._requests.count("GET", LISTS, str(made.status_code), perf_counter() - begun)
+        end = data.find(b" ", _PATH, LONGEST_PATH)
+        head = None if end < 0 else self._heads.read(data[end:])
+        if head is None or head.prefers or head.token is not None:
+            return False
+        if not self._heads.may_read(head, self._needed):
+            return False
+        page = self._page(data[_PATH + 1 : end])
+        if page is None:
+            return False
+        self._begin.take(always)
+        tag, wire = page
+        if head.condition is not None and _is_had(tag, head.condition):
+            status, told = "304", self._begin.bare + self._forms.bare(tag)
+        else:
+            status, told = "200", self._begin.whole + wire
+        guest.answer(named(told, head.named))
+        self._requests.count("GET", LISTS, status, perf_counter() - begun)
+        return True
 
-    def _made(self, scope: Scope) -> Answer | None:
-        """Make the answer; `None` where Flask is to answer, and to say what is to be said."""
-        if not asks_for_list(scope) or _QUERY.fullmatch(scope["query_string"]) is None:
+    def _page(self, query: bytes) -> tuple[str, bytes] | None:
+        """Find the page as it stands, in memory or in the store: its tag, and all that is sent;
+        `None` where Flask is to read it, or to say what is to be said.
+        """
+        plan = self._plans[query] if query in self._plans else self._planned(query)
+        if plan is None:
             return None
-        query: str = scope["query_string"].decode()
-        headers: list[tuple[bytes, bytes]] = scope["headers"]
-        if len(dict(headers)) != len(headers):
-            return None
-        environ = environ_of(headers)
+        key = query, FOR_ALL
         try:
-            self._door.check({**environ, "PATH_INFO": LISTS, "QUERY_STRING": query})
-            if self._door.wants_tokens and not self._door.may_stay_at_once(environ, NEEDED[LISTS]):
-                return None
-            args = MultiDict(parse_qsl(query, keep_blank_values=True))
-            given = params.read(args, PLAIN)
-            made = self._page(args, given, environ.get("HTTP_IF_NONE_MATCH"))
-        except (Denied, params.BadParameters, NotRead):
+            kept = self._memory.find(key, self._reads.version())
+            if kept is None:
+                kept = self._read(plan)
+                if kept is None:
+                    return None
+                self._memory.keep(key, kept)
+        except NotRead as error:
+            log.debug("a list could not be read by the short way", error=str(error))
             return None
-        if made is None:
+        except Exception:
+            # A defect must not leave a client without an answer.
+            log.exception("a look at a list failed")
             return None
-        for name, value in SECURITY_HEADERS.items():
-            made.headers.setdefault(name, value)
-        request_id = request_id_of(headers)
-        if request_id is not None:
-            made.headers[HEADER] = request_id
-        return made
+        ((_, tag),) = kept.headers
+        return tag.decode(), kept.body
 
-    def _page(
-        self, args: MultiDict[str, str], given: Mapping[str, Any], condition: str | None
-    ) -> Answer | None:
-        sort: Sort = given.get("sort", Sort())
-        limit: int = given.get("limit", params.DEFAULT_PAGE)
-        binding = ("items", sort, Filter(), None)
-        after = self._paging.place(given, *binding)
-        with self._reads.snapshot() as rows:
-            slot = dict(rows(LIVE, {})).get(items.NAME)
-            if not slot:
+    def _planned(self, query: bytes) -> _Plan | None:
+        """Read a query string; `None` where Flask is to say what is wrong with it."""
+        plan = None
+        if _QUERY.fullmatch(query) is not None:
+            args = MultiDict(parse_qsl(query.decode(), keep_blank_values=True))
+            with suppress(params.BadParameters):
+                given = params.read(args, PLAIN)
+                sort: Sort = given.get("sort", Sort())
+                limit: int = given.get("limit", params.DEFAULT_PAGE)
+                binding = ("items", sort, Filter(), None)
+                after = self._paging.place(given, *binding)
+                more = self._paging.url(LISTS, "", args)
+                plan = _Plan(sort, limit, after, binding, more)
+        if len(self._plans) >= _PLANS:
+            self._plans.clear()
+        self._plans[query] = plan
+        return plan
+
+    def _read(self, plan: _Plan) -> Kept | None:
+        with self._reads.snapshot() as (version, rows):
+            stood = self._stood
+            if stood is None or stood.version != version:
+                stood = self._stood = _look(version, rows)
+            if stood.slot is None:
                 return None
-            state = rows(STATE, {"views": _VIEWS})
-            tag = self._tags.of(state, *binding, after, limit, False)
-            headers = {"ETag": f'W/"{tag}"'}
-            if condition is not None and parse_etags(condition).contains_weak(tag):
-                return answer(b"", {**REVALIDATE, **headers}, 304)
-            shape = Shape("sqlite", slot, None, sort, after is not None, frozenset(), False, 0, 0)
+            goes_on = plan.after is not None
+            shape = Shape("sqlite", stood.slot, None, plan.sort, goes_on, frozenset(), False, 0, 0)
             place: Mapping[str, str | int] = (
-                {} if after is None else key_values(AFTER, shape.key, after)
+                key_values(AFTER, shape.key, plan.after) if goes_on else {}
             )
-            found = rows(statements(shape).along, {LIMIT: limit + 1, **place})
-        full = found[:limit]
-        last = list(full[-1][1:]) if len(found) > limit else None
-        following = self._paging.following(last, *binding)
-        more = self._paging.headers(LISTS, following, args)
-        return answer(written((each[0] for each in full), following), {**more, **headers})
+            found = rows(statements(shape).along, {LIMIT: plan.limit + 1, **place})
+        tag = f'W/"{self._tags.of(stood.state, *plan.binding, plan.after, plan.limit, False)}"'
+        full = found[: plan.limit]
+        last = list(full[-1][1:]) if len(found) > plan.limit else None
+        following = self._paging.following(last, *plan.binding)
+        body = written((each[0] for each in full), following).encode()
+        link = None if following is None else f'<{plan.more}{following}>; rel="next"'
+        wire = self._forms.whole(tag, link, len(body)) + body
+        return Kept(version, HTTPStatus.OK, ((b"etag", tag.encode()),), wire)
+
+
+class _Forms:
+    """The headers of answers as they are sent, those of Flask."""
+
+    def __init__(self) -> None:
+        told = {**REVALIDATE, _TAG: ""}
+        self._whole = headers_of(answer(b" ", {**REVALIDATE, _LINK: "", _TAG: ""}))
+        self._last = headers_of(answer(b" ", told))
+        self._bare = headers_of(answer(b"", told, HTTPStatus.NOT_MODIFIED))
+
+    def whole(self, tag: str, link: str | None, length: int) -> bytes:
+        """Write those of 200."""
+        own = {_TAG: tag, _LENGTH: str(length)}
+        return _lines(self._last, own) if link is None else _lines(self._whole, own | {_LINK: link})
+
+    def bare(self, tag: str) -> bytes:
+        """Write those of 304."""
+        return _lines(self._bare, {_TAG: tag})
+
+
+def _lines(headers: Headers, own: Mapping[str, str]) -> bytes:
+    return lines_of([(name, own.get(name, value)) for name, value in headers])
+
+
+def _look(version: Version, rows: Rows) -> _Stood:
+    slot = dict(rows(LIVE, {})).get(items.NAME)
+    return _Stood(version, slot or None, rows(STATE, {"views": _VIEWS}))
+
+
+def _is_had(tag: str, condition: str) -> bool:
+    # As most clients send it, which need not be parsed.
+    return condition == tag or parse_etags(condition).contains_weak(tag[3:-1])

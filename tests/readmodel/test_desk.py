@@ -17,7 +17,8 @@ from readmodel.front.hands import Hands
 from readmodel.guard import Doorkeeper
 from readmodel.hot.cache import ItemCache
 from readmodel.hot.connection import HotConnection
-from readmodel.hot.desk import Desk
+from readmodel.hot.desk import ItemDesk
+from readmodel.hot.heads import Heads
 from readmodel.hot.row import ItemMoments, ItemRows
 from readmodel.problem_codes import BAD_REQUEST
 from readmodel.turns import Turns
@@ -80,7 +81,7 @@ class Served:
         store = ItemMoments(engine) if engine.dialect.name == "sqlite" else ItemRows(engine)
         hands, turns = Hands(2), Turns(2, 0)
         self.store: Any = store
-        self.desk = Desk(Doorkeeper(used), self.requests, self.cache, store, hands)
+        self.desk = ItemDesk(Heads(Doorkeeper(used)), self.requests, self.cache, store, hands)
         bridge = Bridge(app.wsgi_app, hands, turns, no_feed)
         words = Words(settings.public_query_url, BAD_REQUEST)
 
@@ -89,7 +90,7 @@ class Served:
             made.config.load()
             return made
 
-        self.hot, self.plain = server(partial(HotConnection, self.desk)), server(Connection)
+        self.hot, self.plain = server(partial(HotConnection, [self.desk])), server(Connection)
 
     def listen(self) -> None:
         """Let workers have been heard for a while."""
