@@ -58,8 +58,8 @@ class Side:
         return self._memory(lambda each: each.memory_full_info().pss)
 
     def own_memory(self) -> Mapping[str, float]:
-        """MB of each process that the system could not take back: without pages of files."""
-        return self._memory(lambda each: sum(part.anonymous for part in each.memory_maps()))
+        """MB of each process without pages of files, which the system can take back (PSS)."""
+        return self._memory(_own)
 
     def _memory(self, of: Callable[[psutil.Process], int]) -> Mapping[str, float]:
         told: dict[str, float] = {}
@@ -67,6 +67,12 @@ class Side:
             name = each.name() if each.name() == "valkey-server" else each.cmdline()[-1]
             told[name] = told.get(name, 0.0) + of(each) / 1e6
         return told
+
+
+def _own(process: psutil.Process) -> int:
+    rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
+    fields = dict(line.split(":", 1) for line in rollup.splitlines()[1:])
+    return 1024 * int(fields["Pss_Anon"].split()[0])
 
 
 class Service(Side):

@@ -58,7 +58,7 @@ def reading_engine(url: str, connections: int = 4) -> Engine:
                 connection,
                 f"busy_timeout={_SQLITE_BUSY_TIMEOUT}",
                 "query_only=ON",
-                "mmap_size=2147418112",
+                f"mmap_size={_SQLITE_MAPPED}",
             )
 
         @event.listens_for(engine, "begin")
