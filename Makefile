@@ -40,8 +40,9 @@ torn: $(STAMP) ## the log torn off at 2,200 places, the whole service at 22, a c
 	@TORN_CUTS=2200 TORN_SERVICES=22 RANDOM_EDITS=1000 exec .venv/bin/python -m pytest -n 2 \
 	  tests/test_torn_log.py tests/test_torn_service.py tests/ledger/test_random_edits.py
 
-journey: $(STAMP) ## the whole real input, imported twice, on both databases, and what a plain loop makes of it
-	@JOURNEY_ROWS=1000000 exec .venv/bin/python -m pytest -n 1 tests/test_journey.py
+journey: $(STAMP) ## the whole real input, imported twice, on both databases, and what a plain loop makes of it; and the raw shop file
+	@JOURNEY_ROWS=1000000 SHOP_LINES=1000000 exec .venv/bin/python -m pytest -n 1 \
+	  tests/test_journey.py tests/test_shop_import.py
 
 compose-journey: $(STAMP) ## the compose file built, brought up from nothing, sent on that journey, killed and looked over: ARGS="--rows 20000"
 	@exec .venv/bin/python -m tests.compose $(ARGS)

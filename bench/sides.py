@@ -19,7 +19,8 @@ from redis import Redis
 from bench.anchors import models
 from bench.measure import Counter
 from runtime.settings import PREFIX
-from tests.journey import ITEMLEDGER, ROOT, Deployment, free_ports
+from tests.journey import ITEMLEDGER, ROOT, Deployment
+from tests.ports import free_port
 
 _Started = TypeVar("_Started")
 
@@ -222,7 +223,7 @@ class Stage:
         return self._once(("uncached", service.url), lambda: self._uncached(service))
 
     def _uncached(self, service: Service) -> Side:
-        _, port = free_ports()
+        port = free_port()
         given: dict[str, object] = {"query_port": port, "database_url": service.url}
         given["item_cache"] = 0
         env = service.deployment.env | _env(given)
@@ -232,19 +233,19 @@ class Stage:
         """Start a module of ours that listens on the port that a setting names."""
 
         def start() -> Side:
-            _, port = free_ports()
+            port = free_port()
             env = clean() | _env({port_in: port, "log_level": "warning"})
             return self.run(label, [sys.executable, "-m", name, *args], port, env)
 
         return self._once((name, *args), start)
 
     def gunicorn(self, app: str, label: str, **env: str) -> Side:
-        _, port = free_ports()
+        port = free_port()
         argv = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"]
         return self.run(label, [*argv, "--log-level", "warning", app], port, clean() | env)
 
     def uvicorn(self, app: str, label: str, **env: str) -> Side:
-        _, port = free_ports()
+        port = free_port()
         argv = [sys.executable, "-m", "uvicorn", "--port", str(port), "--no-access-log"]
         return self.run(label, [*argv, "--log-level", "warning", app], port, clean() | env)
 

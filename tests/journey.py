@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -22,6 +21,7 @@ import psutil
 import pytest
 
 from tests.asking import is_ready
+from tests.ports import free_ports
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[1]
@@ -120,13 +120,6 @@ def take_the_journey(running: "Running", folder: Path, count: int, patience: flo
     assert running.rejected(file) == refused
     moved = [each for each, count in before.items() if len(account.histories[each]) > count]
     running.assert_holds(account, moved)
-
-
-def free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
 
 
 class Running:

@@ -65,7 +65,7 @@ def test_an_export_that_is_imported_elsewhere_gives_the_same_items(
         lines, _ = export(one)
         files[1].write_bytes(lines)
         url = said.split()[-1]
-        assert httpx.get(url, trust_env=False).json()["changes"] == []
+        assert httpx.get(url, trust_env=False, timeout=30).json()["changes"] == []
     database = tmp_path / "other.db"
     database.write_bytes(migrated_sqlite_file.read_bytes())
     other = Deployment(tmp_path / "other", f"sqlite:///{database}")
@@ -78,6 +78,7 @@ def test_an_export_that_is_imported_elsewhere_gives_the_same_items(
                     json={"price": 77},
                     headers={"Prefer": "wait=20"},
                     trust_env=False,
+                    timeout=30,
                 )
                 assert answer.status_code == httpx.codes.OK
             imported(other, file, "--map", MAP)

@@ -62,7 +62,7 @@ def test_from_the_first_token_to_its_end(deployment: Deployment) -> None:
         # Whose key nobody can say, as the provider is away.
         assert client.get(read, headers=foreign).status_code == 503
         assert client.put(write, json=LAMP, headers=foreign).status_code == 503
-        assert client.put(write, json=LAMP, headers={**bearer, "Prefer": "wait=9"}).is_success
+        assert client.put(write, json=LAMP, headers={**bearer, "Prefer": "wait=20"}).is_success
         (event,) = client.get(f"{read}/history", headers=bearer).json()["events"]
         assert event["actor"] == "rosa"
         rows = deployment.folder / "rows.ndjson"
@@ -96,7 +96,7 @@ def test_a_revocation_outlives_a_redis_that_has_lost_everything(deployment: Depl
     for file in (deployment.folder / "data" / "valkey").rglob("*"):
         if file.is_file():
             file.unlink()
-    with deployment.up(), httpx.Client(trust_env=False) as client:
+    with deployment.up(), httpx.Client(trust_env=False, timeout=30) as client:
         # From the first request on.
         bearer = {"Authorization": f"Bearer {token}"}
         for url in (deployment.query_url, deployment.command_url):

@@ -8,7 +8,7 @@ import pytest
 from tests.journey import Deployment, take_the_journey
 
 # `make journey` takes all of them.
-ROWS = 5_000
+ROWS = 3_000
 
 
 @pytest.mark.timeout(280)

@@ -102,7 +102,7 @@ def _kill(process: subprocess.Popen[bytes], part: str) -> None:
         found = _child(process, part)
         return found is not None and found.pid != child.pid
 
-    until(back, 10, f"{part} coming back")
+    until(back, 30, f"{part} coming back")
 
 
 def _kill_the_whole(
@@ -112,6 +112,6 @@ def _kill_the_whole(
     assert len(family) >= 5
     process.kill()
     process.wait()
-    _, alive = psutil.wait_procs(family, 10)
+    _, alive = psutil.wait_procs(family, 30)
     assert not alive, f"outlived `up`: {alive}"
     return deployment.start()

@@ -85,7 +85,7 @@ def fallen(tmp_path_factory: pytest.TempPathFactory) -> Fallen:
 def create(deployment: Deployment, count: int) -> list[Accepted]:
     told: list[Accepted] = []
     log = append_file(deployment.folder / "data")
-    with httpx.Client(base_url=deployment.command_url, trust_env=False) as client:
+    with httpx.Client(base_url=deployment.command_url, trust_env=False, timeout=30) as client:
         for n in range(count):
             began = log.stat().st_size
             answer = client.post("/items", json={"name": f"Item {n}", "price": n})
@@ -104,7 +104,7 @@ def kill_everything(process: subprocess.Popen[bytes]) -> None:
     # The others cannot outlive it.
     process.kill()
     process.wait()
-    _, alive = psutil.wait_procs(family, 10)
+    _, alive = psutil.wait_procs(family, 30)
     assert not alive
 
 
@@ -149,7 +149,7 @@ def holds(deployment: Deployment, told: Sequence[Accepted], cut: int) -> None:
     # What comes after goes over nothing.
     new = create(deployment, 10)
     assert {each.token for each in new}.isdisjoint(each.token for each in told)
-    with httpx.Client(base_url=deployment.query_url, trust_env=False) as client:
+    with httpx.Client(base_url=deployment.query_url, trust_env=False, timeout=30) as client:
         until(lambda: status(client, new[-1]) == "applied", _PATIENCE, "what is new applied")
         found = [status(client, each) for each in (*applied, *whole, *new)]
         assert set(found) == {"applied"}, (cut, found)

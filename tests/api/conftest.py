@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -33,11 +33,24 @@ ORDINARY = Demands("fsync", 0, 1_000_000)
 
 
 @dataclass(slots=True)
+class Ahead:
+    """The clock of the machine, and so many milliseconds more as it is said."""
+
+    ms: int = 0
+
+    def __call__(self) -> int:
+        return now_ms() + self.ms
+
+
+@dataclass(slots=True)
 class Service:
-    """The command API on a real Valkey, and a worker beside it that can be told to rest."""
+    """The command API on a real Valkey, and a worker beside it that can be told to rest; both go by
+    one clock.
+    """
 
     client: TestClient
     world: World
+    clock: Ahead
     works: threading.Event
     ended: threading.Event
     told: Told = nobody
@@ -92,6 +105,7 @@ def running_api(
     rate: str | None = None,
     spans: Spans | None = None,
     partitions: int = 1,
+    clock: Callable[[], int] = now_ms,
 ) -> Generator[Api]:
     """Run the command API, wired as its process wires it, with `rung` in place of a doorbell."""
     settings = settings.model_copy(
@@ -121,7 +135,7 @@ def running_api(
         partitions,
         batcher,
         waiters,
-        now_ms,
+        clock,
         remember_in(asking),
         ping,
         watch,
@@ -149,13 +163,14 @@ def serving(
     settings: Settings, sqlite_url: str, valkey_url: str, spans: Spans | None = None
 ) -> Generator[Service]:
     """Run the command API and a worker beside it, both wired as their processes wire them."""
+    clock = Ahead()
     with (
         World.of(sqlite_url, valkey_url, 1) as world,
-        running_api(settings, valkey_url, spans=spans) as api,
+        running_api(settings, valkey_url, spans=spans, clock=clock) as api,
     ):
-        world.clock = now_ms  # type: ignore[assignment]
+        world.clock = clock  # type: ignore[assignment]
         told = told_of(settings, spans)
-        made = Service(api.client, world, threading.Event(), threading.Event(), told)
+        made = Service(api.client, world, clock, threading.Event(), threading.Event(), told)
         made.works.set()
         worker = threading.Thread(target=made.work)
         worker.start()

@@ -61,9 +61,11 @@ def applying(redis: "Redis") -> Generator[None]:
 
     worker = threading.Thread(target=apply)
     worker.start()
-    yield
-    ended.set()
-    worker.join()
+    try:
+        yield
+    finally:
+        ended.set()
+        worker.join()
 
 
 def state_of(redis: "Redis", import_id: str) -> Any:
@@ -79,5 +81,5 @@ def the_import(redis: "Redis") -> str:
         found[:] = [each.import_id for each in on_the_log(redis) if isinstance(each, ImportMark)]
         return bool(found)
 
-    until(begun, 10, "an import that has begun")
+    until(begun, 30, "an import that has begun")
     return found[0]

@@ -27,7 +27,7 @@ def kill_one(world: World) -> None:
     epoch, n = (int(each) for each in world.redis.hmget(keys.head(0), "epoch", "n"))
     world.redis.xadd(keys.log(0), {"c": BAD}, id=f"{epoch}-{n + 1}")
     world.redis.hset(keys.head(0), "n", str(n + 1))
-    until(lambda: world.rows(tables.quarantine, "n"), 10, "it is dead")
+    until(lambda: world.rows(tables.quarantine, "n"), 30, "it is dead")
 
 
 def test_an_order_goes_on_the_log_once_under_its_key(api: Api, redis: "Redis") -> None:
@@ -62,7 +62,7 @@ def test_a_dead_command_is_given_up(service: Service) -> None:
     kill_one(service.world)
     answer = order(service, "/dead/bad/discard?partition=0")
     assert answer.status_code == 202
-    until(lambda: not service.world.rows(tables.quarantine, "n"), 10, "it is given up")
+    until(lambda: not service.world.rows(tables.quarantine, "n"), 30, "it is given up")
     found = {row["command_id"]: row for row in service.world.rows(tables.outcomes, "command_id")}
     assert found["bad"]["code"] == "discarded"
     assert found[answer.json()["command_id"]]["status"] == "applied"
@@ -75,5 +75,5 @@ def test_an_order_about_what_is_not_dead_changes_nothing(service: Service) -> No
         rows = service.world.rows(tables.outcomes, "command_id")
         return [row["code"] for row in rows if row["command_id"] == given]
 
-    until(told, 10, "the order has an outcome")
+    until(told, 30, "the order has an outcome")
     assert told() == ["not-dead"]

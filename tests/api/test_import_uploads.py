@@ -1,6 +1,5 @@
 """Uploads that go on while something else happens: through a real server, piece by piece."""
 
-import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ from redis import Redis
 
 from eventlog import import_state, keys
 from eventlog.envelope import ImportMark, RevertRows
+from runtime.settings import Settings
 from runtime.times import now_ms
 from tests.api.importing import (
     KEY,
@@ -31,34 +31,36 @@ from tests.api.importing import (
     the_import,
 )
 from tests.asking import is_ready
+from tests.ports import free_port
 from tests.runtime.waiting import clean_environment
 from tests.waiting import until
 
 
-@pytest.fixture
-def client(valkey_url: str, redis: "Redis") -> Iterator[httpx.Client]:
-    """A client of a command API of its own process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+@pytest.fixture(scope="module")
+def started(valkey_server: Settings) -> Iterator[str]:
+    """The URL of a command API of its own process; the log is emptied between tests."""
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "cli", "api"],
         env=clean_environment(
-            ITEMLEDGER_REDIS_URL=valkey_url,
+            ITEMLEDGER_REDIS_URL=valkey_server.log_url,
             ITEMLEDGER_PARTITIONS="1",
             ITEMLEDGER_COMMAND_PORT=str(port),
             ITEMLEDGER_LOG_LEVEL="error",
         ),
     )
-    url = f"http://127.0.0.1:{port}"
-
     try:
-        until(lambda: is_ready(url), 60, "the api accepts")
-        with httpx.Client(base_url=url, trust_env=False, timeout=60) as made:
-            yield made
+        yield f"http://127.0.0.1:{port}"
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def client(started: str, redis: "Redis") -> Iterator[httpx.Client]:
+    until(lambda: is_ready(started), 60, "the api accepts")
+    with httpx.Client(base_url=started, trust_env=False, timeout=60) as made:
+        yield made
 
 
 class Upload:
@@ -97,7 +99,7 @@ class Upload:
 
 def test_rows_that_come_slowly_do_not_wait_for_others(client: httpx.Client, redis: "Redis") -> None:
     with applying(redis), Upload(client) as upload:
-        until(lambda: len(rows_of(on_the_log(redis))) >= 3, 10, "the first rows on the log")
+        until(lambda: len(rows_of(on_the_log(redis))) >= 3, 30, "the first rows on the log")
         assert upload.answer is None
 
 
@@ -131,7 +133,7 @@ def test_an_import_waits_while_it_is_paused_and_goes_on_when_it_is_resumed(
 
         until(stands_still, 20, "no more rows")
         assert taken(client.post(f"/imports/{import_id}/resume"))["status"] == "receiving"
-        until(lambda: len(rows_of(on_the_log(redis))) > rows, 10, "more rows")
+        until(lambda: len(rows_of(on_the_log(redis))) > rows, 30, "more rows")
         assert upload.answer is None
     assert upload.answer is not None
     assert taken(upload.answer)["rows"] == upload.sent
@@ -158,7 +160,7 @@ def test_an_import_that_is_over_ends_its_upload_with_an_answer_that_says_so(
         assert isinstance(last, ImportMark)
         assert (last.mark, last.rows) == ("cancelled", told["rows"])
     # What was on its way when the upload ended arrives a moment later.
-    until(lambda: told["rows"] == len(rows_of(on_the_log(redis))), 10, "all of its rows")
+    until(lambda: told["rows"] == len(rows_of(on_the_log(redis))), 30, "all of its rows")
     assert state_of(redis, import_id) == state
     answer = client.post("/imports", content=lines(1), headers=NDJSON | KEY)
     refused(answer, 409, "import-over")
@@ -190,13 +192,13 @@ def leave(client: httpx.Client, redis: "Redis", headers: dict[str, str]) -> Impo
 
     def pieces() -> Iterator[bytes]:
         yield lines(250)
-        until(lambda: len(rows_of(on_the_log(redis))) > rows, 10, "rows on the log")
+        until(lambda: len(rows_of(on_the_log(redis))) > rows, 30, "rows on the log")
         raise Left
 
     before = marks_of(on_the_log(redis)).count("failed")
     with pytest.raises(Left):
         client.post("/imports", content=pieces(), headers=NDJSON | headers)
-    until(lambda: marks_of(on_the_log(redis)).count("failed") > before, 10, "that it failed")
+    until(lambda: marks_of(on_the_log(redis)).count("failed") > before, 30, "that it failed")
     failed = on_the_log(redis)[-1]
     assert isinstance(failed, ImportMark)
     return failed
@@ -228,7 +230,7 @@ def test_a_revert_right_after_a_cancel_stands_behind_all_rows(
 ) -> None:
     with applying(redis), Upload(client, piece=60):
         import_id = the_import(redis)
-        until(lambda: rows_of(on_the_log(redis)), 10, "the first rows on the log")
+        until(lambda: rows_of(on_the_log(redis)), 30, "the first rows on the log")
         taken(client.post(f"/imports/{import_id}/cancel"))
         taken(client.post(f"/imports/{import_id}/revert"))
         found = import_state.read(redis.hgetall(keys.import_state(import_id)))
@@ -245,7 +247,8 @@ def test_a_revert_waits_for_no_feeder_that_is_silent(client: httpx.Client, redis
     def held_since(beat: int) -> None:
         redis.hset(name(import_id), mapping={"state": "cancelled", "feeder": "f", "beat": beat})
 
-    held_since(now_ms())
+    # It lives for longer than this takes.
+    held_since(now_ms() + 60_000)
     told = refused(client.post(f"/imports/{import_id}/revert"), 409, "import-running")
     assert "although it is cancelled" in told["detail"]
     held_since(now_ms() - import_state.SILENT_MS)

@@ -96,7 +96,7 @@ def test_no_more_than_a_few_hundred_rows_wait_and_the_upload_waits_with_them(
         )
     )
     upload.start()
-    until(lambda: len(rows_of(on_the_log(redis))) >= 200, 10, "rows on the log")
+    until(lambda: len(rows_of(on_the_log(redis))) >= 200, 30, "rows on the log")
     import_id = the_import(redis)
     # The feeder has had its time when it gives a sign of life with as many rows as before.
     before = -1

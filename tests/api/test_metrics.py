@@ -124,7 +124,7 @@ def test_requests_that_wait_for_an_outcome_are_told_while_they_do(service: Servi
 
     with ThreadPoolExecutor(1) as pool, service.resting_worker():
         asked = pool.submit(service.client.put, "/items/a", json=LAMP, headers=WAIT)
-        until(lambda: awaited() == 1, 10, "it waits")
+        until(lambda: awaited() == 1, 30, "it waits")
         service.works.set()
         asked.result()
 
@@ -135,7 +135,7 @@ def test_rows_of_imports_are_counted_and_uploads_while_they_run(api: Api, redis:
     with ThreadPoolExecutor(1) as pool:
         # More than may wait: it runs until they are applied.
         sent = pool.submit(api.client.post, "/imports", content=lines(5000), headers=NDJSON)
-        until(lambda: figures(api).value("itemledger_uploads_running") == 1, 10, "the upload runs")
+        until(lambda: figures(api).value("itemledger_uploads_running") == 1, 30, "the upload runs")
         with applying(redis):
             assert sent.result().status_code == 202
     found = figures(api)

@@ -4,7 +4,8 @@ import pytest
 from redis import Redis
 
 from eventlog import keys
-from tests.api.conftest import Api
+from runtime.settings import Settings
+from tests.api.conftest import Api, configured, running_api
 from tests.api.test_items import LAMP, problem
 from tests.api.test_metrics import figures
 from tests.waiting import until
@@ -48,17 +49,15 @@ def test_commands_that_wait_while_none_is_applied_are_red_until_one_is(
 
 
 def test_who_asks_for_writes_alone_is_told_whether_they_are_accepted(
-    api: Api, redis: "Redis"
+    settings: Settings, valkey_url: str, redis: "Redis"
 ) -> None:
-    api.client.put("/items/a", json=LAMP)
-    until(lambda: stands(api), 30, "the pump is called dead")
-    writes = api.client.get("/health/ready?for=writes")
-    redis.config_set("appendfsync", "everysec")
-    try:
-        api.until_it_refuses("appendfsync everysec")
-        refused = api.client.get("/health/ready?for=writes")
-    finally:
-        redis.config_set("appendfsync", "always")
+    with running_api(settings, valkey_url, probe_every=0) as api:
+        api.client.put("/items/a", json=LAMP)
+        until(lambda: stands(api), 30, "the pump is called dead")
+        writes = api.client.get("/health/ready?for=writes")
+        with configured(redis, appendfsync="everysec"):
+            api.until_it_refuses("appendfsync everysec")
+            refused = api.client.get("/health/ready?for=writes")
 
     assert (writes.status_code, writes.json()["status"]) == (200, "ready")
     assert "pump" not in writes.json()["checks"]

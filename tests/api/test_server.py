@@ -14,6 +14,7 @@ import pytest
 
 from api.server import make_server
 from runtime.settings import Settings
+from tests.ports import free_port
 from tests.runtime.waiting import clean_environment
 from tests.waiting import until
 
@@ -41,9 +42,7 @@ def answers(port: int) -> bool:
 
 @pytest.fixture
 def api(valkey_url: str) -> Iterator[Running]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "cli", "api"],
         env=clean_environment(

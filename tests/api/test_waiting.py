@@ -15,10 +15,10 @@ def listeners(service: Service) -> list[int]:
 
 
 def test_what_was_told_while_nobody_listened_is_asked_for_again(service: Service) -> None:
-    until(lambda: listeners(service), 10, "the api listens")
+    until(lambda: listeners(service), 30, "the api listens")
     with ThreadPoolExecutor(1) as pool, service.resting_worker():
         asked = pool.submit(service.client.put, "/items/a", json=LAMP, headers=WAIT)
-        until(service.world.log, 10, "the command is on the log")
+        until(service.world.log, 30, "the command is on the log")
         (listener,) = listeners(service)
         service.world.redis.client_kill_filter(_id=listener)
         service.world.drain().partition(0)
@@ -29,7 +29,7 @@ def test_what_was_told_while_nobody_listened_is_asked_for_again(service: Service
 
 
 def test_a_notice_that_can_not_be_read_does_not_end_the_listening(service: Service) -> None:
-    until(lambda: listeners(service), 10, "the api listens")
+    until(lambda: listeners(service), 30, "the api listens")
     (channel,) = service.world.redis.pubsub_channels("itemledger:outcomes:*")
     for garbage in (b"x", b"[1]", b'[{"id": "a"}]'):
         service.world.redis.publish(channel, garbage)
@@ -44,13 +44,13 @@ def test_a_connection_that_is_silent_is_made_anew(
     monkeypatch.setattr("api.waiting._SILENCE", 0.05)
     monkeypatch.setattr("api.waiting._DEAD_AFTER", 0.2)
     monkeypatch.setattr("redis.asyncio.client.PubSub.ping", _no_answer)
-    until(lambda: listeners(service), 10, "the api listens")
+    until(lambda: listeners(service), 30, "the api listens")
     before = listeners(service)
     # Whoever waits for a message now waits with the old patience: end that once.
     service.world.redis.client_kill_filter(_id=before[0])
-    until(lambda: set(listeners(service)) - set(before), 10, "the api listens again")
+    until(lambda: set(listeners(service)) - set(before), 30, "the api listens again")
     second = listeners(service)
-    until(lambda: set(listeners(service)) - {*before, *second}, 10, "a silent one is left")
+    until(lambda: set(listeners(service)) - {*before, *second}, 30, "a silent one is left")
 
 
 async def _no_answer(_: object) -> None:

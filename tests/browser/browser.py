@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_PATIENCE = 10_000
+# Milliseconds.
+_PATIENCE = 30_000
 
 
 def path_of_browser() -> str | None:
@@ -27,6 +28,7 @@ def running_browser() -> Iterator[Browser]:
         pytest.skip(f"no browser is here: install one of {', '.join(_NAMES)}")
     # Chromium refuses to sandbox what root runs.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    expect.set_options(timeout=_PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=arguments)
         yield browser

@@ -15,7 +15,7 @@ from ledger.engines import reading_engine
 from readmodel.app import create_app
 from runtime.auth.guard import Guard
 from runtime.settings import Settings
-from tests.journey import free_ports
+from tests.ports import free_port
 from tests.tokens import guard
 
 
@@ -27,7 +27,7 @@ class _Quiet(WSGIRequestHandler):
 @contextmanager
 def guarded_pages(folder: Path) -> Iterator[str]:
     """Serve them where tokens are wanted, and give their address."""
-    port, _ = free_ports()
+    port = free_port()
     settings = Settings(query_url=f"http://127.0.0.1:{port}", data=folder)
     with _pages(settings, f"sqlite:///{folder / 'none.db'}", port, guard(settings)) as url:
         yield url
@@ -38,7 +38,7 @@ def open_pages(folder: Path, database: str) -> Iterator[str]:
     """Serve those of a database to everybody. The command API is below `/write`, where nothing is
     unless a test answers.
     """
-    port, _ = free_ports()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     settings = Settings(query_url=url, command_url=f"{url}/write", data=folder)
     with _pages(settings, database, port, None) as served:

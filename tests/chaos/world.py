@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from tests.chaos.processes import Processes, end, end_now, matching
 from tests.chaos.valkey import Valkey
 from tests.chaos.waits import NotInTime, Patience, until
 from tests.chaos.watch import Watch
+from tests.ports import free_port
 
 _READY = 60.0
 # `up` asks its children to end one after another, each with a deadline of its own.
@@ -77,7 +77,7 @@ class World:
         # Set by the run: a database that is set back has forgotten what was seen in it.
         self.watch: Watch | None = None
         self._processes = processes
-        command, query, server, proxy, database = _free_ports(5)
+        command, query, server, proxy, database = (free_port() for _ in range(5))
         self.command_url = f"http://127.0.0.1:{command}"
         self.query_url = f"http://127.0.0.1:{query}"
         self._data = folder / "data"
@@ -159,7 +159,7 @@ class World:
                 except subprocess.TimeoutExpired:
                     self.endings.append("`up` did not end when it was asked to")
                     end_now(process)
-            _, alive = psutil.wait_procs(family, 10)
+            _, alive = psutil.wait_procs(family, 30)
             if alive:
                 self.endings.append(f"outlived `up`: {alive}")
             return process.returncode
@@ -214,17 +214,6 @@ class World:
 
 def tail(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else ""
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 @contextmanager

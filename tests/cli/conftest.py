@@ -1,5 +1,4 @@
 import os
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from runtime.settings import Settings
+from tests import ports
 
 
 @pytest.fixture(autouse=True)
@@ -19,17 +19,7 @@ def _no_settings_of_a_developer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def free_ports() -> tuple[int, int]:
-    return two_free_ports()
-
-
-def two_free_ports() -> tuple[int, int]:
-    """Find two ports that nobody listens on; each was somebody's a moment ago, and nobody asks for
-    it.
-    """
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
+    return ports.free_ports()
 
 
 @pytest.fixture

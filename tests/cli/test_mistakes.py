@@ -22,6 +22,7 @@ from runtime.auth.tokens import OwnKey
 from runtime.settings import Settings
 from runtime.times import now_ms
 from runtime.valkey import running_valkey
+from tests.ports import free_ports
 
 CONSOLE = [sys.executable, "-P", "-m", "cli"]
 SECRET = "the secret of the services, of these tests"  # noqa: S105
@@ -303,10 +304,7 @@ def started(
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment of a running deployment that asks for tokens, and its places."""
     folder = tmp_path_factory.mktemp("up")
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        two = one.getsockname()[1], other.getsockname()[1]
+    two = free_ports()
     clean = {key: each for key, each in os.environ.items() if not key.startswith("ITEMLEDGER_")}
     command, query = (f"http://127.0.0.1:{port}" for port in two)
     own = OwnKey(SECRET, "itemledger")

@@ -123,7 +123,7 @@ def test_where_a_worker_is_being_started_again_its_place_is_left_to_it(
                 return False
             return True
 
-        until(has_it, 5, "the worker has its place")
+        until(has_it, 30, "the worker has its place")
         assert book(url).state == "wanted"
         engine, reads = writing_engine(url), reading_engine(url)
         builder = Builder(Stores(engine, reads, 2), all_views(), now_ms, threading.Event())

@@ -13,7 +13,7 @@ import pytest
 from cli.whereabouts import located
 from runtime.lock import lock_folder
 from runtime.settings import Settings
-from tests.cli.conftest import two_free_ports
+from tests import ports
 from tests.runtime.waiting import lines, runs, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +80,7 @@ def deployment(tmp_path: Path, free_ports: tuple[int, int]) -> Deployment:
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """One that runs, for all who only look at it; beside it lies a file that is nobody's."""
-    made = Deployment(tmp_path_factory.mktemp("calm"), two_free_ports())
+    made = Deployment(tmp_path_factory.mktemp("calm"), ports.free_ports())
     (made.folder / ".env").write_text("ITEMLEDGER_DATABASE_URL=sqlite:///elsewhere.db\n")
     with made.up() as process:
         made.pid = process.pid

@@ -20,7 +20,8 @@ from typing import Any
 import httpx
 
 from tests.compose import ops
-from tests.journey import ROOT, Running, free_ports, take_the_journey
+from tests.journey import ROOT, Running, take_the_journey
+from tests.ports import free_ports
 from tests.waiting import until
 
 PROCESSES = ("api", "query", "worker", "cron")

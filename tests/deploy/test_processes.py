@@ -14,8 +14,9 @@ import pytest
 
 from tests.deploy.deployed import DEPLOY, make_secrets, password
 from tests.eventlog.replication import Server, server
-from tests.journey import ITEMLEDGER, Running, free_ports
+from tests.journey import ITEMLEDGER, Running
 from tests.ledger.granted import Roles, granted
+from tests.ports import free_ports
 from tests.waiting import until
 
 SCOPES = ("items:read", "items:write", "ops")
@@ -139,7 +140,7 @@ def test_every_process_does_its_work_as_its_user_and_nothing_is_refused_to_it(
     with deployed.reader() as reader:
         _read(reader)
     metrics = httpx.get(
-        f"{deployed.command_url}/metrics", headers=deployed.headers, trust_env=False
+        f"{deployed.command_url}/metrics", headers=deployed.headers, trust_env=False, timeout=30
     )
     assert metrics.is_success
     with deployed.reader() as reader:
@@ -153,13 +154,14 @@ def test_every_process_does_its_work_as_its_user_and_nothing_is_refused_to_it(
     console(deployed, secrets, "token", "revoke", deployed.env["ITEMLEDGER_TOKEN"])
 
     def refused() -> bool:
-        return all(
-            httpx.get(f"{url}{path}", headers=deployed.headers, trust_env=False).status_code == 401
-            for url, path in (
-                (deployed.command_url, "/metrics"),
-                (deployed.query_url, "/items"),
+        with httpx.Client(headers=deployed.headers, trust_env=False, timeout=30) as client:
+            return all(
+                client.get(f"{url}{path}").status_code == 401
+                for url, path in (
+                    (deployed.command_url, "/metrics"),
+                    (deployed.query_url, "/items"),
+                )
             )
-        )
 
     until(refused, _PATIENCE, "both services have heard that the token is revoked")
     assert log.redis.acl_log() == []

@@ -1,7 +1,6 @@
 """A primary and its replica: two real servers on loopback."""
 
 import signal
-import socket
 import subprocess
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
@@ -12,6 +11,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from runtime.valkey import _server
+from tests.ports import free_port
 from tests.waiting import until
 
 
@@ -45,9 +45,7 @@ def is_online(replica: dict[str, object]) -> bool:
 @contextmanager
 def server(folder: Path, *arguments: str, **client: str) -> Generator[Server]:
     """Run one; `client` says as whom it is asked."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     folder.mkdir()
     process = subprocess.Popen(
         [

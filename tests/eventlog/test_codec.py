@@ -245,11 +245,11 @@ def test_a_notice_comes_back_as_it_went_out(redis: "Redis") -> None:
     )
     pubsub = redis.pubsub(ignore_subscribe_messages=True)
     pubsub.subscribe("itemledger:outcomes:api-1")
-    pubsub.get_message(timeout=5)
+    pubsub.get_message(timeout=30)
     with redis.pipeline(transaction=False) as pipeline:
         notices.publish(pipeline, [notice, notice])
         pipeline.execute()
-    message = pubsub.get_message(timeout=5)
+    message = pubsub.get_message(timeout=30)
     pubsub.close()
 
     assert message is not None

@@ -17,7 +17,7 @@ from tests.fuzz.commands import commands
 from tests.fuzz.queries import queries
 from tests.fuzz.run import fuzz
 from tests.fuzz.target import guarded_deployment
-from tests.journey import free_ports
+from tests.ports import free_port
 
 _TARGETS = {"command": commands, "query": queries}
 
@@ -54,7 +54,7 @@ def _database(engine: str, folder: Path) -> Iterator[str]:
     # Where we are root, its server runs as somebody else.
     folder.chmod(0o711)
     with Processes() as processes:
-        server = Postgresql(processes, folder / "postgresql", free_ports()[0])
+        server = Postgresql(processes, folder / "postgresql", free_port())
         server.start()
         try:
             server.create()

@@ -167,14 +167,14 @@ class Log:
         self.server.connected = False
 
 
-@pytest.fixture
-def settings() -> Settings:
-    return Settings(
-        _env_file=None,
-        query_url="https://read.example",
-        command_url="https://write.example",
-        cursor_secret="of this test",  # noqa: S106
-    )
+@pytest.fixture(scope="session")
+def settings(unset: Settings) -> Settings:
+    said: dict[str, Any] = {
+        "query_url": "https://read.example",
+        "command_url": "https://write.example",
+        "cursor_secret": "of this test",
+    }
+    return unset.model_copy(update=said)
 
 
 @pytest.fixture

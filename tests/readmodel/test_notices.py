@@ -17,7 +17,7 @@ from tests.readmodel.shop import Shop, opened
 from tests.waiting import until
 from worker import moves
 
-_SECONDS = 20.0
+_SECONDS = 30.0
 
 
 @pytest.fixture
@@ -60,7 +60,11 @@ class Listening:
 
 
 @pytest.fixture
-def listening(shop: Shop, settings: Settings, valkey_url: str) -> Iterator[Listening]:
+def listening(
+    shop: Shop, settings: Settings, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Listening]:
+    # What was heard is good for as long as a test takes.
+    monkeypatch.setattr("readmodel.hot.cache._GOOD", 120.0)
     cache, stopping = ItemCache(1 << 20), threading.Event()
     app = create_app(settings, shop.world.reads, shop.inspector, shop.world.clock, cache=cache)
     with followed(Notices(valkey_url, cache), stopping):

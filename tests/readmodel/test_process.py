@@ -21,6 +21,7 @@ from domain.events import ItemCreated
 from ledger import tables
 from readmodel.main import partition_count, run
 from runtime.settings import Settings
+from tests.ports import free_port
 
 AT = 1_763_798_400_000
 ROOT = Path(__file__).parents[2]
@@ -30,12 +31,6 @@ from readmodel.main import run
 from runtime.settings import Settings
 sys.exit(run(Settings()))
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def start(database_url: str, port: int, **more: str) -> subprocess.Popen[str]:
@@ -58,7 +53,7 @@ def start(database_url: str, port: int, **more: str) -> subprocess.Popen[str]:
 
 
 def wait_until_it_answers(process: subprocess.Popen[str], client: httpx.Client) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             assert client.get("/health/live").status_code == 200
@@ -76,7 +71,8 @@ def serving(database_url: str, **more: str) -> Iterator[tuple[subprocess.Popen[s
     port = free_port()
     process = start(database_url, port, **more)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        url = f"http://127.0.0.1:{port}"
+        with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
             wait_until_it_answers(process, client)
             yield process, client
     finally:
@@ -116,7 +112,7 @@ def test_a_stop_signal_ends_it_with_exit_code_0_and_leaves_no_process(
             process.send_signal(number)
         else:
             os.killpg(process.pid, number)
-        assert process.wait(10) == 0
+        assert process.wait(30) == 0
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -117,15 +117,20 @@ def test_one_look_is_taken_for_hundreds(
     looks = counted(pulse, monkeypatch)
     all_of_them = [others.submit(pulse.wait_beyond, (0, 0, 0), LONG) for _ in range(500)]
     waiting(pulse, 500)
+    looked(looks, 2)
     move(writer, 0, offset=1)
     assert all(each.result() for each in all_of_them)
     assert looks.count(1) == 1
 
 
-def test_nobody_looks_while_nobody_waits(pulse: Pulse, monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = counted(pulse, monkeypatch)
-    assert pulse.wait_beyond((0, 0, 0), 0.1) is False
-    assert looks
+def test_nobody_looks_while_nobody_waits(
+    pulse: Pulse, others: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, client = counted(pulse, monkeypatch), Presence()
+    waits = others.submit(pulse.wait_beyond, (0, 0, 0), LONG, 0.0, client)
+    looked(looks, 1)
+    client.leave()
+    assert waits.result() is False
     parked(pulse)
     before = len(looks)
     assert pulse._thread is not None
@@ -210,7 +215,7 @@ def test_who_rests_is_not_woken_before(
 
 
 def test_nobody_is_asked_twice_about_the_same_ledger(
-    pulse: Pulse, writer: Engine, monkeypatch: pytest.MonkeyPatch
+    pulse: Pulse, others: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked, looks = list[int](), counted(pulse, monkeypatch)
 
@@ -218,9 +223,12 @@ def test_nobody_is_asked_twice_about_the_same_ledger(
         asked.append(len(looks))
         return False
 
-    assert pulse.wait_for(awaited, 0.2) is False
+    waits = others.submit(pulse.wait_for, awaited, LONG)
+    # Each one is told before the next look.
+    looked(looks, 4)
+    pulse.close()
+    assert waits.result() is False
     assert len(asked) == 1
-    assert len(looks) > 1
 
 
 def test_who_watches_is_told_of_what_has_changed_and_of_the_end(
@@ -311,6 +319,14 @@ def counted(pulse: Pulse, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(pulse, "_read", counting)
     return looks
+
+
+def looked(looks: list[int], more: int) -> None:
+    """Wait for so many more looks. The second of them, and all later ones, are for everybody who
+    waits now: of one that is under way it was decided before for whom it is.
+    """
+    before = len(looks)
+    until(lambda: len(looks) >= before + more, 30, f"{more} more looks")
 
 
 def parked(pulse: Pulse) -> None:

@@ -22,6 +22,7 @@ from ledger.engines import reading_engine
 from readmodel.app import create_app
 from readmodel.hot.cache import ItemCache
 from runtime.settings import Settings
+from tests.readmodel.operated import Monotonic
 from tests.readmodel.shop import Shop, asked_at, opened
 from tests.waiting import until
 from worker.moves import where
@@ -143,13 +144,16 @@ def _now_and_then(shop: Shop, client: FlaskClient, replica: Replica) -> None:
     """Whatever the moment: an answer shows the write, says that it is stale, or is none."""
     chance, behind, fresh = random.Random(3), 0, 0  # noqa: S311
     for price in range(1_000, 1_060):
-        match chance.randrange(6):
+        happens = chance.randrange(6)
+        match happens:
             case 0:
                 replica.hold_back()
             case 1 | 2:
                 replica.let_go()
         token = {"Consistency-Token": shop.reprice("lamp", price)}
         shop.apply()
+        if happens == 1:
+            replica.catch_up()
         item = client.get("/items/lamp", headers=token)
         (listed,) = client.get("/items?ids=lamp", headers={**token, "Prefer": _STRICT}).json.get(
             "items", [{"price": None}]
@@ -171,7 +175,7 @@ def test_what_a_replica_shows_that_is_behind_is_not_kept_in_memory(
     shop.create("lamp", 100)
     shop.apply()
     replica.catch_up()
-    reads, cache = reading_engine(replica.url(database)), ItemCache(1 << 20)
+    reads, cache = reading_engine(replica.url(database)), ItemCache(1 << 20, Monotonic())
     client = create_app(settings, reads, shop.inspector, cache=cache).test_client()
     for _ in range(2):
         before = _beat(shop, cache)

@@ -3,7 +3,7 @@
 import random
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,12 +48,21 @@ def frames(text: bytes) -> Iterator[Frame]:
             yield Frame(fields[b"id"].decode(), None if data is None else orjson.loads(data))
 
 
-def taken(client: FlaskClient, count: int, last: str | None, query: str = "") -> list[Frame]:
-    """Follow until so many changes have come, then go away in the middle of things."""
+def taken(
+    client: FlaskClient,
+    count: int,
+    last: str | None,
+    query: str = "",
+    later: Callable[[], object] = lambda: None,
+) -> list[Frame]:
+    """Follow until so many changes have come, then go away in the middle of things. What is to be
+    done `later` is so when what was there before has been read.
+    """
     headers = {} if last is None else {"Last-Event-ID": last}
     answer = client.get(f"/changes/stream{query}", headers=headers, buffered=False)
     assert answer.status_code == 200
     assert answer.content_type == "text/event-stream"
+    later()
     found: list[Frame] = []
     try:
         for piece in answer.response:
@@ -84,12 +93,8 @@ def test_a_follower_that_is_cut_off_anywhere_misses_nothing_and_meets_nothing_tw
 
 def test_what_happens_later_is_told_at_once(ledger: Any, client: FlaskClient) -> None:
     ledger.add(created(1))
-    writer = threading.Timer(
-        0.2, ledger.add, [created(2), ItemRepriced("item-2", AT, AT, 7, "EUR")]
-    )
-    writer.start()
-    got = taken(client, 3, None)
-    writer.join()
+    repriced = ItemRepriced("item-2", AT, AT, 7, "EUR")
+    got = taken(client, 3, None, later=lambda: ledger.add(created(2), repriced))
 
     assert [each.change["type"] for each in got if each.change is not None] == [
         "ItemCreated",
@@ -101,10 +106,7 @@ def test_what_happens_later_is_told_at_once(ledger: Any, client: FlaskClient) ->
 def test_a_stream_begins_where_it_is_told_to(ledger: Any, client: FlaskClient) -> None:
     ledger.add(created(1), created(2))
     first, second = taken(client, 2, None)
-    writer = threading.Timer(0.2, ledger.add, [created(3)])
-    writer.start()
-    (third,) = taken(client, 1, None, "?after=head")
-    writer.join()
+    (third,) = taken(client, 1, None, "?after=head", lambda: ledger.add(created(3)))
     # The header goes before the parameter: that is what a browser sends again.
     (again,) = taken(client, 1, first.id, f"?after={third.id}")
 

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue
@@ -72,7 +73,9 @@ def own_valkey(settings: Settings) -> Generator[OwnValkey]:
 class WorkerProcess:
     """`itemledger worker`, with a file for what it says."""
 
-    def __init__(self, folder: Path, database_url: str, redis_url: str, partitions: int) -> None:
+    def __init__(
+        self, folder: Path, database_url: str, redis_url: str, partitions: int, **more: str
+    ) -> None:
         folder.mkdir(exist_ok=True)
         self._said = folder / "worker.log"
         self._beating = folder / "beat"
@@ -85,6 +88,7 @@ class WorkerProcess:
                     ITEMLEDGER_DATABASE_URL=database_url,
                     ITEMLEDGER_PARTITIONS=str(partitions),
                     ITEMLEDGER_HEARTBEAT=str(self._beating),
+                    **more,
                 ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -97,6 +101,9 @@ class WorkerProcess:
 
     def lives(self) -> bool:
         return self.process.poll() is None
+
+    def stands_still(self) -> bool:
+        return psutil.Process(self.process.pid).status() == psutil.STATUS_STOPPED
 
     def told(self) -> str:
         return self._said.read_text()
@@ -111,10 +118,10 @@ class WorkerProcess:
 
 @contextmanager
 def running_worker(
-    folder: Path, database_url: str, redis_url: str, partitions: int = 1
+    folder: Path, database_url: str, redis_url: str, partitions: int = 1, **more: str
 ) -> Generator[WorkerProcess]:
     """Run a worker for the block; it is killed where it did not end before."""
-    worker = WorkerProcess(folder, database_url, redis_url, partitions)
+    worker = WorkerProcess(folder, database_url, redis_url, partitions, **more)
     try:
         worker.await_life()
         yield worker

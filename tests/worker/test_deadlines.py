@@ -52,7 +52,7 @@ def test_who_waits_is_told_that_it_is_too_late(world: World) -> None:
     late = replace(lamp("late", 90), deadline=NOW - 1, reply_to="api-1", fingerprint="f")
     world.append(LAMP, late)
     drain(world)
-    message = heard.get_message(timeout=5)
+    message = heard.get_message(timeout=30)
 
     (notice,) = read(message["data"], "api-1")
     assert (notice.outcome.status, notice.fingerprint) == ("expired", "f")

@@ -19,7 +19,7 @@ from ledger.changes import Changes
 from readmodel.views import items
 from runtime.failpoints import FailedOnPurpose
 from runtime.positions import Position
-from tests.worker.world import NOW, PROJECTIONS, World, ask, envelope, no_ends
+from tests.worker.world import NOW, PROJECTIONS, World, ask, envelope, heard_so_far, no_ends
 from worker.apply import Circumstances, Held, apply_one
 from worker.drain import Drain
 from worker.intake import Stretch
@@ -183,8 +183,8 @@ def test_batches_that_follow_one_another_are_told_at_once_and_settled_together(
         settle(reader, what, now)
 
     def hear() -> None:
-        while message := heard.get_message(timeout=0.1):
-            told.extend(notices.read(message["data"], "api-1"))
+        for data in heard_so_far(world.redis, keys.outcomes("api-1"), heard):
+            told.extend(notices.read(data, "api-1"))
 
     monkeypatch.setattr(LogReader, "settle", noting)
     monkeypatch.setattr("worker.intake._UNSETTLED", 60.0)
@@ -219,7 +219,7 @@ def test_what_was_not_settled_by_who_died_is_settled_and_told_by_the_next(world:
         world.drain(reach=die).partition(0)
     world.drain().partition(0)
 
-    told = [notices.read(heard.get_message(timeout=5)["data"], "api-1") for _ in range(2)]
+    told = [notices.read(heard.get_message(timeout=30)["data"], "api-1") for _ in range(2)]
     heard.close()
     assert [each.outcome.command_id for (each,) in told] == ["c2", "c2"]
     assert world.redis.get(keys.done(0)) == world.checkpoint().stream_id.encode()
@@ -393,7 +393,7 @@ def test_who_waits_is_told_the_outcome_with_the_item_as_it_was_then(world: World
         envelope("c4", CreateItem("lamp-1", NOW, "Lamp", None, 1, "EUR"), "api-1"),
     )
     world.drain().partition(0)
-    message = pubsub.get_message(timeout=5)
+    message = pubsub.get_message(timeout=30)
     pubsub.close()
     told = json.loads(message["data"])
 
@@ -412,7 +412,7 @@ def test_an_ask_is_answered_with_the_stored_outcome(world: World) -> None:
     pubsub = world.heard("api-2")
     world.append(ask("c1", "api-2", "f"), ask("c1", "api-2", "other"))
     world.drain().partition(0)
-    message = pubsub.get_message(timeout=5)
+    message = pubsub.get_message(timeout=30)
     pubsub.close()
     same, other = json.loads(message["data"])
 
@@ -430,7 +430,7 @@ def test_a_known_command_at_a_new_position_is_answered_with_its_first_outcome(
     pubsub = world.heard("api-1")
     world.append(envelope("c1", LAMP.command, "api-1"))
     world.drain().partition(0)
-    message = pubsub.get_message(timeout=5)
+    message = pubsub.get_message(timeout=30)
     pubsub.close()
 
     assert json.loads(message["data"])[0]["status"] == "applied"
@@ -444,7 +444,7 @@ def test_what_a_death_after_the_commit_left_undone_is_done_by_the_next_drain(
     apply_one(world.engine, PROJECTIONS, world.log(), Circumstances(no_ends, NOW))
     pubsub = world.heard("api-1")
     world.drain().partition(0)
-    message = pubsub.get_message(timeout=5)
+    message = pubsub.get_message(timeout=30)
     pubsub.close()
 
     assert json.loads(message["data"])[0]["id"] == "c1"

@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from domain.commands import CreateItem, PatchItem
 from eventlog import keys, moves
@@ -17,24 +19,21 @@ from eventlog.partition import partition_of
 from ledger import partitions
 from runtime.row_ids import row_id
 from tests.waiting import until
-from tests.worker.world import NOW, World, envelope
+from tests.worker.world import NOW, World, envelope, heard_so_far
 from worker.moves import point_of
 
-_SECONDS = 10.0
+_SECONDS = 30.0
 
 
 class Told:
     """Hears what workers tell."""
 
-    def __init__(self, pubsub: Any) -> None:
-        self._pubsub = pubsub
+    def __init__(self, redis: "Redis", channel: str, pubsub: Any) -> None:
+        self._heard = partial(heard_so_far, redis, channel, pubsub)
 
     def moves(self) -> list[Move]:
-        heard: list[Move] = []
-        while (message := self._pubsub.get_message(timeout=0.2)) is not None:
-            if message["type"] == "message":
-                heard += [each for each in moves.read(message["data"]) if isinstance(each, Move)]
-        return heard
+        heard = [each for data in self._heard() for each in moves.read(data)]
+        return [each for each in heard if isinstance(each, Move)]
 
 
 @contextmanager
@@ -43,7 +42,7 @@ def told(world: World) -> Iterator[Told]:
     with world.redis.pubsub() as pubsub:
         pubsub.subscribe(channel)
         until(lambda: pubsub.get_message(timeout=1) is not None, _SECONDS, "to be subscribed")
-        yield Told(pubsub)
+        yield Told(world.redis, channel, pubsub)
 
 
 def create(item_id: str) -> Any:

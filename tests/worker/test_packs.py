@@ -67,7 +67,7 @@ def test_who_waits_is_told_of_each(world: World) -> None:
     world.append(LAMP, pack("p", of_lamp(1), of_rug(1), reply_to="api-1"))
     world.drain().partition(0)
 
-    message = heard.get_message(timeout=5)
+    message = heard.get_message(timeout=30)
     heard.close()
     told = notices.read(message["data"], "api-1")
     assert [(each.outcome.command_id, each.outcome.status) for each in told] == [
@@ -100,7 +100,7 @@ def test_another_payload_under_a_known_id_is_told_so_and_forgotten_by_the_log(
     (again,) = world.append(pack("p", of_lamp(2), keyed="g", reply_to="api-1"))
     world.drain().partition(0)
 
-    (told,) = notices.read(heard.get_message(timeout=5)["data"], "api-1")
+    (told,) = notices.read(heard.get_message(timeout=30)["data"], "api-1")
     heard.close()
     assert told.reused
     found = [row for row in outcomes(world).values() if row["code"] == "idempotency-key-reused"]

@@ -140,6 +140,6 @@ def test_a_sign_of_life_that_can_not_be_given_is_tried_again(tmp_path: Path) -> 
     thread = threading.Thread(target=beat, args=(folder / "beat", lambda: 0.0, stopping))
     thread.start()
     folder.mkdir()
-    until((folder / "beat").exists, 10, "the file is touched once its folder is there")
+    until((folder / "beat").exists, 30, "the file is touched once its folder is there")
     stopping.set()
     thread.join()

@@ -68,7 +68,7 @@ def test_another_batch_under_the_same_key_is_rejected_row_by_row_in_its_place(
     assert {after[name]["code"] for name in names} == {"idempotency-key-reused"}
     assert [after[name]["fingerprint"] for name in names] == [each for each, _ in rows]
     assert (head(shop, LAMP)["price"], head(shop, JUG)["price"]) == (90, 50)
-    notices = read(heard.get_message(timeout=5)["data"], "api-1")
+    notices = read(heard.get_message(timeout=30)["data"], "api-1")
     assert [(each.outcome.command_id, each.fingerprint) for each in notices] == [
         (row_id("b", n), fingerprint) for n, (fingerprint, _) in enumerate(rows)
     ]
@@ -99,7 +99,7 @@ def test_after_another_batch_the_first_one_is_still_the_one_of_the_key(shop: Wor
 
     assert not again.known
     assert outcomes(shop) == before
-    notices = read(heard.get_message(timeout=5)["data"], "api-1")
+    notices = read(heard.get_message(timeout=30)["data"], "api-1")
     assert [(each.outcome.status, each.reused) for each in notices] == [("applied", False)] * 2
 
 

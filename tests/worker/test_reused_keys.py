@@ -86,7 +86,7 @@ def test_who_waits_for_the_other_payload_is_told_that_the_key_is_reused(forgetfu
     heard = forgetful.heard("api-1")
     forgetful.append(replace(sent(5, "second"), reply_to="api-1"))
     drain(forgetful)
-    message = heard.get_message(timeout=5)
+    message = heard.get_message(timeout=30)
 
     (notice,) = read(message["data"], "api-1")
     assert notice.reused

@@ -21,6 +21,7 @@ from structlog.testing import capture_logs
 
 from eventlog import keys
 from eventlog.ring import DRAIN, HOUSEKEEP, Ring
+from tests.waiting import until
 from worker.jobs import Duties, on_duty
 from worker.rqworker import ForbiddenJob, Outages, OwnJob, OwnWorker, make_worker
 
@@ -184,7 +185,13 @@ def test_a_job_that_was_just_popped_when_the_signal_came_is_done(
 def test_an_idle_worker_stops_when_it_is_told_to(redis: "Redis", duties: Recording) -> None:
     stopping = threading.Event()
     worker = make_worker(redis, "w", stopping, Outages())
-    telling = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM))
+
+    def tell() -> None:
+        # It hears signals before it waits for a job.
+        until(lambda: redis.hget("rq:worker:w", "state") == b"idle", 60, "the worker is idle")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    telling = threading.Thread(target=tell)
     telling.start()
     with on_duty(Duties(duties, duties)):  # type: ignore[arg-type]
         worker.work(logging_level="CRITICAL")

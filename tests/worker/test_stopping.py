@@ -9,7 +9,6 @@ from pathlib import Path
 
 import psycopg
 
-from eventlog import keys
 from tests.waiting import until
 from tests.worker.processes import (
     INTERMEDIATE,
@@ -23,8 +22,7 @@ from tests.worker.processes import (
 )
 from worker.session import BATCH
 
-# Enough batches for a signal to find one in hand.
-COMMANDS = 8 * BATCH
+COMMANDS = 3 * BATCH
 
 
 def stopped_in_order(outside: Outside) -> bool:
@@ -40,19 +38,23 @@ def stopped_in_order(outside: Outside) -> bool:
 def test_a_worker_that_is_told_to_stop_ends_its_batch_and_leaves_nothing_to_recover(
     database_url: str, valkey_url: str, tmp_path: Path
 ) -> None:
+    fails = tmp_path / "failpoints"
+    fails.mkdir()
     with looking(database_url, valkey_url) as outside:
-        with running_worker(tmp_path, database_url, valkey_url) as worker:
+        with running_worker(
+            tmp_path, database_url, valkey_url, ITEMLEDGER_FAILPOINTS=str(fails)
+        ) as worker:
+            (fails / "tx.before_commit").write_text("freeze")
             for start in range(0, COMMANDS, BATCH):
                 outside.append(*creations(start, BATCH))
             outside.press_the_doorbell()
-            until(lambda: outside.redis.exists(keys.done(0)), PATIENCE, "the first batch done")
+            until(worker.stands_still, PATIENCE, "the first batch in hand")
             worker.signal(signal.SIGTERM)
+            worker.signal(signal.SIGCONT)
             assert worker.end() == 0, worker.told()
 
-        taken = outside.checkpoint().n
-        assert 0 < taken < COMMANDS
-        assert taken % BATCH == 0, "a batch is finished, not cut"
-        assert outside.outcomes() == taken
+        assert outside.checkpoint().n == BATCH, "a batch is finished, not cut, and no other begun"
+        assert outside.outcomes() == BATCH
         assert stopped_in_order(outside)
 
         with running_worker(tmp_path, database_url, valkey_url) as worker:

@@ -30,6 +30,7 @@ from worker.stores import Stores
 from worker.tally import Tally
 from worker.told import Told, nobody
 
+_END = b"the end"
 NOW = 1_800_000_000_000
 PROJECTIONS: Mapping[str, Project] = {items.NAME: items.VIEW.into(1)}
 
@@ -119,8 +120,20 @@ class World:
         """Listen as an API process of this name, from now on."""
         pubsub = self.redis.pubsub(ignore_subscribe_messages=True)
         pubsub.subscribe(keys.outcomes(instance))
-        pubsub.get_message(timeout=5)
+        pubsub.get_message(timeout=30)
         return pubsub
+
+
+def heard_so_far(redis: "Redis", channel: str, pubsub: Any) -> list[bytes]:
+    """Hear what was published in a channel until now; where that ends is told by the same way."""
+    redis.publish(channel, _END)
+    heard: list[bytes] = []
+    while not heard or heard[-1] != _END:
+        message = pubsub.get_message(timeout=30)
+        assert message is not None
+        if message["type"] == "message":
+            heard.append(message["data"])
+    return heard[:-1]
 
 
 def lay_out(engine: Engine, redis: "Redis", count: int) -> None:
