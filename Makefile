@@ -7,7 +7,9 @@
 # uv may choose among the Pythons that are there; it never fetches one.
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
+# Made when everything is there, and when what running needs is.
 STAMP := .venv/.set-up
+RUNS := .venv/.runs
 ROOMS := api cli domain eventlog itemledger_client ledger readmodel runtime worker
 TESTS ?=
 SECONDS ?= 60
@@ -22,7 +24,7 @@ help: ## this list
 
 setup: $(STAMP) ## the virtual environment with all dependencies; leaves .venv/bin/itemledger
 
-up: $(STAMP) ## everything from nothing, then serve until Ctrl-C; options in ARGS="--data DIR"
+up: $(RUNS) ## what running needs from nothing, then serve until Ctrl-C; options in ARGS="--data DIR"
 	@exec .venv/bin/itemledger up $(ARGS)
 
 # What is compiled is kept, whatever the environment says: four processes collect the tests, and
@@ -95,8 +97,9 @@ lint: $(STAMP) ## style, types and who may import whom
 	.venv/bin/pyright
 	.venv/bin/lint-imports
 
-# Compiled at once, what is ours too, so that the first start is as fast as the second.
-$(STAMP): uv.lock pyproject.toml
+# The first of the Pythons that is new enough, a uv, and by it the environment. Compiled at once, what
+# is ours too, so that the first start is as fast as the second.
+define sync
 	@python=; \
 	for name in python3 python3.13 python3.12 python3.11; do \
 	  python=$$($$name -c 'import sys; sys.version_info >= (3, 11) or sys.exit(1); print(sys.executable)' 2>/dev/null) && break; \
@@ -112,6 +115,15 @@ $(STAMP): uv.lock pyproject.toml
 	      echo "make: uv could not be installed: pip and venv of $$python and a package index are needed (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }; \
 	  fi; \
 	}; \
-	env -u VIRTUAL_ENV "$$uv" sync --locked --all-extras --compile-bytecode --python "$$python"
+	env -u VIRTUAL_ENV "$$uv" sync --locked --all-extras --compile-bytecode --python "$$python" $(1)
 	@.venv/bin/python -m compileall -q $(ROOMS)
+endef
+
+$(STAMP): uv.lock pyproject.toml
+	$(call sync)
+	@touch $(RUNS) $@
+
+# What is there for development stays: it is left out of what is brought, not taken away.
+$(RUNS): uv.lock pyproject.toml
+	$(call sync,--no-dev --inexact)
 	@touch $@
