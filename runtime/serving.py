@@ -15,6 +15,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from runtime.auth.codes import HEADERS_TOO_LARGE
+from runtime.heads import fault_of
 from runtime.http10 import end_by_closing
 from runtime.problem_pages import ProblemCode
 from runtime.problems import PROBLEM_JSON, Problem
@@ -61,6 +62,8 @@ class Connection(HttpToolsProtocol):
     _head = 0
     # Nothing has come of a request that is not whole.
     _idle = True
+    # What is wrong with a head that the parser has taken.
+    _fault: str | None = None
     # What comes is read no more. Once all that is due has been answered, this is sent, and the
     # connection closed.
     _refused = False
@@ -120,8 +123,9 @@ class Connection(HttpToolsProtocol):
         try:
             self._feed(data)
         except httptools.HttpParserError:
-            self.logger.warning(_NO_HTTP)
-            self._refuse(self._words.bad_request, _NO_HTTP)
+            told = _NO_HTTP if self._fault is None else f"{_NO_HTTP}: {self._fault}"
+            self.logger.warning(told)
+            self._refuse(self._words.bad_request, told)
             return
         if self._head > _HEAD_LIMIT:
             self._refuse(HEADERS_TOO_LARGE, "the headers of the request do not come to an end")
@@ -160,6 +164,9 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             return
+        self._fault = fault_of(self.parser.get_http_version(), self.headers)
+        if self._fault is not None:
+            raise httptools.HttpParserError(self._fault)
         self._head, self._is_late = 0, False
         super().on_headers_complete()
         # What is told behind a body is for nobody here (RFC 9110, 6.5.1); the request has its list.

@@ -8,6 +8,7 @@ import httptools
 
 from readmodel.guard import Doorkeeper
 from runtime.auth.denied import Denied
+from runtime.heads import is_host
 from runtime.positions import MalformedToken, Position
 from runtime.request_ids import HEADER, read_request_id
 
@@ -64,6 +65,9 @@ class Heads:
     def _head(self, headers: Mapping[str, str]) -> Head | None:
         if not _OTHERS.isdisjoint(headers):
             return None
+        host = headers.get("host")
+        if host is None or not is_host(host.encode("latin-1")):
+            return None  # The server says why.
         environ = {f"HTTP_{name.upper().replace('-', '_')}": headers[name] for name in headers}
         try:
             self._door.check({**environ, "PATH_INFO": "/" * LONGEST_PATH})

@@ -145,6 +145,25 @@ def test_every_answer_is_the_one_of_flask_to_the_byte(served: Served, *, cached:
     run(ask())
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [b"", b"Host: a b\r\n", b"Host: a\r\nHost: a\r\n", b"Host: a\r\n b\r\n", b"Host : a\r\n"],
+    ids=["no host", "none that is one", "two", "a folded one", "a space before the colon"],
+)
+def test_a_head_that_does_not_say_one_thing_is_refused_also_where_it_is_remembered(
+    served: Served, lines: bytes
+) -> None:
+    async def ask() -> None:
+        for _ in range(2):
+            for path in (b"/items/lamp", b"/items"):
+                answer = await served.same(b"GET %b HTTP/1.1\r\n%b\r\n" % (path, lines))
+                assert answer.startswith(b"HTTP/1.1 400 ")
+                assert b'"bad-request"' in answer
+        assert served.answered() == 0
+
+    run(ask())
+
+
 def test_what_comes_in_pieces_or_together_is_answered_all_the_same(served: Served) -> None:
     async def ask() -> None:
         one, other = request(), request("c.u~p_-1", Connection="keep-alive")

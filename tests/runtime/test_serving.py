@@ -156,7 +156,7 @@ def test_a_proxy_is_not_what_this_is() -> None:
     run(ask())
 
 
-CHUNKED = b"PUT /items/lamp HTTP/1.1\r\nX: head\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKED = b"PUT /items/lamp HTTP/1.1\r\nHost: a\r\nX: head\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def test_what_is_told_behind_a_body_is_for_nobody() -> None:
@@ -173,7 +173,7 @@ def test_what_is_told_behind_a_body_is_for_nobody() -> None:
             await line.has(2)
             assert app.asked == [("PUT", "/items/lamp", b"abc"), ("GET", "/next", b"")]
             assert app.headers == [
-                {b"x": b"head", b"transfer-encoding": b"chunked"},
+                {b"host": b"a", b"x": b"head", b"transfer-encoding": b"chunked"},
                 {b"host": b"command.test"},
             ]
 
@@ -222,6 +222,63 @@ def test_a_long_body_is_no_head() -> None:
                 line.connection.data_received(each)
             await line.has(1)
             assert app.asked == [("PUT", "/items/lamp", b"a" * 150_000)]
+
+    run(ask())
+
+
+HOSTS_TAKEN = [
+    *(b"a", b"A.example:8001", b"127.0.0.1:", b"[::1]:8001", b"[v1.a:b]", b"my_host", b"a,b", b"%c3%a9"),
+    *(b"", b" a:1 "),
+]
+HOSTS_REFUSED = [
+    *(b"a b", b"a/b", b"a@b", b"http://a", b"a:b", b"::1", b"[::1", b"[x]", b"\xc3\xa9"),
+    *(b"%zz", b"<a>", b"a?b"),
+]
+FAULTY = {
+    **{f"{each!r}": (b"Host: %b" % each, "no host") for each in HOSTS_REFUSED},
+    "none": (b"X: y", "no header Host"),
+    "two": (b"Host: a\r\nHost: b", "two headers Host"),
+    "the same twice": (b"Host: a\r\nX: y\r\nhost: a", "two headers Host"),
+    "one, and a wish": (b"Connection: upgrade\r\nUpgrade: h2c", "no header Host"),
+    "another coding": (b"Host: a\r\nTransfer-Encoding: gzip, chunked", "than chunked"),
+    "a folded line": (b"Host: a\r\nX: y\r\n z", ""),
+    "a folded host": (b"Host: a\r\n b", ""),
+    "a folded first line": (b" Host: a", ""),
+    "a space before the colon": (b"Host : a", ""),
+    "chunks and a length": (b"Host: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3", ""),
+    "a length and chunks": (b"Host: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked", ""),
+    "two lengths": (b"Host: a\r\nContent-Length: 3\r\nContent-Length: 3", ""),
+}
+
+
+@pytest.mark.parametrize("name", FAULTY)
+def test_a_head_that_does_not_say_one_thing_is_refused(name: str) -> None:
+    lines, says = FAULTY[name]
+    sent = NEXT + b"PUT /items/lamp HTTP/1.1\r\n%b\r\n\r\n3\r\nabc\r\n0\r\n\r\n" % lines
+
+    async def ask() -> None:
+        for size in (1, len(sent)):
+            app = Application()
+            line = Line(serving(app))
+            for each in split(sent, size):
+                line.connection.data_received(each)
+            await line.has(2)
+            given, refused = answers(line)
+            assert (given, problem(refused)) == (b"/next", (400, "bad-request"))
+            assert says in json.loads(refused)["detail"]
+            assert (line.ended, app.asked) == (True, [("GET", "/next", b"")])
+
+    run(ask())
+
+
+def test_a_host_is_taken_however_it_may_be_written_and_not_wanted_of_the_old_version() -> None:
+    async def ask() -> None:
+        heads = [b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % each for each in HOSTS_TAKEN]
+        for head in (*heads, b"GET / HTTP/1.0\r\n\r\n"):
+            line = Line(serving(Application()))
+            line.connection.data_received(head)
+            await line.has(1)
+            assert answers(line) == [b"/"]
 
     run(ask())
 
