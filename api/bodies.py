@@ -7,11 +7,11 @@ from math import isfinite
 from typing import Any, TypeVar
 from urllib.parse import unquote_plus
 
-import orjson
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from api.json_words import TOO_DEEP, why_no_json
 from api.problems import ProblemRaised, bad_parameter, invalid_body, not_json
 from domain.rules import PRICE_LIMIT
 from runtime.problems import Problem
@@ -30,6 +30,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 _CODES: Mapping[str, tuple[str, str]] = {
     "missing": ("required", "is required"),
     "extra_forbidden": ("unknown-member", "is no member that is known here"),
+    "bool_type": ("not-a-boolean", "must be true or false"),
     "int_type": ("not-an-integer", "must be a JSON integer"),
     "string_type": ("not-a-string", "must be a string"),
     "model_type": ("not-an-object", "must be a JSON object"),
@@ -58,7 +59,7 @@ async def read_body(request: Request, model: type[_Model], media_types: Collecti
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        raise _raised(error, body) from None
+        raise _raised(error, body, model) from None
 
 
 def require_media_type(request: Request, media_types: Collection[str]) -> None:
@@ -100,18 +101,25 @@ def spots(error: ValidationError, prefix: str = "") -> list[Mapping[str, str]]:
     return [_spot(each, prefix) for each in error.errors(include_url=False)]
 
 
-def _raised(error: ValidationError, body: bytes) -> ProblemRaised:
+def _raised(error: ValidationError, body: bytes, model: type[BaseModel]) -> ProblemRaised:
+    if not body.strip():
+        return not_json(f"the body is empty: {_wanted(model)}")
     if body.startswith(BOM_UTF8):
         return not_json("it begins with a byte order mark: send UTF-8 without one")
+    # The model's own parser also takes NaN and Infinity, which no JSON has.
+    why = why_no_json(body)
     first = error.errors(include_url=False)[0] if error.error_count() == 1 else None
-    if first is not None and first["type"] == "json_invalid":
-        return not_json(first["msg"].removeprefix("Invalid JSON: "))
-    try:
-        # The model's own parser also takes NaN and Infinity, which no JSON has.
-        orjson.loads(body)
-    except orjson.JSONDecodeError as invalid:
-        return not_json(str(invalid))
-    return ProblemRaised(invalid_body(spots(error)))
+    if why is None and first is not None and first["type"] == "json_invalid":
+        # It goes less deep than the other.
+        why = TOO_DEEP
+    return ProblemRaised(invalid_body(spots(error))) if why is None else not_json(why)
+
+
+def _wanted(model: type[BaseModel]) -> str:
+    required = [name for name, each in model.model_fields.items() if each.is_required()]
+    if required:
+        return f"send a JSON object with {' and '.join(required)}"
+    return f"send a JSON object with any of {', '.join(model.model_fields)}"
 
 
 def _spot(error: ErrorDetails, prefix: str) -> Mapping[str, str]:

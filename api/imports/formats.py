@@ -12,6 +12,7 @@ import orjson
 from api.imports.mapping import MEMBERS, BadValue, Columns, by_name, members_of
 from api.imports.rows import NotARow
 from api.imports.splitting import CsvRecords, Lines, Record
+from api.json_words import TOO_DEEP, why_no_json
 
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
@@ -167,7 +168,7 @@ def _json(text: bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise _not_json(text, str(error)) from error
+        raise _not_json(text) from error
 
 
 def _exact(text: bytes) -> dict[str, Any]:
@@ -177,9 +178,9 @@ def _exact(text: bytes) -> dict[str, Any]:
         if _HALVES in text.lower():
             # Half a character passes here, but into no log entry; UTF-8 has none.
             json.dumps(read, ensure_ascii=False, default=str).encode()
-    except UnicodeEncodeError as error:
-        raise _not_json(text, "half a character: a lone surrogate") from error
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise _not_json(text, TOO_DEEP) from error
+    except ValueError as error:
         raise _not_json(text, str(error)) from error
     return {
         name: str(value) if isinstance(value, Decimal) else value for name, value in read.items()
@@ -196,7 +197,8 @@ def _object(read: Any) -> dict[str, Any]:
     raise NotARow("not-an-object", "the line is not a JSON object")
 
 
-def _not_json(text: bytes, why: str) -> NotARow:
+def _not_json(text: bytes, otherwise: str = "") -> NotARow:
+    """Say why a line is no JSON: `otherwise` where it is, and still is not taken."""
     try:
         text.decode()
     except UnicodeDecodeError as error:
@@ -204,7 +206,8 @@ def _not_json(text: bytes, why: str) -> NotARow:
     if b"\r" in text.strip():
         return NotARow("not-json", f"the line is not JSON, and has a bare CR (\\r): {_LINE_ENDS}")
     # A row is one line, and its number says which.
-    return NotARow("not-json", f"the line is not JSON: {why.replace('line 1 column', 'column')}")
+    why = (why_no_json(text) or otherwise).replace("line 1 column", "column")
+    return NotARow("not-json", f"the line is not JSON: {why}")
 
 
 def _not_text(error: UnicodeDecodeError) -> str:

@@ -53,6 +53,14 @@ def test_a_body_of_the_wrong_shape_is_told_where_and_why(
     assert says in error["detail"]
 
 
+def test_a_flag_is_true_or_false(service: Service) -> None:
+    body = {"atomic": 1, "commands": [{"op": "delete", "id": "a"}]}
+    error = only_error(service.client.post("/items/batch", json=body), 422, "invalid-body")
+
+    told = {"pointer": "/atomic", "code": "not-a-boolean", "detail": "must be true or false"}
+    assert error == told
+
+
 def test_every_wrong_spot_is_named_at_once(service: Service) -> None:
     answer = service.client.post("/items", json={"price": -1, "colour": "red"})
     errors = problem(answer, 422, "invalid-body")["errors"]
@@ -68,22 +76,50 @@ def test_a_patch_cannot_set_null_what_every_item_has(service: Service, member: s
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "says"),
     [
-        b"",
-        b"{",
-        b'{"name":"\xff","price":1}',
-        b'{"a":"\\ud800"}',
-        b'{"name":"Lamp","price":NaN}',
-        b'\xef\xbb\xbf{"name":"Lamp","price":1}',
+        (b"", "the body is empty: send a JSON object with name and price"),
+        (b" \n", "the body is empty: send a JSON object with name and price"),
+        (b"{", "it ends before it is complete: line 1 column 2"),
+        (b'{"name":"Lamp",\n"price":1,}', "trailing comma is not allowed: line 2 column 10"),
+        (b"{'name':'Lamp','price':1}", "expected a name in double quotes: line 1 column 2"),
+        (b"name=Lamp", "unexpected character, expected a JSON value: line 1 column 1"),
+        (b'{"name":"\xff","price":1}', "byte 10 is not UTF-8"),
+        (b'{"a":"\\ud800"}', "half a character"),
+        (b'{"name":"Lamp\n","price":1}', "a line break or another control character"),
+        (b'{"name":"Lamp","price":NaN}', "expected a JSON value: line 1 column 24"),
+        (b'{"name":"Lamp","price":1.}', "no digit after decimal point: line 1 column 26"),
+        (b'{"a":' * 300 + b"1" + b"}" * 300, "it is nested too deeply"),
+        (b"[" * 300, "it is nested too deeply"),
+        (b'\xef\xbb\xbf{"name":"Lamp","price":1}', "a byte order mark"),
     ],
 )
-def test_what_is_not_json_is_a_400(service: Service, body: bytes) -> None:
+def test_what_is_not_json_is_a_400_that_says_why(
+    service: Service, body: bytes, says: str
+) -> None:
     answer = service.client.post(
         "/items", content=body, headers={"Content-Type": "application/json"}
     )
 
-    problem(answer, 400, "not-json")
+    assert says in problem(answer, 400, "not-json")["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "wanted"),
+    [
+        ("PATCH", "/items/a", "any of name, description, price, currency, reason"),
+        ("POST", "/items/batch", "commands"),
+        ("POST", "/items/a/revert", "to_version"),
+        ("POST", "/items/a/scheduled-prices", "price and effective_from"),
+    ],
+)
+def test_an_empty_body_is_told_what_is_wanted(
+    service: Service, method: str, path: str, wanted: str
+) -> None:
+    answer = service.client.request(method, path, headers={"Content-Type": "application/json"})
+
+    says = f"the body is empty: send a JSON object with {wanted}"
+    assert problem(answer, 400, "not-json")["detail"] == says
 
 
 @pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])

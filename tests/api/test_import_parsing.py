@@ -186,6 +186,24 @@ def test_a_line_that_is_no_row_is_told_with_a_code(line: bytes, code: str) -> No
     assert why(row)[0] == code
 
 
+@pytest.mark.parametrize("columns", [None, "id:i"])
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (b"nonsense", "unexpected character, expected a JSON value: column 1"),
+        (b'{"i":"a"', "it ends before it is complete: column 9"),
+        (b'{"i":"\\ud800"}', "a string has half a character"),
+        (b"[" * 100_000, "it is nested too deeply"),
+    ],
+    ids=["no JSON", "half an object", "half a character", "deep"],
+)
+def test_what_is_wrong_with_json_is_said_in_the_same_words_with_a_map_and_without(
+    line: bytes, says: str, columns: str | None
+) -> None:
+    (row,) = ndjson(line, columns=columns)
+    assert f"the line is not JSON: {says}" in why(row)[1]
+
+
 @pytest.mark.parametrize(
     ("line", "code"),
     [
