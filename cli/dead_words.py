@@ -4,12 +4,14 @@ from typing import Annotated
 
 import typer
 
+from cli.group import Group
 from cli.refusals import read_settings, refusing
 
 # As in `cli.main`: what a command needs is imported in it.
 # ruff: noqa: PLC0415
 
 dead_app = typer.Typer(
+    cls=Group,
     help="Commands that met a defect: they are set aside with those that follow on the same item, "
     "and everything else goes on.",
     no_args_is_help=True,

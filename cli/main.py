@@ -11,6 +11,7 @@ import typer
 from cli import options
 from cli.dead_words import dead_app
 from cli.export_words import export
+from cli.group import Group
 from cli.import_words import import_
 from cli.refusals import INTERRUPTED, judged_settings, read_settings, refusing
 from cli.token_words import token_app
@@ -20,6 +21,7 @@ from cli.whereabouts import located
 # ruff: noqa: PLC0415
 
 app = typer.Typer(
+    cls=Group,
     name="itemledger",
     help="A catalogue of items as an event-driven service: commands in, items out.\n\n"
     "`itemledger up` starts everything. Every setting can also be given in the environment "

@@ -39,7 +39,6 @@ _PLAINLY: Mapping[str, str] = {
     "int_parsing_size": "must be a smaller number",
     "int_from_float": "must be a whole number",
     "literal_error": "must be {expected}",
-    "string_pattern_mismatch": "must be three capital letters, such as EUR",
     "value_error": "{error}",
 }
 # How SQLite says that a file is not, or not any more, a database.
@@ -198,15 +197,24 @@ def _unusable(url: str, error: Exception, mend: str) -> Refusal:
     )
 
 
+def plainly(problem: ErrorDetails) -> str:
+    """Say in words for people what pydantic finds wrong with a value, and which one it is."""
+    value = str(problem["input"])
+    told = _told(problem)
+    return told if len(value) > _LONGEST_VALUE or repr(value) in told else f"{told}, not {value!r}"
+
+
+def _told(problem: ErrorDetails) -> str:
+    words = _PLAINLY.get(problem["type"])
+    return words.format_map(problem.get("ctx", {})) if words else problem["msg"]
+
+
 def _line(problem: ErrorDetails, options: Mapping[str, object]) -> str:
     name = str(problem["loc"][0]) if problem["loc"] else ""
-    value = str(problem["input"])
     secret = name.endswith(("_url", "_secret", "token"))  # a URL may hold a password
-    shown = "" if secret or len(value) > _LONGEST_VALUE else f", not {value!r}"
     variable = f"{PREFIX}{name.upper()}"
     setting = f"--{name.replace('_', '-')} ({variable})" if name in options else variable
-    plainly = _PLAINLY.get(problem["type"])
-    told = plainly.format_map(problem.get("ctx", {})) if plainly else problem["msg"]
+    told = _told(problem) if secret else plainly(problem)
     # What is no order is a sentence about the setting.
     colon = "" if told.startswith(("is ", "has ")) else ":"
-    return f"{setting}{colon} {told}{shown}"
+    return f"{setting}{colon} {told}"

@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
+from cli.group import Group
 from cli.refusals import read_settings, refusing
 
 # As in `cli.main`: what a command needs is imported in it.
 # ruff: noqa: PLC0415
 
 token_app = typer.Typer(
+    cls=Group,
     help="Tokens of this deployment: who may ask for what, and as whom.",
     no_args_is_help=True,
     rich_markup_mode=None,

@@ -19,16 +19,17 @@ from pydantic_settings import (
 
 from runtime.values import (
     Algorithms,
+    CommandUrl,
     Currency,
     DatabaseUrl,
     Domain,
     JwksUrl,
     Port,
+    QueryUrl,
     Rate,
     RedisUrl,
     Secret,
     SecretFile,
-    WebUrl,
 )
 
 PREFIX = "ITEMLEDGER_"
@@ -85,12 +86,12 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address both services listen on.")
     command_port: Port = Field(default=8000, description="Port of the command API.")
     query_port: Port = Field(default=8001, description="Port of the query API.")
-    command_url: WebUrl | None = Field(
+    command_url: CommandUrl | None = Field(
         default=None,
         description="Public URL of the command API. "
         "Default: http:// with host (of all addresses: 127.0.0.1) and port.",
     )
-    query_url: WebUrl | None = Field(
+    query_url: QueryUrl | None = Field(
         default=None,
         description="Public URL of the query API, in `Location` and links. "
         "Default: http:// with host (of all addresses: 127.0.0.1) and port.",

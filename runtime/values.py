@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field
 
 # HMAC-SHA-256 is as strong as 32 bytes at best.
 SECRET_LENGTH = 32
@@ -17,6 +17,8 @@ PROVIDER_ALGORITHMS = frozenset(
     }
 )
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+_CURRENCY = re.compile("[A-Z]{3}")
 # As the library `limits` reads it.
 _RATE = re.compile(
     r"[1-9][0-9]{0,8} ?(?:/|per) ?(?:[1-9][0-9]{0,3} ?)?(?:second|minute|hour|day)s?"
@@ -38,15 +40,23 @@ def _check_place(url: str) -> None:
         raise ValueError("must have a host and a port that is a number")
 
 
-def _web_url(url: str) -> str:
+def _web_url(url: str, such_as: str) -> str:
     _check_place(url)
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
-        raise ValueError("must be http:// or https:// and a host, such as http://127.0.0.1:8000")
+        raise ValueError(f"must be http:// or https:// and a host, such as {such_as}")
     return url
 
 
+def _command_url(url: str) -> str:
+    return _web_url(url, "http://127.0.0.1:8000")
+
+
+def _query_url(url: str) -> str:
+    return _web_url(url, "http://127.0.0.1:8001")
+
+
 def _jwks_url(url: str) -> str:
-    parsed = urlsplit(_web_url(url))
+    parsed = urlsplit(_web_url(url, "https://login.example/keys"))
     if parsed.username is not None or parsed.password is not None:
         raise ValueError("must not hold a user or a password: it is public what is there")
     if parsed.scheme != "https" and parsed.hostname not in _LOOPBACK:
@@ -68,6 +78,18 @@ def _secret_file(file: Path) -> Path:
         raise ValueError("must be a file that can be read, with a secret in it") from None
     _secret(secret)
     return file.absolute()
+
+
+def _domain(name: str) -> str:
+    if not _DOMAIN.fullmatch(name):
+        raise ValueError("must be a domain in small letters, such as shop.example")
+    return name
+
+
+def _currency(code: str) -> str:
+    if not _CURRENCY.fullmatch(code):
+        raise ValueError("must be three capital letters, such as EUR")
+    return code
 
 
 def _algorithms(names: str) -> str:
@@ -105,9 +127,10 @@ def _database_url(url: str) -> str:
 
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
-Domain = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]
-WebUrl = Annotated[str, AfterValidator(_web_url)]
+Currency = Annotated[str, AfterValidator(_currency)]
+Domain = Annotated[str, AfterValidator(_domain)]
+CommandUrl = Annotated[str, AfterValidator(_command_url)]
+QueryUrl = Annotated[str, AfterValidator(_query_url)]
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 JwksUrl = Annotated[str, AfterValidator(_jwks_url)]

@@ -45,6 +45,37 @@ def test_the_help_is_wrapped_and_not_cut(command: str, columns: str) -> None:
         assert "ITEMLEDGER_TOKEN" in said
 
 
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (
+            "token create --subject me --scope admin",
+            "'--scope': 'admin' is not one of 'items:read', 'items:write', 'ops'.",
+        ),
+        ("export --format x", "'--format': 'x' is not one of 'ndjson', 'csv'."),
+        ("openapi x", "'[command|query]': 'x' is not one of 'command', 'query'."),
+        ("rebuild items --throttle 0", "'--throttle': must be at least 1, not '0'"),
+        (
+            "up --command-port x",
+            "'--command-port' (env var: 'ITEMLEDGER_COMMAND_PORT'): must be a whole number, not 'x'",
+        ),
+        ("alive --max-age soon", "'--max-age': must be a number, not 'soon'"),
+    ],
+)
+def test_a_word_that_can_not_be_taken_is_told_in_words_for_people(typed: str, told: str) -> None:
+    answer = CliRunner().invoke(app, typed.split())
+    assert answer.exit_code == 2
+    assert answer.output.splitlines()[-1] == f"Error: Invalid value for {told}"
+
+
+@pytest.mark.parametrize("group", [[], ["dead"], ["token"]])
+def test_what_a_command_does_is_listed_whole(group: list[str]) -> None:
+    said = CliRunner(env={"COLUMNS": "60"}).invoke(app, [*group, "--help"]).output
+    _, _, listed = said.partition("Commands:")
+    assert listed.strip()
+    assert "..." not in listed
+
+
 def test_the_version_is_that_of_the_distribution() -> None:
     assert CliRunner().invoke(app, ["version"]).output == f"itemledger {version('itemledger')}\n"
 

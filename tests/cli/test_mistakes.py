@@ -51,7 +51,7 @@ ALONE = {
         "status --query-url localhost:8001",
         2,
         "itemledger: --query-url (ITEMLEDGER_QUERY_URL): must be http:// or https:// and a host, "
-        "such as http://127.0.0.1:8000",
+        "such as http://127.0.0.1:8001",
     ),
     "a port that is taken": Mistake(
         "up --command-port {taken}",

@@ -71,7 +71,21 @@ def test_a_redis_url_that_cannot_be_used_is_told_by_its_setting(name: str, url: 
 @pytest.mark.parametrize("name", ["command_url", "query_url"])
 @pytest.mark.parametrize("url", ["ftp://host", "host:8000", "http://", "http://host:port", "//x"])
 def test_the_url_of_a_service_is_http_with_a_host(name: str, url: str) -> None:
-    assert f"ITEMLEDGER_{name.upper()}" in refusal(**{name: url})
+    line = refusal(**{name: url})
+    assert f"ITEMLEDGER_{name.upper()}" in line
+    port = {"command_url": 8000, "query_url": 8001}[name]
+    assert f"such as http://127.0.0.1:{port}" in line or "a port that is a number" in line
+
+
+def test_a_text_of_the_wrong_form_is_told_which_one_is_wanted() -> None:
+    assert refusal(cookie_domain="Shop") == (
+        "--cookie-domain (ITEMLEDGER_COOKIE_DOMAIN): must be a domain in small letters, such as "
+        "shop.example, not 'Shop'"
+    )
+    assert refusal(default_currency="eur") == (
+        "--default-currency (ITEMLEDGER_DEFAULT_CURRENCY): must be three capital letters, such as "
+        "EUR, not 'eur'"
+    )
 
 
 def test_urls_that_can_be_used_are_taken_as_they_are() -> None:
