@@ -27,6 +27,11 @@ def uuid8(*parts: str) -> str:
     return _uuid(int.from_bytes(digest[:16]), _VERSION_8)
 
 
+def keyed_id(subject: str, method: str, path: str, key: str) -> str:
+    """Derive a command's id from who sends it where under which key."""
+    return uuid8("command", subject, method, path, key)
+
+
 def new_item_id(command_id: str, now: int, *, keyed: bool) -> str:
     """Make the id of an item that a command creates; with a key a repeat makes the same."""
     return uuid8(command_id, "item") if keyed else uuid7(now)

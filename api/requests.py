@@ -9,7 +9,7 @@ from api.answers import Answers
 from api.bodies import JSON, read_body, require_known_parameters
 from api.guard import caller_of
 from api.headers import deadline_of, idempotency_key, preferences
-from api.ids import fingerprint, uuid7, uuid8
+from api.ids import fingerprint, keyed_id, uuid7
 from api.problems import ProblemRaised, bad_parameter, precondition_required
 from api.schemas import REASON_LIMIT, Body, ReasonBody
 from domain import rules
@@ -85,11 +85,6 @@ def command_id_of(request: Request, now: int) -> str:
         return uuid7(now)
     path = request.url.path.rstrip("/")
     return keyed_id(caller_of(request).subject, request.method, path, key)
-
-
-def keyed_id(subject: str, method: str, path: str, key: str) -> str:
-    """Derive a command's id from who sends it where under which key."""
-    return uuid8("command", subject, method, path, key)
 
 
 def check_id(item_id: str) -> None:

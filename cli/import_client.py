@@ -20,6 +20,7 @@ from itemledger_client.transport import Lines
 from runtime.errors import first_line
 
 _CONNECT = 10.0
+_PEEK = 2.0
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 _LOOK_EVERY = 0.2
@@ -28,7 +29,7 @@ _LINE_LIMIT = 64 * 1024
 
 # What the services say of a request, and how it is said at a console.
 _PLAINLY = (
-    ("charset in Content-Type", "charset with --charset"),
+    ("charset in Content-Type", "charset with --charset, such as windows-1252"),
     ("map=", "--map"),
     (": map ", ": --map "),
 )
@@ -101,9 +102,11 @@ class Client:
         source: Source,
         parameters: Mapping[str, str],
         headers: Mapping[str, str],
-        told: Callable[[int], None],
+        told: Callable[[int, int], None],
+        again: Callable[[str], None],
     ) -> str:
-        """Send a file until all of it is taken, and return the import's id.
+        """Send a file until all of it is taken, and return the import's id; `told` hears how far
+        that is, in bytes and in rows, and `again` why it has to be sent once more.
 
         Raises GoesOn where the service cannot be reached for too long, and Refusal where it does
         not want it.
@@ -112,11 +115,11 @@ class Client:
         if source.gzipped:
             headers["Content-Encoding"] = "gzip"
 
-        def far(size: int) -> None:
+        def far(size: int, rows: int) -> None:
             if size > self._furthest:
                 self._furthest = size
                 self._moved()
-            told(size)
+            told(size, rows)
 
         def post() -> str:
             # How long a piece may take is up to the service: it lets an import wait that others
@@ -131,7 +134,16 @@ class Client:
             )
             return self._accepted(answer)
 
-        return self._insist(self._command, post)
+        return self._insist(self._command, post, again)
+
+    def peek(self, import_id: str) -> Told | None:
+        """Look once at an import, which may not be known yet; what is in the way now is told by
+        `follow`, if it stays there.
+        """
+        try:
+            return self._read(import_id, _PEEK)
+        except (_Again, Refusal, httpx.TransportError):
+            return None
 
     def follow(self, import_id: str, told: Callable[[Told], None]) -> Told:
         """Look at an import until every row is final. Raises Refusal as `send` does."""
@@ -172,15 +184,22 @@ class Client:
                 UNREACHABLE,
             ) from None
 
-    def _insist(self, service: Service, try_it: Callable[[], Any]) -> Any:
+    def _insist(
+        self,
+        service: Service,
+        try_it: Callable[[], Any],
+        told: Callable[[str], None] = lambda _: None,
+    ) -> Any:
         pause = _FIRST_PAUSE
         while True:
             try:
                 return try_it()
             except httpx.TransportError as error:
                 again = _Again(f"{type(error).__name__} {first_line(error)}".strip())
+                told(f"the connection broke ({first_line(error) or type(error).__name__})")
             except _Again as error:
                 again = error
+                told(str(error))
             if again.moved:
                 self._moved()
             if time.monotonic() - self._moved_at >= self._patience:
@@ -193,9 +212,12 @@ class Client:
         after = _seconds(answer.headers.get("Retry-After"))
         document = _document(answer)
         if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS or answer.is_server_error:
-            raise _Again(f"it answers {answer.status_code}: {_detail(answer, document)}", after)
+            raise _Again(
+                f"the service answers {answer.status_code}: {_detail(answer, document)}", after
+            )
         if document.get("code") == "import-running":
-            raise _Again(_detail(answer, document), after, moved=self._is_paused(document))
+            why = "an earlier upload of it still comes in"
+            raise _Again(why, after, moved=self._is_paused(document))
         if answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             raise Refusal(
                 f"{self._command.url} takes no commands (405), as the query API does not: "
@@ -226,16 +248,14 @@ class Client:
 
     def _is_paused(self, running: Mapping[str, Any]) -> bool:
         """Say whether the upload that is in the way is one that somebody paused."""
-        try:
-            return self._read(str(running.get("import_id"))).status == "paused"
-        except (_Again, Refusal, httpx.TransportError):
-            return False
+        found = self.peek(str(running.get("import_id")))
+        return found is not None and found.status == "paused"
 
-    def _read(self, import_id: str) -> Told:
+    def _read(self, import_id: str, timeout: float = _CONNECT) -> Told:
         answer = self._http.get(
             f"{self._query.url}/imports/{import_id}",
             headers=self._query.headers,
-            timeout=_CONNECT,
+            timeout=timeout,
         )
         document = _document(answer)
         if answer.status_code == HTTPStatus.NOT_FOUND and document.get("code") != "not-found":

@@ -16,6 +16,7 @@ import typer
 from cli.import_client import Client, GoesOn, Pause, Told
 from cli.import_report import Report, say, write_rejects
 from cli.import_source import Source, check_charset, examine
+from cli.import_watch import likely_ids, watching
 from cli.reach import Service
 from cli.refusals import FAILED, INTERRUPTED, UNREACHABLE, WRONG_USAGE, Refusal
 from runtime.errors import first_line
@@ -150,7 +151,9 @@ def _import(
 ) -> Told:
     _await_first_answer(http, plan.command, pause)
     report.begin()
-    import_id = client.send(source, plan.parameters, _headers(plan, source), report.far)
+    with watching(client, likely_ids(plan.key, plan.query.token), report.told):
+        headers = _headers(plan, source)
+        import_id = client.send(source, plan.parameters, headers, report.far, report.again)
     return client.follow(import_id, report.told)
 
 

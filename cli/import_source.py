@@ -14,6 +14,21 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _SNIFFED = 64 * 1024
 _PIECE = 64 * 1024
+# What is unpacked at once of a piece.
+_UNPACKED = 1024 * 1024
+_GZIP_BITS = 16 + zlib.MAX_WBITS
+_CSV = "text/csv"
+_UTF16 = "in UTF-16: name that with --charset utf-16"
+# How files begin that are most often taken for one of rows.
+_NO_UTF8 = {
+    b"PK\x03\x04": "a spreadsheet, or another archive: save it as CSV in UTF-8",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet: save it as CSV in UTF-8",
+    b"%PDF-": "a PDF: write its rows as CSV in UTF-8",
+    b"\xff\xfe": _UTF16,
+    b"\xfe\xff": _UTF16,
+}
+# What else than commas programs part fields by.
+_OTHER_COMMAS = {b";": "semicolons", b"\t": "tabs"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,22 +41,47 @@ class Source:
     size: int
     _stamp: tuple[int, int]
 
-    def pieces(self, told: Callable[[int], None]) -> Generator[bytes]:
-        """Read the file from its beginning; tell after each piece how far that is.
+    def pieces(self, told: Callable[[int, int], None]) -> Generator[bytes]:
+        """Read the file from its beginning; tell after each piece how far that is, in bytes and in
+        rows, of which lines without one and such of several are not told apart.
 
         Raises Refusal where it is not the file any more that was looked at.
         """
-        far = 0
+        far, rows = 0, -1 if self.media_type == _CSV else 0
+        lines = _Lines(gzipped=self.gzipped)
         with self.path.open("rb") as file:
             while piece := file.read(_PIECE):
                 yield piece
                 far += len(piece)
-                told(far)
+                rows += lines.of(piece)
+                told(far, max(rows, 0))
         if _stamp(self.path) != self._stamp:
             raise Refusal(
                 f"{self.path} was changed while it was imported: import it again; "
                 "what was taken from it stays"
             )
+
+
+class _Lines:
+    """Counts the lines of a file, piece by piece."""
+
+    def __init__(self, *, gzipped: bool) -> None:
+        self._gzip = zlib.decompressobj(_GZIP_BITS) if gzipped else None
+
+    def of(self, piece: bytes) -> int:
+        """Count those that end in a piece. What is no gzip has none: the service says so."""
+        lines = 0
+        while self._gzip is not None and piece:
+            try:
+                lines += self._gzip.decompress(piece, _UNPACKED).count(b"\n")
+            except zlib.error:
+                return lines
+            piece = self._gzip.unconsumed_tail
+            if self._gzip.eof:
+                # Another one may follow, and is a part of the same file.
+                piece = self._gzip.unused_data
+                self._gzip = zlib.decompressobj(_GZIP_BITS)
+        return lines + piece.count(b"\n")
 
 
 def check_charset(name: str) -> None:
@@ -73,16 +113,25 @@ def examine(path: Path, charset: str | None = None) -> Source:
         if isinstance(error, FileNotFoundError):
             why = "there is no such file" + ("" if path.is_absolute() else f" in {Path.cwd()}")
         raise Refusal(f"cannot read {path}: {why}", WRONG_USAGE) from None
-    if charset is not None:
+    if charset is None:
+        _check_text(path, beginning)
+    else:
         beginning = beginning.decode(charset, "replace").encode("utf-8", "replace")
     return Source(path, _media_type(path, beginning), gzipped, stamp[0], stamp)
 
 
 def _unpacked(packed: bytes, path: Path) -> bytes:
     try:
-        return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(packed, _SNIFFED)
+        return zlib.decompressobj(_GZIP_BITS).decompress(packed, _SNIFFED)
     except (zlib.error, gzip.BadGzipFile) as error:
         raise Refusal(f"{path} is not gzip: {first_line(error)}", WRONG_USAGE) from None
+
+
+def _check_text(path: Path, beginning: bytes) -> None:
+    """Refuse what is known by how it begins to be no text in UTF-8."""
+    for sign, what in _NO_UTF8.items():
+        if beginning.startswith(sign):
+            raise Refusal(f"{path} is {what}", WRONG_USAGE)
 
 
 def _media_type(path: Path, beginning: bytes) -> str:
@@ -94,15 +143,18 @@ def _media_type(path: Path, beginning: bytes) -> str:
             f"{path} is a JSON array: write one object a line (NDJSON), or CSV", WRONG_USAGE
         )
     if ".csv" in suffixes:
-        return "text/csv"
+        return _CSV
     if first == b"{" or {".ndjson", ".jsonl"} & set(suffixes):
         return "application/x-ndjson"
-    if first and b"," not in beginning.splitlines()[0]:
+    line = beginning.splitlines()[0] if first else b""
+    if first and b"," not in line:
+        other = next((f", but {each}" for sign, each in _OTHER_COMMAS.items() if sign in line), "")
         raise Refusal(
-            f"{path} is neither NDJSON nor CSV: its first line is no JSON object and has no comma",
+            f"{path} is neither NDJSON nor CSV: its first line is no JSON object and has no comma"
+            f"{other}{': write it with commas' if other else ''}",
             WRONG_USAGE,
         )
-    return "text/csv" if first else "application/x-ndjson"
+    return _CSV if first else "application/x-ndjson"
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -3,7 +3,6 @@
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     Task,
@@ -28,11 +27,16 @@ class _Share(ProgressColumn):
         return Text("" if task.total is None else f"{task.percentage:>3.0f} %")
 
 
-class _Count(MofNCompleteColumn):
+class _Count(ProgressColumn):
     """How many of how many, where both are known."""
 
     def render(self, task: Task) -> Text:
-        return Text() if task.total is None else super().render(task)
+        told = "" if task.total is None else f"{task.completed:,.0f} of {task.total:,.0f}"
+        return Text(told, style="progress.download")
+
+
+# Columns of a terminal that what is told takes beside a bar, and those that a bar takes at most.
+_BESIDE, _BAR = 64, 40
 
 
 def progress(beside: str, *, transient: bool = False, rated: bool = True) -> Progress:
@@ -40,9 +44,10 @@ def progress(beside: str, *, transient: bool = False, rated: bool = True) -> Pro
     and the time that is left; disabled where standard error is no terminal.
     """
     console = Console(stderr=True)
+    bar = min(console.width - _BESIDE, _BAR)
     return Progress(
         _Share(),
-        BarColumn(),
+        *([BarColumn(bar_width=bar)] if bar > 0 else []),
         _Count(),
         TextColumn(beside),
         *([_Rate()] if rated else []),

@@ -103,7 +103,7 @@ def members_of(columns: Columns, value_of: Callable[[str], Any]) -> dict[str, An
             case "price" if source.factor is not None:
                 value = _multiplied(source, source.factor, value)
             case "price" | "if_version" if isinstance(value, str):
-                value = _integer(member, value)
+                value = _integer(member, value, columns)
             case "effective_at" if isinstance(value, str):
                 value = _time(value)
             case _:
@@ -125,7 +125,7 @@ def _multiplied(source: Source, factor: Decimal, value: Any) -> int:
     return int(product)
 
 
-def _integer(member: str, text: str) -> int:
+def _integer(member: str, text: str, columns: Columns) -> int:
     text = text.strip()
     if _INTEGER.fullmatch(text) is not None:
         return int(text)
@@ -135,8 +135,17 @@ def _integer(member: str, text: str) -> int:
     if _DECIMAL.fullmatch(text) is not None:
         cents = _EXACT.multiply(Decimal(text), Decimal(100))
         if cents == cents.to_integral_value():
-            raise BadValue(f"{rule}; {text} is probably meant as {int(cents)}: map price:…*100")
+            meant = f"{text} is probably meant as {int(cents)}"
+            raise BadValue(f"{rule}; {meant}: map {_with_cents(columns)}")
     raise BadValue(f"{rule}, not {text:.60}")
+
+
+def _with_cents(columns: Columns) -> str:
+    """Write the map that takes the same columns, and prices as amounts."""
+    return ",".join(
+        f"{member}:{source.column}" + ("*100" if member == "price" else "")
+        for member, source in columns.items()
+    )
 
 
 # The rows of a file share their times.

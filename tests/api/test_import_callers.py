@@ -5,12 +5,13 @@ from collections.abc import Generator
 import pytest
 from redis import Redis
 
+from cli.import_watch import likely_ids
 from eventlog.envelope import BadRow, Envelope, ImportMark, RevertRows
 from runtime.auth.caller import Scope
 from runtime.settings import Settings
 from tests.api.conftest import Api, running_api
-from tests.api.importing import CSV, applying, on_the_log, rows_of, taken
-from tests.tokens import bearer, guard
+from tests.api.importing import CSV, KEY, applying, on_the_log, rows_of, taken
+from tests.tokens import bearer, guard, token
 
 BODY = b"id,name,price,effective_at\na,A,1,\nb,B,2,2010-12-01\n"
 
@@ -50,3 +51,16 @@ def test_only_operators_say_when_a_row_took_effect(guarded: Api, redis: "Redis")
     *_, backdated = rows_of(on_the_log(redis))
     assert isinstance(backdated, Envelope)
     assert (backdated.actor, backdated.command.effective_at) == ("otto", 1_291_161_600_000)
+
+
+def test_the_console_knows_the_id_of_its_import_before_it_is_told(
+    guarded: Api, api: Api, redis: "Redis"
+) -> None:
+    mine = token("items:write", subject="rosa")
+    with applying(redis):
+        for service, sent_token in ((guarded, mine), (api, None), (api, mine)):
+            headers = CSV | KEY | ({"Authorization": f"Bearer {sent_token}"} if sent_token else {})
+            made = taken(service.client.post("/imports", content=BODY, headers=headers))
+            assert made["import_id"] in likely_ids(KEY["Idempotency-Key"], sent_token)
+    assert len(likely_ids("spring", mine)) == 2
+    assert likely_ids("spring", "no token") == likely_ids("spring", None)

@@ -124,7 +124,7 @@ def test_empty_fields_are_not_there() -> None:
             "a,A,2.55",
             (
                 "invalid-body",
-                f"{WHOLE}; 2.55 is probably meant as 255: map price:…*100",
+                f"{WHOLE}; 2.55 is probably meant as 255: map id:id,name:name,price:price*100",
             ),
         ),
         (

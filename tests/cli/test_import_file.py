@@ -10,8 +10,10 @@ import httpx
 import pytest
 
 from cli.import_file import Wishes, plan_import, run_import
+from cli.import_watch import likely_ids
 from cli.reach import Service
 from cli.refusals import FAILED, INTERRUPTED, UNREACHABLE, Refusal
+from tests.waiting import until
 
 COMMAND, QUERY = "http://127.0.0.1:1", "http://127.0.0.1:2"
 ID = "0193c6a5-9c1e-7b6f-8a1d-2f3e4d5c6b7a"
@@ -93,6 +95,32 @@ def test_a_file_is_sent_as_it_is_and_what_came_of_it_is_told(
     assert told.out.startswith("2 rows: 2 applied, 0 unchanged, 0 rejected; ")
     assert "under the key k" in told.err
     assert not (tmp_path / "rejects.ndjson").exists()
+
+
+def test_rows_that_are_final_are_told_while_the_file_is_still_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.import_watch._EVERY", 0.001)
+    monkeypatch.setattr("cli.import_report._SAY_EVERY", 0)
+    (import_id,) = likely_ids("k", None)
+    # What stands in the way of one look is no trouble for the next.
+    looks = [httpx.Response(503), httpx.Response(200, json={**FINE, "status": "receiving"})]
+    said: list[str] = []
+
+    def is_told() -> bool:
+        said.append(capsys.readouterr().err)
+        return "2 rows, 0 rejected" in "".join(said)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == f"/imports/{import_id}":
+            return looks.pop(0) if looks else httpx.Response(200, json=FINE)
+        if request.method == "POST":
+            until(is_told, 30, "rows are told before all of the file is read")
+        return httpx.Response(202, json={"import_id": import_id})
+
+    service = FakeService()
+    service.transport = httpx.MockTransport(answer)
+    assert run(tmp_path, service) == 0
 
 
 def test_a_dry_run_says_that_nothing_is_changed(
@@ -285,7 +313,7 @@ def test_a_charset_is_sent_and_named_as_the_option_where_it_is_not_that(
     assert run(tmp_path, service, charset="windows-1252") == FAILED
     sent = service.uploads[0].headers["Content-Type"]
     assert sent == "application/x-ndjson; charset=windows-1252"
-    plainly = "byte 5 of the row is not UTF-8; name another charset with --charset"
+    plainly = why.replace("in Content-Type", "with --charset, such as windows-1252")
     assert f"row 2: not-text, {plainly}" in capsys.readouterr().err
     assert json.loads((tmp_path / "rejects.ndjson").read_text())["reason"] == plainly
 

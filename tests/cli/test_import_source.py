@@ -1,6 +1,7 @@
 """What kind of file it is, and its bytes as they are sent."""
 
 import gzip
+import secrets
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def test_the_kind_is_told_by_the_name_or_by_the_beginning(
     name, sent = (f"{name}.gz", gzip.compress(content)) if gzipped else (name, content)
     source = examine(written(tmp_path, name, sent))
     assert (source.media_type, source.gzipped, source.size) == (media_type, gzipped, len(sent))
-    assert b"".join(source.pieces(lambda _: None)) == sent
+    assert b"".join(source.pieces(lambda *_: None)) == sent
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,11 @@ def test_the_kind_is_told_by_the_name_or_by_the_beginning(
         (b'[{"id":"a"}]', "is a JSON array"),
         (b"nonsense\n", "neither NDJSON nor CSV"),
         (b"\x1f\x8bnonsense", "is not gzip"),
+        (b"id;name\n", "has no comma, but semicolons: write it with commas"),
+        (b"id\tname\n", "has no comma, but tabs: write it with commas"),
+        (b"PK\x03\x04,", "is a spreadsheet, or another archive: save it as CSV"),
+        (b"\xd0\xcf\x11\xe0,", "is a spreadsheet: save it as CSV"),
+        ("id,name\n".encode("utf-16"), "is in UTF-16: name that with --charset utf-16"),
     ],
 )
 def test_what_is_no_file_of_rows_is_refused(tmp_path: Path, content: bytes, told: str) -> None:
@@ -60,8 +66,26 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_it_is_told_how_far_the_file_is_sent(tmp_path: Path) -> None:
     file = written(tmp_path, "rows.csv", b"x" * 150_000)
     told: list[int] = []
-    assert sum(map(len, examine(file).pieces(told.append))) == 150_000
+    pieces = examine(file).pieces(lambda far, _: told.append(far))
+    assert sum(map(len, pieces)) == 150_000
     assert told == [65_536, 131_072, 150_000]
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.csv.gz", "two.csv.gz", "rows.ndjson", "x.csv"])
+def test_it_is_told_how_many_rows_are_sent(tmp_path: Path, name: str) -> None:
+    lines = [f'{{"id":"{secrets.token_hex(40)}"}}\n'.encode() for _ in range(5000)]
+    content = {
+        "rows.csv": b"".join([b"id,name\n", *lines]),
+        "rows.csv.gz": gzip.compress(b"".join([b"id,name\n", *lines])),
+        "two.csv.gz": gzip.compress(b"id,name\n" + lines[0]) + gzip.compress(b"".join(lines[1:])),
+        "rows.ndjson": b"".join(lines),
+        "x.csv": b"",
+    }[name]
+    told = list[int]()
+    for _ in examine(written(tmp_path, name, content)).pieces(lambda _, rows: told.append(rows)):
+        pass
+    assert told == sorted(told)
+    assert told[-1:] == ([5000] if content else [])
 
 
 def test_a_file_that_changes_meanwhile_is_told(tmp_path: Path) -> None:
@@ -69,7 +93,7 @@ def test_a_file_that_changes_meanwhile_is_told(tmp_path: Path) -> None:
     source = examine(file)
     file.write_bytes(b"id\na\n")
     with pytest.raises(Refusal, match="was changed while"):
-        list(source.pieces(lambda _: None))
+        list(source.pieces(lambda *_: None))
 
 
 def test_the_kind_is_told_by_the_beginning_in_its_own_charset(tmp_path: Path) -> None:

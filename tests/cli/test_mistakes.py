@@ -146,7 +146,7 @@ SERVED = {
         "import prices.csv",
         1,
         "row 2: invalid-body, price: must be a whole number of minor units (cents); 4.5 is "
-        "probably meant as 450: --map price:…*100",
+        "probably meant as 450: --map id:id,name:name,price:price*100",
     ),
     "no token": Mistake(
         "status",
