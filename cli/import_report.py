@@ -63,8 +63,8 @@ class Report:
         self.begun = True
 
     def far(self, sent: int, rows: int) -> None:
-        """Take in how much is sent. What was sent is not applied yet: while nothing is known of that,
-        no share and no time is told of it.
+        """Take in how much is sent. What was sent is not applied yet: while nothing is known of
+        that, no share and no time is told of it.
         """
         self.sent, self._sent_rows = sent, rows
         if self._first is not None:

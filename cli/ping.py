@@ -25,6 +25,11 @@ def ping(url: str, mend: str) -> None:
         raise Refusal(
             f"cannot use the Redis {without_password(url)}: {why}; {mend}", UNREACHABLE
         ) from None
+    except redis.InvalidResponse:
+        raise Refusal(
+            f"cannot use the Redis {without_password(url)}: who answers there is none; {mend}",
+            UNREACHABLE,
+        ) from None
     except (redis.RedisError, ValueError, OSError) as error:
         raise Refusal(
             f"cannot use the Redis {without_password(url)}: {reason(url, error)}; start it, {mend}",

@@ -43,6 +43,7 @@ _PLAINLY: Mapping[str, str] = {
 }
 # How SQLite says that a file is not, or not any more, a database.
 _DAMAGED = ("malformed", "not a database")
+_RESTORE = "the file is damaged: restore a backup"
 _PASSWORD = re.compile(r"://([^:@/]*):(.*)@", re.DOTALL)
 _PASSWORD_OPTION = re.compile(r"([?&](?:ssl)?password=)[^&#]*")
 
@@ -160,7 +161,14 @@ def database_refusal(url: str, error: Exception) -> Refusal:
     """Say which database cannot be used and why, without its password."""
     if isinstance(error, ModuleNotFoundError):
         return _driver_refusal(url, error)
-    return _unusable(url, error, f"start it, or mend --database-url ({PREFIX}DATABASE_URL)")
+    elsewhere = f"mend --database-url ({PREFIX}DATABASE_URL)"
+    if not url.startswith("sqlite"):
+        return _unusable(url, error, f"start it, or {elsewhere}")
+    if any(sign in str(error) for sign in _DAMAGED):
+        return _unusable(url, error, f"{_RESTORE}, or {elsewhere}")
+    mend = "make room on its disk" if "full" in str(error) else "see that the file can be written"
+    folder = f"choose another folder with --data ({PREFIX}DATA)"
+    return _unusable(url, error, f"{mend}, {folder}, or {elsewhere}")
 
 
 def reading_refusal(url: str, error: Exception, use: str = "read") -> Refusal:
@@ -178,7 +186,7 @@ def reading_refusal(url: str, error: Exception, use: str = "read") -> Refusal:
         )
         return _unusable(url, FileNotFoundError("there is no such file"), mend)
     if any(sign in str(error) for sign in _DAMAGED):
-        return _unusable(url, error, "the file is damaged: restore a backup")
+        return _unusable(url, error, _RESTORE)
     mend = f"see that the file can be {use}"
     return _unusable(url, error, f"{mend}, or mend {PREFIX}DATA or {variable}")
 

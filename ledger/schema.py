@@ -8,6 +8,7 @@ from runtime.errors import first_line
 # that a process does when it starts.
 REVISION = "0010"
 
+_MIGRATE = "run `itemledger migrate`"
 _VERSIONS = Table("alembic_version", MetaData(), Column("version_num", Text))
 
 
@@ -29,11 +30,13 @@ def check_schema(engine: Engine) -> None:
     with engine.connect() as connection:
         found = current_revision(connection)
     if found is None:
-        raise SchemaOutOfDate("the database has no schema yet: run `itemledger migrate`")
+        raise SchemaOutOfDate(f"the database has no schema yet: {_MIGRATE}")
     if found != REVISION:
+        # They are numbers of four digits.
+        is_newer = found > REVISION
+        mend = "use the release that made it, or a newer one" if is_newer else _MIGRATE
         raise SchemaOutOfDate(
-            f"the database has schema {found} and this release wants {REVISION}: "
-            "run `itemledger migrate`"
+            f"the database has schema {found} and this release wants {REVISION}: {mend}"
         )
 
 

@@ -94,9 +94,7 @@ def test_a_patch_cannot_set_null_what_every_item_has(service: Service, member: s
         (b'\xef\xbb\xbf{"name":"Lamp","price":1}', "a byte order mark"),
     ],
 )
-def test_what_is_not_json_is_a_400_that_says_why(
-    service: Service, body: bytes, says: str
-) -> None:
+def test_what_is_not_json_is_a_400_that_says_why(service: Service, body: bytes, says: str) -> None:
     answer = service.client.post(
         "/items", content=body, headers={"Content-Type": "application/json"}
     )

@@ -57,7 +57,10 @@ def test_the_help_is_wrapped_and_not_cut(command: str, columns: str) -> None:
         ("rebuild items --throttle 0", "'--throttle': must be at least 1, not '0'"),
         (
             "up --command-port x",
-            "'--command-port' (env var: 'ITEMLEDGER_COMMAND_PORT'): must be a whole number, not 'x'",
+            (
+                "'--command-port' (env var: 'ITEMLEDGER_COMMAND_PORT'): "
+                "must be a whole number, not 'x'"
+            ),
         ),
         ("alive --max-age soon", "'--max-age': must be a number, not 'soon'"),
     ],

@@ -1,3 +1,5 @@
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,3 +49,18 @@ def test_a_server_that_is_not_there_is_told_without_double_stops(
 ) -> None:
     line = refusal(f"redis://127.0.0.1:{free_ports[0]}")
     assert line.endswith("Connection refused; start it, mend it")
+
+
+def test_who_is_no_redis_is_told_as_such() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def answer() -> None:
+            with server.accept()[0] as client:
+                client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                client.recv(1024)
+
+        other = threading.Thread(target=answer)
+        other.start()
+        assert refusal(f"redis://127.0.0.1:{port}").endswith(": who answers there is none; mend it")
+        other.join()

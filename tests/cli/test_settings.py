@@ -3,7 +3,15 @@ from pathlib import Path
 import pytest
 
 from cli.migrate import migrate_database
-from cli.refusals import UNREACHABLE, WRONG_USAGE, Refusal, read_settings, without_password
+from cli.refusals import (
+    UNREACHABLE,
+    WRONG_USAGE,
+    Refusal,
+    database_refusal,
+    read_settings,
+    without_password,
+)
+from ledger.schema import DatabaseUnusable
 
 SECRET_URLS = [
     "redis://:hu/sh@host:1/0",
@@ -229,3 +237,17 @@ def test_what_a_driver_says_of_an_unencoded_password_is_not_told() -> None:
 )
 def test_a_password_is_not_shown(url: str, shown: str) -> None:
     assert without_password(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("why", "mend"),
+    [
+        ("database or disk is full", "make room on its disk, choose another folder"),
+        ("unable to open database file", "see that the file can be written, choose another"),
+        ("file is not a database", "the file is damaged: restore a backup, or mend"),
+    ],
+)
+def test_nobody_is_told_to_start_a_file(why: str, mend: str) -> None:
+    line = str(database_refusal("sqlite:////x/itemledger.db", DatabaseUnusable(why)))
+    assert line.startswith(f"cannot use the database sqlite:////x/itemledger.db: {why}; {mend}")
+    assert "start" not in line

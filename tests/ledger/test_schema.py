@@ -128,3 +128,12 @@ def test_outcomes_of_earlier_releases_are_counted_when_the_count_comes(database_
     engine.dispose()
 
     assert counted == {0: 3, 1: 2, 2: 0}
+
+
+def test_a_schema_of_a_newer_release_is_not_to_be_migrated(sqlite_url: str) -> None:
+    engine = writing_engine(sqlite_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0999'")
+    with pytest.raises(SchemaOutOfDate, match="use the release that made it, or a newer one"):
+        check_schema(engine)
+    engine.dispose()
