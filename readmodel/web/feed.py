@@ -1,6 +1,6 @@
 """The page of the feed: what happened last, of all items, and what happens now."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -52,8 +52,8 @@ def _event(row: ChangeRow) -> Mapping[str, Any]:
     }
 
 
-def _says(data: Mapping[str, Any]) -> str:
-    """Say in a line what an event holds."""
+def _says(data: Mapping[str, Any]) -> Sequence[str]:
+    """Say what an event holds, in parts of a line."""
     price = money(data.get("price"), data.get("currency"))
     parts = (data.get("name"), price, data.get("description"))
-    return " · ".join(each for each in parts if each)
+    return [each for each in parts if each]

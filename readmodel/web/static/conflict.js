@@ -72,11 +72,11 @@ function question(name, mine, theirs) {
   const fieldset = document.createElement("fieldset");
   const legend = document.createElement("legend");
   legend.textContent = `${NAMES[name]}: which one is to stay?`;
-  fieldset.append(legend, answer(name, "mine", `Yours: ${mine}`, true), answer(name, "theirs", `Now: ${theirs}`, false));
+  fieldset.append(legend, answer(name, "mine", "Yours", mine, true), answer(name, "theirs", "Now", theirs, false));
   return fieldset;
 }
 
-function answer(name, value, said, checked) {
+function answer(name, value, whose, said, checked) {
   const label = document.createElement("label");
   label.className = "check";
   const radio = document.createElement("input");
@@ -85,7 +85,10 @@ function answer(name, value, said, checked) {
   radio.value = value;
   radio.checked = checked;
   const text = document.createElement("span");
-  text.textContent = said;
+  // In its own direction, whichever that of the words around it is.
+  const own = document.createElement("bdi");
+  own.textContent = said;
+  text.append(`${whose}: `, own);
   label.append(radio, text);
   return label;
 }

@@ -15,11 +15,12 @@ class Element:
     tag: str
     attributes: dict[str, str]
     text: str = ""
+    own: str = ""
     inside: list["Element"] = field(default_factory=list)
 
 
 class Page(HTMLParser):
-    """All elements of a page, in order, with the text below each; every one has to be closed."""
+    """All elements of a page, in order, with the text below each and its own; every one has to be closed."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -48,6 +49,8 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         for each in self._open:
             each.text += data
+        if self._open:
+            self._open[-1].own += data
 
     def all(self, tag: str, **attributes: str) -> list[Element]:
         wanted = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}

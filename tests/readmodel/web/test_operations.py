@@ -21,7 +21,7 @@ from tests.tokens import guard, token
 TRACEBACK = "Traceback (most recent call last):\n  …\nValueError: <b>unknown operation</b>"
 
 
-def set_aside(ledger: Ledger, *commands: tuple[str, State]) -> None:
+def set_aside(ledger: Ledger, *commands: tuple[str, State], why: str = TRACEBACK) -> None:
     with ledger.engine.begin() as connection:
         quarantine.store(
             connection,
@@ -32,7 +32,7 @@ def set_aside(ledger: Ledger, *commands: tuple[str, State]) -> None:
                     "lamp",
                     state,
                     b'{"op": "<i>x</i>"}',
-                    TRACEBACK if state == "dead" else None,
+                    why if state == "dead" else None,
                     AT,
                 )
                 for n, (name, state) in enumerate(commands, 1)
