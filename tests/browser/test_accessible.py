@@ -48,6 +48,10 @@ def test_axe_finds_nothing_serious_on_any_page_and_none_is_too_wide(
         opened.go("/ui/items/plate")
         opened.page.get_by_role("button", name="Edit").click()
         _check(opened.page, "the form")
+        opened.page.locator("#edit-name").fill("Dish")
+        opened.page.keyboard.press("Escape")
+        expect(opened.page.get_by_role("alertdialog")).to_be_visible()
+        _check(opened.page, "the question before it is left")
         assert opened.complaints == []
 
 

@@ -164,6 +164,53 @@ def test_an_id_that_is_taken_and_fields_that_are_empty_are_marked(page: Page) ->
     expect(taken.get_by_role("link")).to_have_attribute("href", "/ui/items/lamp")
 
 
+@pytest.mark.parametrize("leaves", ["Escape", "Cancel"])
+def test_what_is_typed_is_only_thrown_away_by_who_was_asked(page: Page, leaves: str) -> None:
+    def leave() -> None:
+        if leaves == "Escape":
+            page.keyboard.press("Escape")
+        else:
+            page.locator("#edit").get_by_role("button", name="Cancel").click()
+
+    opener = page.get_by_role("button", name="Edit")
+    name, question = page.locator("#edit-name"), page.get_by_role("alertdialog")
+    opener.click()
+    leave()
+    # Nothing was typed, and so nothing is asked.
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    opener.click()
+    name.fill("Desk lamp")
+    leave()
+    expect(question).to_contain_text("lost")
+    expect(question.get_by_role("button", name="Keep editing")).to_be_focused()
+    for _ in range(2):
+        # However often somebody presses it, nothing gets lost.
+        page.keyboard.press("Escape")
+        expect(question).to_have_count(0)
+        page.keyboard.press("Escape")
+        expect(question).to_be_visible()
+    expect(name).to_have_value("Desk lamp")
+    question.get_by_role("button", name="Keep editing").click()
+    expect(question).to_have_count(0)
+    expect(page.locator("#edit")).to_be_visible()
+    leave()
+    question.get_by_role("button", name="Throw it away").click()
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    expect(opener).to_be_focused()
+    opener.click()
+    expect(name).to_have_value("Lamp")
+
+
+def test_a_file_that_was_chosen_is_not_forgotten_unasked(page: Page) -> None:
+    go(page, "/ui/imports")
+    page.get_by_role("button", name="Import a file").click()
+    page.set_input_files("#upload-file", {"name": "a.csv", "mimeType": "text/csv", "buffer": b"id"})
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Throw it away").click()
+    page.get_by_role("button", name="Import a file").click()
+    expect(page.locator("#upload-file")).to_have_value("")
+
+
 def test_who_waits_for_an_answer_is_told_so(page: Page) -> None:
     page.route("**/write/**", lambda _: None)
     page.get_by_role("button", name="Edit").click()

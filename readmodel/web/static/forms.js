@@ -81,7 +81,7 @@ export function listen() {
     if (!form.dataset.sending) form.querySelector("[data-meanwhile]").hidden = false;
   });
   // `close` does not bubble.
-  document.addEventListener("close", (event) => tidy(event.target.querySelector("form[data-command]")), true);
+  document.addEventListener("close", (event) => tidy(event.target.querySelector("form")), true);
 }
 
 async function submit(form) {
@@ -225,6 +225,7 @@ function wrong(field, said) {
 // A link opens beside the page: what is filled in stays.
 export function tell(form, said, further = null) {
   const line = form.querySelector("[data-problem]");
+  if (!line) return;
   line.textContent = said;
   write(line);
   if (further) line.append(link(further));

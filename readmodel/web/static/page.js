@@ -1,33 +1,12 @@
-// What every page does: opens its dialogs, says what could not be loaded, and starts its parts.
+// What every page does: says what could not be loaded, and starts its parts.
 
 import { draw } from "./chart.js";
+import { listen as listenToDialogs } from "./dialogs.js";
 import { listen as listenToForms } from "./forms.js";
 import { follow } from "./live.js";
 import { watch } from "./operations.js";
 import { say } from "./say.js";
 import { listen as listenToUploads } from "./upload.js";
-
-document.addEventListener("click", (event) => {
-  const opens = event.target.closest("[data-opens]");
-  if (opens) {
-    open(document.getElementById(opens.dataset.opens), opens);
-    return;
-  }
-  event.target.closest("[data-closes]")?.closest("dialog").close();
-});
-
-function open(dialog, opener) {
-  for (const [name, value] of Object.entries(opener.dataset)) {
-    // data-fill-version="3" goes into what the dialog has with data-of="version".
-    if (!name.startsWith("fill")) continue;
-    const field = name.slice(4).toLowerCase();
-    for (const place of dialog.querySelectorAll(`[data-of="${field}"]`)) {
-      if ("value" in place) place.value = value;
-      else place.textContent = value;
-    }
-  }
-  dialog.showModal();
-}
 
 // An address tells what was asked for, and not what was left empty.
 document.addEventListener("htmx:config:request", (event) => {
@@ -55,6 +34,7 @@ function signIn() {
   location.assign(`${document.body.dataset.base}/ui/sign-in`);
 }
 
+listenToDialogs();
 listenToForms();
 listenToUploads();
 follow();

@@ -1,0 +1,62 @@
+// Dialogs of the page: opened by a button that names them, and closed by Escape or by their own
+// button, after a question where something was typed into them.
+
+import { ask, isChanged, remember } from "./ask.js";
+
+const QUESTION = {
+  title: "Throw away what you entered?",
+  words: "What is in this form will be lost.",
+  yes: "Throw it away",
+  no: "Keep editing",
+};
+
+export function listen() {
+  document.addEventListener("click", (event) => {
+    const opens = event.target.closest("[data-opens]");
+    if (opens) open(document.getElementById(opens.dataset.opens), opens);
+    const closes = event.target.closest("[data-closes]");
+    if (closes) leave(closes.closest("dialog"));
+  });
+  // Browsers let a page refuse the first Escape and not the second, but each of these.
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !event.isComposing) stay(event, openDialog());
+  });
+  // What else closes a dialog, such as the way back of a phone. It does not bubble; that of a field
+  // for a file does.
+  document.addEventListener("cancel", (event) => stay(event, event.target), true);
+}
+
+function open(dialog, opener) {
+  for (const [name, value] of Object.entries(opener.dataset)) {
+    // data-fill-version="3" goes into what the dialog has with data-of="version".
+    if (!name.startsWith("fill")) continue;
+    const field = name.slice(4).toLowerCase();
+    for (const place of dialog.querySelectorAll(`[data-of="${field}"]`)) {
+      if ("value" in place) place.value = value;
+      else place.textContent = value;
+    }
+  }
+  dialog.showModal();
+  remember(dialog.querySelector("form"));
+}
+
+// The one in front; a question is in front of what it is about.
+function openDialog() {
+  return [...document.querySelectorAll("dialog[open]")].at(-1);
+}
+
+function stay(event, dialog) {
+  if (!(dialog instanceof HTMLDialogElement) || !isChanged(dialog.querySelector("form"))) return;
+  event.preventDefault();
+  leave(dialog);
+}
+
+let asks = false;
+
+async function leave(dialog) {
+  if (asks) return;
+  asks = true;
+  const mayClose = !isChanged(dialog.querySelector("form")) || (await ask(QUESTION));
+  asks = false;
+  if (mayClose) dialog.close();
+}
