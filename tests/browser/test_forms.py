@@ -211,6 +211,27 @@ def test_a_file_that_was_chosen_is_not_forgotten_unasked(page: Page) -> None:
     expect(page.locator("#upload-file")).to_have_value("")
 
 
+def test_without_scripts_pages_are_read_and_offer_nothing_that_needs_them(
+    browser: Browser, page: Page
+) -> None:
+    url = page.url.partition("/ui/")[0]
+    with window(browser, url, java_script_enabled=False) as plain:
+        for path, offered in (
+            ("/ui/?q=lamp", ["Search"]),
+            ("/ui/items/lamp", ["Show"]),
+            ("/ui/items/lamp/diff", ["Compare"]),
+            ("/ui/feed", []),
+            ("/ui/imports", []),
+            (f"/ui/imports/{ID}", ["Show"]),
+            ("/ui/operations", []),
+        ):
+            plain.go(path)
+            expect(plain.page.get_by_text("JavaScript is off")).to_be_visible()
+            # As whoever does not see the page is told, too: nothing of what is hidden.
+            assert plain.page.get_by_role("button").all_text_contents() == offered, path
+            expect(plain.page.get_by_text("Not connected")).not_to_be_visible()
+
+
 def test_who_waits_for_an_answer_is_told_so(page: Page) -> None:
     page.route("**/write/**", lambda _: None)
     page.get_by_role("button", name="Edit").click()

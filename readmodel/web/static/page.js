@@ -40,3 +40,6 @@ listenToUploads();
 follow();
 watch();
 draw();
+
+// Only now does what needs them work; until then nobody is offered it.
+document.documentElement.classList.add("scripted");
