@@ -9,11 +9,12 @@ from pydantic import ValidationError
 from api import translate
 from api.accept import Draft
 from api.bodies import spots
-from api.ids import fingerprint, uuid7, uuid8
+from api.ids import fingerprint, uuid7
 from api.problems import ProblemRaised, invalid_body
 from api.requests import Door
 from api.schemas import ROW, ROWS, BatchBody, Row
 from domain.commands import DeleteItem, PatchItem, ReplaceItem
+from runtime.keyed_ids import uuid8
 from runtime.problems import Problem
 from runtime.row_ids import row_id
 

@@ -10,7 +10,7 @@ from api.accept import Accepted, Acceptor, Draft, Sender
 from api.answers import Answers
 from api.batch_answers import PlainRow, accepted_rows, answer_batch
 from api.hot_asked import BATCH, Asked
-from api.ids import fingerprint, keyed_id, new_item_id, uuid7
+from api.ids import fingerprint, new_item_id, uuid7
 from api.packs import Delivered, first_of
 from api.problems import ProblemRaised
 from api.requests import Clock, payload_of
@@ -18,6 +18,7 @@ from api.schemas import CreateBody, GoodBatch, PatchBody, ReplaceBody, Row
 from domain.commands import Command, Existence, Expected
 from eventlog import packing
 from eventlog.append import Appended
+from runtime.keyed_ids import keyed_id
 from runtime.preferences import Preferences
 from runtime.row_ids import row_id
 

@@ -9,12 +9,13 @@ from api.answers import Answers
 from api.bodies import JSON, read_body, require_known_parameters
 from api.guard import caller_of
 from api.headers import deadline_of, idempotency_key, preferences
-from api.ids import fingerprint, keyed_id, uuid7
+from api.ids import fingerprint, uuid7
 from api.problems import ProblemRaised, bad_parameter, precondition_required
 from api.schemas import REASON_LIMIT, Body, ReasonBody
 from domain import rules
 from domain.commands import Command, Existence, Expected
 from domain.refusals import RuleBroken
+from runtime.keyed_ids import keyed_id
 from runtime.problems import Problem
 from runtime.request_ids import HEADER, read_request_id, read_trace
 

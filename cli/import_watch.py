@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import orjson
 
-from api.ids import keyed_id
 from cli.import_client import Client, Told
 from runtime.auth.caller import ANONYMOUS
+from runtime.keyed_ids import keyed_id
 
 _EVERY = 0.5
 

@@ -48,6 +48,7 @@ NEEDED: Mapping[str, Sequence[Scope]] = {
     "/ui/feed": _READ,
     "/ui/imports": ("items:read", "items:write"),
     "/ui/imports/<import_id>": ("items:read", "items:write"),
+    "/ui/imports/sent/<key>": ("items:read", "items:write"),
     "/ui/items/<item_id>": _READ,
     "/ui/items/<item_id>/diff": _READ,
 }

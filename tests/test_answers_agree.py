@@ -8,10 +8,10 @@ import pytest
 from flask.testing import FlaskClient
 from httpx import Response
 
-from api.ids import uuid8
 from eventlog.inspect import inspect_log
 from ledger.engines import reading_engine
 from readmodel.app import create_app
+from runtime.keyed_ids import keyed_id
 from runtime.settings import Settings
 from runtime.times import now_ms, rfc3339
 from tests.api.conftest import Service, redis, service
@@ -43,7 +43,7 @@ def query(
 
 
 def outcome(query: FlaskClient, method: str, path: str, key: str) -> dict[str, Any]:
-    command_id = uuid8("command", "anonymous", method, path, key)
+    command_id = keyed_id("anonymous", method, path, key)
     answer = query.get(f"/commands/{command_id}")
     assert answer.status_code == 200, answer.text
     return dict(orjson.loads(answer.data)["outcome"])

@@ -10,12 +10,12 @@ from pydantic import ValidationError
 
 from api import translate
 from api.bodies import spots
-from api.ids import uuid8
 from api.imports.splitting import RECORD_LIMIT, Record
 from api.schemas import ROW
 from domain import rules
 from domain.refusals import RuleBroken
 from eventlog.envelope import BadRow, Envelope
+from runtime.keyed_ids import uuid8
 from runtime.row_ids import row_id
 
 _LONGEST_DETAIL = 1000

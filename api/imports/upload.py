@@ -11,7 +11,7 @@ import structlog
 from redis.exceptions import RedisError
 from starlette.requests import ClientDisconnect
 
-from api.ids import uuid7, uuid8
+from api.ids import uuid7
 from api.imports.feeder import Feeder, Log, Stuck, Unwanted
 from api.imports.formats import Format
 from api.imports.lanes import Lost
@@ -21,6 +21,7 @@ from api.imports.unpacking import Unpacker, Unreadable
 from eventlog.envelope import ImportMark, Mark
 from eventlog.import_state import FED, ImportStates, State, Step
 from runtime.ending import end
+from runtime.keyed_ids import uuid8
 from runtime.positions import Position
 
 _ENDED_EARLY = "the upload ended early"

@@ -16,7 +16,7 @@ from api.batch_keys import Remember, first_or_same
 from api.counts import Counts
 from api.guard import caller_of
 from api.headers import idempotency_key, preferences
-from api.ids import fingerprint, uuid7, uuid8
+from api.ids import fingerprint, uuid7
 from api.imports import problems
 from api.imports.asking import Asked, asked_of
 from api.imports.feeder import Log, Stuck, Unwanted
@@ -30,6 +30,7 @@ from api.problems import ProblemRaised, internal_error, not_accepted, retry_afte
 from api.requests import command_id_of, reason_of
 from eventlog.envelope import ImportMark, Mark, RevertRows
 from eventlog.import_state import FED, ImportStates, State
+from runtime.keyed_ids import uuid8
 from runtime.problems import Problem
 
 log = structlog.get_logger()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from flask import g
 from sqlalchemy import Engine
 
 from readmodel import import_rows, params
@@ -11,7 +12,8 @@ from readmodel.import_routes import ROW_STATUSES, ImportRoutes
 from readmodel.paging import PAGING, Paging
 from readmodel.params import Reader
 from readmodel.web import form
-from readmodel.web.render import Pages
+from readmodel.web.render import Pages, lead_to
+from runtime.keyed_ids import keyed_id
 
 _PAGE = 25
 _ROWS = 50
@@ -64,6 +66,15 @@ class ImportPages:
                 "next": self._paging.following(last, *binding),
             },
         )
+
+
+    def sent(self, key: str) -> Answer:
+        """Lead to the import that whoever asks sends under this key, as programs read it: while it
+        is sent, nothing else tells its id.
+        """
+        params.read(form.filled_in(), {})
+        import_id = keyed_id(g.caller.subject, "POST", "/imports", key)
+        return lead_to(f"{self._pages.base}/imports/{import_id}")
 
 
 def _shown(told: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -63,6 +63,7 @@ class Site:
         yield "/ui/feed", self._at_home(self._feed.feed)
         yield "/ui/imports", self._at_home(self._imports.imports)
         yield "/ui/imports/<import_id>", self._at_home(self._imports.import_)
+        yield "/ui/imports/sent/<key>", self._imports.sent
         yield "/ui/operations", self._at_home(self._operations.operations)
         yield "/ui/sign-in", self._at_home(self._sign_in.page)
 

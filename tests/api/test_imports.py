@@ -8,12 +8,12 @@ import httpx
 import pytest
 from redis import Redis
 
-from api.ids import uuid8
 from api.imports import feeder
 from eventlog import keys
 from eventlog.envelope import BadRow, Envelope, ImportMark, RevertRows, Rows
 from eventlog.import_state import FED, ImportStates
 from ledger import imports, tables
+from runtime.keyed_ids import uuid8
 from tests.api.conftest import Api, Service
 from tests.api.importing import (
     CSV,

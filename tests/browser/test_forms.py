@@ -232,6 +232,58 @@ def test_without_scripts_pages_are_read_and_offer_nothing_that_needs_them(
             expect(plain.page.get_by_text("Not connected")).not_to_be_visible()
 
 
+def send_a_file(page: Page, name: str, body: bytes) -> None:
+    go(page, "/ui/imports")
+    page.get_by_role("button", name="Import a file").click()
+    file = {"name": name, "mimeType": "text/csv", "buffer": body}
+    page.set_input_files("#upload-file", file)
+    save(page)
+
+
+def told(**said: Any) -> dict[str, Any]:
+    counts = dict.fromkeys(("applied", "unchanged", "rejected", "skipped", "other"), 0)
+    return {"import_id": ID, "status": "receiving", "rows": 0, **counts, **said}
+
+
+def test_while_a_file_is_sent_its_rows_are_counted_and_the_rest_is_reckoned(page: Page) -> None:
+    uploads: list[Route] = []
+    page.route("**/write/imports?*", uploads.append)
+    applied = iter(range(1, 1000, 9))
+    page.route(
+        "**/ui/imports/sent/*",
+        lambda route: route.fulfill(json=told(rows=500, applied=next(applied), rejected=1)),
+    )
+    # A line end within quotes begins no row, nor does a blank line.
+    rows = b"".join(b'lamp-%d,"a ""b""\nc",1\n\n' % n for n in range(1000))
+    send_a_file(page, "stock.csv", b"id,name,price\n" + rows)
+    progress = page.locator("[data-progress]")
+    expect(progress).to_contain_text("500 of 1,000")
+    expect(progress.locator("[data-told=rejected]")).to_have_text("1")
+    expect(progress.locator("[data-told=left]")).to_contain_text("about")
+    key = uploads[0].request.headers["idempotency-key"]
+    assert re.fullmatch("[0-9a-f]{32}", key)
+    uploads[0].fulfill(status=202, json={"import_id": ID})
+    page.wait_for_url(f"**/ui/imports/{ID}")
+
+
+def test_sending_a_file_is_stopped_by_who_was_asked_and_what_was_taken_in_is_shown(
+    page: Page,
+) -> None:
+    page.route("**/write/imports?*", lambda _: None)
+    cancelled: list[Route] = []
+    page.route(f"**/write/imports/{ID}/cancel", cancelled.append)
+    page.route("**/ui/imports/sent/*", lambda route: route.fulfill(json=told(rows=5)))
+    send_a_file(page, "stock.ndjson", b"{}\n" * 7)
+    expect(page.locator("[data-progress]")).to_contain_text("5 of 7")
+    page.keyboard.press("Escape")
+    question = page.get_by_role("alertdialog")
+    expect(question).to_contain_text("Stop sending")
+    with page.expect_request(f"**/write/imports/{ID}/cancel"):
+        question.get_by_role("button", name="Stop sending").click()
+    cancelled[0].fulfill(status=202, json={"import_id": ID})
+    page.wait_for_url(f"**/ui/imports/{ID}")
+
+
 def test_who_waits_for_an_answer_is_told_so(page: Page) -> None:
     page.route("**/write/**", lambda _: None)
     page.get_by_role("button", name="Edit").click()

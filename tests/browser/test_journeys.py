@@ -175,9 +175,16 @@ def test_a_file_is_imported_and_its_rejected_rows_say_why(mine: Window, tmp_path
     page.get_by_role("button", name="Import a file").click()
     page.set_input_files("#upload-file", file)
     page.locator("#upload-map").fill("id:code,name:label,price:cost*100")
+    keys: list[str] = []
+    page.on(
+        "request", lambda each: keys.extend(filter(None, [each.headers.get("idempotency-key")]))
+    )
     save(page)
     page.wait_for_url("**/ui/imports/*")
     expect(page.locator("h1")).to_contain_text("done")
+    # While it was sent, it was to be found by its key.
+    found = page.request.get(f"{mine.url}/ui/imports/sent/{keys[0]}")
+    assert found.json()["import_id"] in page.url
     expect(page.locator("#rows tr")).to_have_count(2)
     expect(page.locator("#rows")).to_contain_text("name")
     expect(page.locator("#rows")).to_contain_text("<b>")

@@ -10,6 +10,14 @@ const QUESTION = {
   no: "Keep editing",
 };
 
+// Of a file that is on its way.
+const STOP = {
+  title: "Stop sending this file?",
+  words: "Rows that were taken in stay. They can be taken back on the page of this import.",
+  yes: "Stop sending",
+  no: "Go on",
+};
+
 export function listen() {
   document.addEventListener("click", (event) => {
     const opens = event.target.closest("[data-opens]");
@@ -56,7 +64,10 @@ let asks = false;
 async function leave(dialog) {
   if (asks) return;
   asks = true;
-  const mayClose = !isChanged(dialog.querySelector("form")) || (await ask(QUESTION));
+  const form = dialog.querySelector("form");
+  const isSent = form.matches("[data-upload][data-sending]");
+  const mayClose = !isChanged(form) || (await ask(isSent ? STOP : QUESTION));
   asks = false;
-  if (mayClose) dialog.close();
+  // What was sent meanwhile has closed it by itself.
+  if (mayClose && dialog.open) dialog.close();
 }

@@ -201,7 +201,7 @@ function reasoned(form) {
 // A command that is sent again is the same one; another one has a key of its own.
 const keys = new WeakMap();
 
-function keyOf(form, payload) {
+export function keyOf(form, payload) {
   const last = keys.get(form);
   if (last?.payload === payload) return last;
   const next = { payload, key: newKey() };
@@ -254,7 +254,7 @@ function clear(form) {
   }
 }
 
-function busy(form, is) {
+export function busy(form, is) {
   if (is) form.dataset.sending = "";
   else delete form.dataset.sending;
   for (const button of form.querySelectorAll("button:not([data-closes])")) button.disabled = is;

@@ -1,8 +1,10 @@
-// Sends a file to be imported, straight from the disk, and goes to where its progress is shown; and
+// Sends a file to be imported, straight from the disk, and shows how far it is; and
 // pauses, resumes, cancels and reverts imports.
 
-import { newKey, send, Unreachable } from "./command.js";
-import { SIGNED_OUT, signIn, tell } from "./forms.js";
+import { newKey, send as order, Unreachable } from "./command.js";
+import { look } from "./file.js";
+import { busy, keyOf, SIGNED_OUT, signIn, tell } from "./forms.js";
+import { follow } from "./progress.js";
 import { refresh } from "./refresh.js";
 import { say } from "./say.js";
 
@@ -21,49 +23,116 @@ export function listen() {
     const button = event.target.closest("[data-step]");
     if (button) step(button);
   });
+  document.addEventListener("close", (event) => stop(event.target.querySelector("form")), true);
 }
 
+// What is being sent, by form.
+const running = new WeakMap();
+// An upload whose connection broke is given up by the service after five seconds.
+const REST = 6_000;
+const TRIES = 4;
+
 async function upload(form) {
+  if (form.dataset.sending !== undefined) return;
   const [file] = form.elements.file.files;
-  const line = form.querySelector("[data-problem]");
-  const button = form.querySelector("button.main");
-  line.textContent = file ? "" : "Choose a file";
+  tell(form, file ? "" : "Choose a file");
   if (!file) return;
-  button.disabled = true;
+  const state = { progress: null, request: null, isStopped: false };
+  running.set(form, state);
+  busy(form, true);
+  addEventListener("beforeunload", stay);
+  try {
+    const outcome = await bring(form, file, state);
+    removeEventListener("beforeunload", stay);
+    if (outcome) tellOf(form, outcome, state);
+  } finally {
+    removeEventListener("beforeunload", stay);
+    state.progress?.stop();
+    running.delete(form);
+    busy(form, false);
+  }
+}
+
+async function bring(form, file, state) {
+  const asked = wishes(form);
+  const isCsv = /\.csv(\.gz)?$/i.test(file.name);
+  tell(form, "Looking at the file …");
+  const { zipped, rows } = await look(file, isCsv);
+  tell(form, "");
+  if (state.isStopped) return null;
+  // The same file with the same wishes goes on where it ended.
+  const { key } = keyOf(form, JSON.stringify([file.name, file.size, file.lastModified, asked.toString()]));
+  state.progress = follow(form.querySelector("[data-progress]"), { key, rows, bytes: file.size });
+  return insist(() => send(file, asked, { key, isCsv, zipped }, state), form, state);
+}
+
+function tellOf(form, { status, told }, { progress, isStopped }) {
+  const id = told?.import_id ?? (isStopped ? progress.told()?.import_id : null);
+  if (id) location.assign(address(id));
+  else if (isStopped) say("Stopped before any row was taken in");
+  else if (status === 401) tell(form, SIGNED_OUT, signIn());
+  else tell(form, told?.detail ?? "The service does not answer. Press the button again: it goes on where it ended.");
+}
+
+function wishes(form) {
+  const { map, stop, dry } = form.elements;
   const asked = new URLSearchParams();
-  if (form.elements.map.value.trim()) asked.set("map", form.elements.map.value.trim());
-  if (form.elements.stop.checked) asked.set("on_error", "stop");
-  if (form.elements.dry.checked) asked.set("dry_run", "true");
-  // Its first bytes say what it is, whatever it is called (RFC 1952, 2.3.1).
-  const zipped = await isGzip(file);
-  const plain = file.name.replace(/\.gz$/i, "");
+  if (map.value.trim()) asked.set("map", map.value.trim());
+  if (stop.checked) asked.set("on_error", "stop");
+  if (dry.checked) asked.set("dry_run", "true");
+  return asked;
+}
+
+// Sends again what broke on the way: under its key no row is taken twice.
+async function insist(post, form, state) {
+  for (let tried = 1; ; tried += 1) {
+    const outcome = await post();
+    const isPassing = [0, 429, 503, 504].includes(outcome.status) || outcome.told?.code === "import-running";
+    if (!isPassing || tried === TRIES || state.isStopped) return outcome;
+    tell(form, outcome.status ? "The service is busy; it is tried again …" : "The connection broke; it is tried again …");
+    await new Promise((resolve) => {
+      setTimeout(resolve, REST);
+    });
+    if (state.isStopped) return outcome;
+    tell(form, "");
+  }
+}
+
+function send(file, asked, { key, isCsv, zipped }, state) {
   const { command, signsIn } = document.body.dataset;
   // Only this old way of asking tells how much of the file is sent.
   const request = new XMLHttpRequest();
+  state.request = request;
   request.open("POST", `${command}/imports?${asked}`);
   request.withCredentials = signsIn !== undefined;
-  request.setRequestHeader("Content-Type", /\.csv$/i.test(plain) ? "text/csv" : "application/x-ndjson");
+  request.setRequestHeader("Content-Type", isCsv ? "text/csv" : "application/x-ndjson");
   if (zipped) request.setRequestHeader("Content-Encoding", "gzip");
-  request.setRequestHeader("Idempotency-Key", newKey());
-  const bar = form.querySelector("progress");
-  bar.hidden = false;
-  request.upload.addEventListener("progress", ({ loaded, total }) => {
-    bar.value = (100 * loaded) / total;
+  request.setRequestHeader("Idempotency-Key", key);
+  request.upload.addEventListener("progress", ({ loaded, total }) => state.progress.sent(loaded, total));
+  return new Promise((resolve) => {
+    request.addEventListener("loadend", () => resolve({ status: request.status, told: read(request) }));
+    request.send(file);
   });
-  request.addEventListener("loadend", () => {
-    button.disabled = false;
-    bar.hidden = true;
-    const told = read(request);
-    if (told?.import_id) location.assign(`${document.body.dataset.base}/ui/imports/${told.import_id}`);
-    else if (request.status === 401) tell(form, SIGNED_OUT, signIn());
-    else line.textContent = told?.detail ?? "The service does not answer. Try again in a moment.";
-  });
-  request.send(file);
 }
 
-async function isGzip(file) {
-  const [first, second] = new Uint8Array(await file.slice(0, 2).arrayBuffer());
-  return first === 0x1f && second === 0x8b;
+// The dialog is closed while a file is sent: whoever did that was asked, and wants it to end.
+async function stop(form) {
+  const state = running.get(form);
+  if (!state) return;
+  state.isStopped = true;
+  const begun = state.progress?.told();
+  // Told first, so that it ends as what it is; the rest of the file is of no use then.
+  if (begun) await take("cancel", begun.import_id, "", null, (problem) => say(problem, { bad: true }));
+  state.request?.abort();
+}
+
+function address(id) {
+  return `${document.body.dataset.base}/ui/imports/${encodeURIComponent(id)}`;
+}
+
+// Whoever leaves the page ends what is being sent: the browser asks.
+function stay(event) {
+  event.preventDefault();
 }
 
 function read(request) {
@@ -87,17 +156,17 @@ async function step(button) {
 }
 
 async function take(what, id, query, button, complain) {
-  button.disabled = true;
+  if (button) button.disabled = true;
   try {
     const path = `/imports/${encodeURIComponent(id)}/${what}${query}`;
-    const { problem, item } = await send("POST", path, { key: newKey(), once: true });
+    const { problem, item } = await order("POST", path, { key: newKey(), once: true });
     if (problem) complain(problem.detail ?? problem.title);
-    else if (what === "revert") location.assign(`${document.body.dataset.base}/ui/imports/${item.import_id}`);
+    else if (what === "revert") location.assign(address(item.import_id));
     else await refresh("#import");
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
     complain(error.message);
   } finally {
-    button.disabled = false;
+    if (button) button.disabled = false;
   }
 }

@@ -7,6 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from ledger.imports import Counts
+from runtime.keyed_ids import keyed_id
 from tests.readmodel.conftest import Ledger
 from tests.readmodel.test_imports import AT, ID, OTHER, begun, results
 from tests.readmodel.web.reading import Page, get, page_of
@@ -33,6 +34,15 @@ def test_while_an_import_goes_on_its_pages_are_asked_for_again(
         page = page_of(client, path)
         (element,) = [each for each in page.elements if each.attributes.get("id") == part]
         assert element.attributes["hx-trigger"] == "every 1s"
+
+
+def test_who_sends_an_import_finds_it_by_its_key_before_it_is_answered(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    begun(ledger, Counts(applied=7), import_id=keyed_id("anonymous", "POST", "/imports", "k-1"))
+    found = client.get("/ui/imports/sent/k-1", follow_redirects=True)
+    assert (found.status_code, found.json["applied"]) == (200, 7)
+    assert client.get("/ui/imports/sent/k-2", follow_redirects=True).status_code == 404
 
 
 def test_rejected_rows_are_shown_first_and_say_why(client: FlaskClient, ledger: Ledger) -> None:

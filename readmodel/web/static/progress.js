@@ -1,0 +1,107 @@
+// How far an import is while its file is sent: the bytes from the browser, the rows from the query
+// API, which is asked for the import by its key.
+
+const EVERY = 700;
+// A rate is taken over this long, so that it follows what happens; before the second one it is a guess.
+const WINDOW = 20_000;
+const FIRST = 2_000;
+
+// Shows it in `place`, of a file of so many rows, or null where that is not known. Returns
+// {sent, stop, told}; `told` is what the query API has said last of the import, null before that.
+export function follow(place, { key, rows, bytes }) {
+  const { base } = document.body.dataset;
+  const bar = place.querySelector("progress");
+  const samples = [];
+  let last = null;
+  let [sent, total] = [0, bytes];
+  let spoken = 0;
+  let timer = null;
+  let isOver = false;
+  place.hidden = false;
+  show();
+
+  async function look() {
+    const told = await ask(`${base}/ui/imports/sent/${key}`);
+    if (isOver) return;
+    if (told) {
+      last = told;
+      samples.push({ at: Date.now(), final: final(told) });
+      while (samples.length > 2 && samples.at(-1).at - samples[1].at >= WINDOW) samples.shift();
+    }
+    show();
+    timer = setTimeout(look, EVERY);
+  }
+
+  function show() {
+    const done = last ? final(last) : 0;
+    bar.value = rows === null || !last ? sent / Math.max(total, 1) : Math.min(1, done / Math.max(rows, 1));
+    const of = rows === null ? "" : ` of ${number(rows)}`;
+    write("sent", `${size(sent, total)} of ${size(total, total)}`);
+    write("taken", last ? `${number(last.rows ?? 0)}${of}` : "none yet");
+    for (const each of ["applied", "unchanged", "rejected"]) write(each, number(last?.[each] ?? 0));
+    const left = last?.status === "paused" ? "paused" : remaining(samples, rows);
+    write("left", left);
+    // Not every figure is read out: only each quarter.
+    const quarter = Math.floor(bar.value * 4);
+    if (quarter > spoken) {
+      spoken = quarter;
+      write("aloud", `${quarter * 25} % done, time left: ${left}`);
+    }
+  }
+
+  function write(name, text) {
+    place.querySelector(`[data-told="${name}"]`).textContent = text;
+  }
+
+  look();
+  return {
+    sent(now, all) {
+      [sent, total] = [now, all];
+      show();
+    },
+    stop() {
+      isOver = true;
+      clearTimeout(timer);
+      place.hidden = true;
+    },
+    told: () => last,
+  };
+}
+
+async function ask(address) {
+  try {
+    const response = await fetch(address, { cache: "no-store" });
+    return response.ok ? await response.json() : null;
+  } catch {
+    // It is asked again in a moment.
+    return null;
+  }
+}
+
+function final({ applied, unchanged, rejected, skipped, other }) {
+  return applied + unchanged + rejected + skipped + other;
+}
+
+// How long the rest takes if it goes on as in the last seconds.
+function remaining(samples, rows) {
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (rows === null || !last || last.at - first.at < FIRST || last.final === first.final) return "not known yet";
+  const left = ((rows - last.final) * (last.at - first.at)) / (last.final - first.final) / 1000;
+  return left <= 0 ? "none" : duration(left);
+}
+
+function duration(seconds) {
+  if (seconds < 60) return `about ${Math.max(1, Math.round(seconds))} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `about ${minutes} min` : `about ${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+function number(value) {
+  return value.toLocaleString("en");
+}
+
+// In the unit that the whole of it is told in.
+function size(bytes, total) {
+  if (total < 1e6) return `${number(Math.ceil(bytes / 1e3))} kB`;
+  return `${(bytes / 1e6).toLocaleString("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 })} MB`;
+}
