@@ -4,7 +4,7 @@ and answers that each test gives itself.
 
 import gzip
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +281,41 @@ def test_sending_a_file_is_stopped_by_who_was_asked_and_what_was_taken_in_is_sho
     with page.expect_request(f"**/write/imports/{ID}/cancel"):
         question.get_by_role("button", name="Stop sending").click()
     cancelled[0].fulfill(status=202, json={"import_id": ID})
+    page.wait_for_url(f"**/ui/imports/{ID}")
+
+
+def test_a_file_of_other_characters_is_shown_as_it_would_read_and_sent_as_was_chosen(
+    page: Page,
+) -> None:
+    came = answer(page, 202, {"import_id": ID})
+    send_a_file(page, "stock.csv", "id,name,price\n1,Glühwein,9\n".encode("cp1250"))
+    form = page.locator("dialog[open] form")
+    expect(form.locator("[data-problem]")).to_contain_text("CSV UTF-8")
+    characters = page.get_by_label("How its characters are written")
+    expect(characters).to_be_focused()
+    expect(form).to_contain_text("Line 2 reads: 1,Glühwein,9")
+    characters.select_option("windows-1251")
+    expect(form).to_contain_text("Line 2 reads: 1,Glьhwein,9")
+    assert came == []
+    characters.select_option("windows-1250")
+    with page.expect_request("**/write/**") as sent:
+        save(page)
+    assert sent.value.headers["content-type"] == "text/csv; charset=windows-1250"
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_file_with_semicolons_is_not_sent_and_how_to_save_it_is_said(
+    page: Page, pack: Callable[[bytes], bytes]
+) -> None:
+    came = answer(page, 202, {"import_id": ID})
+    send_a_file(page, "stock.csv", pack(b"\nid;name;price\n1;Lamp;9\n"))
+    problem = page.locator("dialog[open] [data-problem]")
+    expect(problem).to_contain_text("separated by semicolons")
+    expect(problem).to_contain_text("List separator")
+    assert came == []
+    file = {"name": "stock.csv", "mimeType": "text/csv", "buffer": b"id,name\n1,a;b\n"}
+    page.set_input_files("#upload-file", file)
+    save(page)
     page.wait_for_url(f"**/ui/imports/{ID}")
 
 

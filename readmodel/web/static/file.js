@@ -2,19 +2,30 @@
 
 const [LINE_END, QUOTE, SPACE] = [0x0a, 0x22, 0x20];
 
-// {zipped, rows}; `rows` is null where this browser can not unpack it.
+// As much of its beginning as is looked at more closely.
+const HEAD = 64 * 1024;
+
+// {zipped, rows, isUtf8, head}: `head` are its first bytes. `rows` is null where this browser can not
+// unpack it; nothing else is known of it then.
 export async function look(file, isCsv) {
   const zipped = await isGzip(file);
-  if (zipped && !("DecompressionStream" in window)) return { zipped, rows: null };
+  const unknown = { zipped, rows: null, isUtf8: true, head: new Uint8Array() };
+  if (zipped && !("DecompressionStream" in window)) return unknown;
   const bytes = zipped ? file.stream().pipeThrough(new DecompressionStream("gzip")) : file.stream();
   const rows = counter(isCsv);
+  const text = utf8();
+  const head = [];
   try {
-    for await (const chunk of pieces(bytes)) rows.take(chunk);
+    for await (const chunk of pieces(bytes)) {
+      rows.take(chunk);
+      text.take(chunk);
+      if (head.length < HEAD) head.push(...chunk.subarray(0, HEAD - head.length));
+    }
   } catch {
     // It is not whole, or not to be read any more: the service says so better.
-    return { zipped, rows: null };
+    return unknown;
   }
-  return { zipped, rows: rows.end() };
+  return { zipped, rows: rows.end(), isUtf8: text.end(), head: new Uint8Array(head) };
 }
 
 // RFC 1952, 2.3.1.
@@ -31,6 +42,27 @@ async function* pieces(stream) {
     if (done) return;
     yield value;
   }
+}
+
+// Says whether it is UTF-8 to its end.
+function utf8() {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let isValid = true;
+  const take = (bytes, how) => {
+    if (!isValid) return;
+    try {
+      decoder.decode(bytes, how);
+    } catch {
+      isValid = false;
+    }
+  };
+  return {
+    take: (bytes) => take(bytes, { stream: true }),
+    end() {
+      take();
+      return isValid;
+    },
+  };
 }
 
 // Counts lines that are not blank; in CSV those within quotes are none, and the first is the header.

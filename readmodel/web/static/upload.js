@@ -7,6 +7,7 @@ import { busy, keyOf, SIGNED_OUT, signIn, tell } from "./forms.js";
 import { follow } from "./progress.js";
 import { refresh } from "./refresh.js";
 import { say } from "./say.js";
+import { NOT_UTF8, sample, wrongSeparator } from "./text.js";
 
 export function listen() {
   document.addEventListener("submit", (event) => {
@@ -23,6 +24,12 @@ export function listen() {
     const button = event.target.closest("[data-step]");
     if (button) step(button);
   });
+  for (const name of ["change", "reset"]) {
+    document.addEventListener(name, ({ target }) => {
+      const form = target.closest("form[data-upload]");
+      if (form && (name === "reset" || target.name === "file")) forget(form);
+    });
+  }
   document.addEventListener("close", (event) => stop(event.target.querySelector("form")), true);
 }
 
@@ -57,13 +64,16 @@ async function bring(form, file, state) {
   const asked = wishes(form);
   const isCsv = /\.csv(\.gz)?$/i.test(file.name);
   tell(form, "Looking at the file …");
-  const { zipped, rows } = await look(file, isCsv);
-  tell(form, "");
+  const { zipped, rows, isUtf8, head } = await look(file, isCsv);
   if (state.isStopped) return null;
+  const wrong = wrongWith(form, { isCsv, isUtf8, head });
+  tell(form, wrong ?? "");
+  if (wrong) return null;
+  const { charset } = form.elements;
   // The same file with the same wishes goes on where it ended.
-  const { key } = keyOf(form, JSON.stringify([file.name, file.size, file.lastModified, asked.toString()]));
+  const { key } = keyOf(form, JSON.stringify([file.name, file.size, file.lastModified, asked.toString(), charset.value]));
   state.progress = follow(form.querySelector("[data-progress]"), { key, rows, bytes: file.size });
-  return insist(() => send(file, asked, { key, isCsv, zipped }, state), form, state);
+  return insist(() => send(file, asked, { key, type: typeOf(isCsv, charset.value), zipped }, state), form, state);
 }
 
 function tellOf(form, { status, told }, { progress, isStopped }) {
@@ -72,6 +82,32 @@ function tellOf(form, { status, told }, { progress, isStopped }) {
   else if (isStopped) say("Stopped before any row was taken in");
   else if (status === 401) tell(form, SIGNED_OUT, signIn());
   else tell(form, told?.detail ?? "The service does not answer. Press the button again: it goes on where it ended.");
+}
+
+// What somebody has to decide or mend before the file is sent; null where that is nothing.
+function wrongWith(form, { isCsv, isUtf8, head }) {
+  const { charset } = form.elements;
+  const place = form.querySelector("[data-charset]");
+  if (!isUtf8 && place.hidden) {
+    place.hidden = false;
+    charset.value = "windows-1252";
+    const reads = () => {
+      const found = sample(head, charset.value);
+      place.querySelector("[data-number]").textContent = found ? `Line ${found.number} reads: ` : "";
+      place.querySelector("[data-reads]").textContent = found?.text ?? "";
+    };
+    charset.onchange = reads;
+    reads();
+    charset.focus();
+    return NOT_UTF8;
+  }
+  return isCsv ? wrongSeparator(head, charset.value) : null;
+}
+
+// Another file may be written in another way.
+function forget(form) {
+  form.querySelector("[data-charset]").hidden = true;
+  form.elements.charset.value = "";
 }
 
 function wishes(form) {
@@ -98,14 +134,18 @@ async function insist(post, form, state) {
   }
 }
 
-function send(file, asked, { key, isCsv, zipped }, state) {
+function typeOf(isCsv, charset) {
+  return `${isCsv ? "text/csv" : "application/x-ndjson"}${charset ? `; charset=${charset}` : ""}`;
+}
+
+function send(file, asked, { key, type, zipped }, state) {
   const { command, signsIn } = document.body.dataset;
   // Only this old way of asking tells how much of the file is sent.
   const request = new XMLHttpRequest();
   state.request = request;
   request.open("POST", `${command}/imports?${asked}`);
   request.withCredentials = signsIn !== undefined;
-  request.setRequestHeader("Content-Type", isCsv ? "text/csv" : "application/x-ndjson");
+  request.setRequestHeader("Content-Type", type);
   if (zipped) request.setRequestHeader("Content-Encoding", "gzip");
   request.setRequestHeader("Idempotency-Key", key);
   request.upload.addEventListener("progress", ({ loaded, total }) => state.progress.sent(loaded, total));

@@ -1,0 +1,32 @@
+// How the text of a file to import is written: what is wrong with it, as far as its beginning tells,
+// and how it reads in another character set.
+
+const SHOWN = 80;
+const OTHER_COMMAS = { ";": "semicolons", "\t": "tabs" };
+const SAVE_WITH_COMMAS =
+  "This page takes commas. LibreOffice asks for the separator when you save a CSV with \"Edit filter settings\"; " +
+  "Google Sheets always writes commas; Excel takes what Windows has under Region, Additional settings, List separator.";
+
+export const NOT_UTF8 =
+  "The characters of this file are not in UTF-8; Excel writes other ones unless you save as \"CSV UTF-8\". " +
+  "Save it like that and choose it again, or choose below how it is written and press the button again.";
+
+// What is between its columns, where that is not commas; null where they are, or it has one column.
+export function wrongSeparator(head, charset) {
+  const first = lines(head, charset).find((each) => each.trim() !== "") ?? "";
+  const other = Object.keys(OTHER_COMMAS).find((each) => first.includes(each));
+  if (!other || first.includes(",")) return null;
+  return `The columns of this file are separated by ${OTHER_COMMAS[other]}. ${SAVE_WITH_COMMAS}`;
+}
+
+// The first line that reads otherwise in another character set; null where the beginning has none.
+export function sample(head, charset) {
+  // Here every character is one byte.
+  const at = lines(head, "windows-1252").findIndex((each) => /[^\0-\x7f]/.test(each));
+  const line = at < 0 ? null : lines(head, charset)[at];
+  return line ? { number: at + 1, text: line.slice(0, SHOWN) } : null;
+}
+
+function lines(head, charset) {
+  return new TextDecoder(charset || "utf-8").decode(head).split(/\r?\n/);
+}
