@@ -59,15 +59,10 @@ function stay(event, dialog) {
   leave(dialog);
 }
 
-let asks = false;
-
 async function leave(dialog) {
-  if (asks) return;
-  asks = true;
   const form = dialog.querySelector("form");
   const isSent = form.matches("[data-upload][data-sending]");
   const mayClose = !isChanged(form) || (await ask(isSent ? STOP : QUESTION));
-  asks = false;
   // What was sent meanwhile has closed it by itself.
   if (mayClose && dialog.open) dialog.close();
 }

@@ -16,16 +16,16 @@ from tests.readmodel.web.test_operations import set_aside
 TEXT = "מנורה (שולחן)!"
 # What is typed into them is text of data, too.
 TYPED = {"q", "name", "description", "reason", "map"}
-PATHS = (
-    "/ui/",
-    "/ui/items/lamp",
-    "/ui/items/lamp?version=1",
-    "/ui/items/lamp/diff?from=1&to=4",
-    "/ui/items/lamp/diff?from=4&to=4",
-    "/ui/feed",
-    "/ui/imports",
-    f"/ui/imports/{ID}",
-    "/ui/operations",
+PAGES = (
+    ("/ui/", {}),
+    ("/ui/items/lamp", {}),
+    ("/ui/items/lamp", {"version": "1"}),
+    ("/ui/items/lamp/diff", {"from": "1", "to": "4"}),
+    ("/ui/items/lamp/diff", {"from": "4", "to": "4"}),
+    ("/ui/feed", {}),
+    ("/ui/imports", {}),
+    (f"/ui/imports/{ID}", {}),
+    ("/ui/operations", {}),
 )
 
 
@@ -44,9 +44,11 @@ def _lamp(ledger: Ledger) -> None:
     set_aside(ledger, ("bad", "dead"), why=f"ValueError: {TEXT}")
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_every_text_of_data_has_its_own_direction(client: FlaskClient, path: str) -> None:
-    page = page_of(client, path)
+@pytest.mark.parametrize(("path", "asked"), PAGES)
+def test_every_text_of_data_has_its_own_direction(
+    client: FlaskClient, path: str, asked: dict[str, str]
+) -> None:
+    page = page_of(client, path, **asked)
     shown = [each for each in page.elements if TEXT in each.own and each.tag not in {"title", "pre"}]
     assert shown
     assert [each for each in shown if not _own_direction(each.tag, each.attributes)] == []
