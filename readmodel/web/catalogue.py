@@ -16,7 +16,7 @@ from readmodel.views import pages as lists
 from readmodel.views.chosen import Filter, Sort
 from readmodel.web import form
 from readmodel.web.form import Form
-from readmodel.web.money import amount_of
+from readmodel.web.money import amount_of, understood
 from readmodel.web.render import Pages
 
 _BEST_FIRST = "-updated_at"
@@ -61,6 +61,10 @@ class CataloguePage:
             {
                 "filters": filters,
                 "wrong": {name: asked.wrong.get(name, "") for name in asked.filled},
+                "understood": {
+                    name: understood(filters["currency"].upper() or None, filters[name])
+                    for name in ("min", "max")
+                },
                 "refused": bool(asked.wrong),
                 "items": items,
                 "next": following,

@@ -67,7 +67,6 @@ class ImportPages:
             },
         )
 
-
     def sent(self, key: str) -> Answer:
         """Lead to the import that whoever asks sends under this key, as programs read it: while it
         is sent, nothing else tells its id.

@@ -13,11 +13,13 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from ledger.engines import writing_engine
 from ledger.imports import Counts
+from readmodel.web.money import understood
 from tests.browser.browser import window
 from tests.browser.door import open_pages
 from tests.readmodel.conftest import Ledger
 from tests.readmodel.test_imports import ID, begun
 from tests.readmodel.web.stock import created
+from tests.readmodel.web.test_money import READ, REFUSED
 
 LATER = "Date.now = ((now) => () => now() + 121_000)(Date.now)"
 
@@ -323,6 +325,41 @@ def test_a_file_with_semicolons_is_not_sent_and_how_to_save_it_is_said(
     page.set_input_files("#upload-file", file)
     save(page)
     page.wait_for_url(f"**/ui/imports/{ID}")
+
+
+def test_scripts_read_amounts_as_the_service_does(page: Page) -> None:
+    script = page.locator("script[src$='/page.js']").get_attribute("src") or ""
+    found = page.evaluate(
+        """async ([path, cases]) => {
+          const { amountOf, understood } = await import(path);
+          return cases.map(([currency, text]) => [amountOf(text, currency), understood(text, currency)]);
+        }""",
+        [script.replace("page.js", "money.js"), [each[:2] for each in (*READ, *REFUSED)]],
+    )
+    assert found == [
+        *([amount, understood(currency, text)] for currency, text, amount in READ),
+        *([None, None] for _ in REFUSED),
+    ]
+
+
+def test_a_price_is_pasted_as_the_page_shows_it_and_how_it_was_read_is_told(page: Page) -> None:
+    came = answer(page, 202, ACCEPTED)
+    page.get_by_role("button", name="Schedule a price").click()
+    form = page.locator("#schedule form")
+    price = page.locator("#schedule-price")
+    price.fill("12,999")
+    page.locator("#schedule-from").fill("2099-01-01T00:00")
+    save(page)
+    expect(page.locator("#schedule-price-wrong")).to_contain_text("12,999.00")
+    assert came == []
+    for text, read, amount in (("1,299.5", "1,299.50 EUR", 129950), ("7,5", "7.50 EUR", 750)):
+        price.fill(text)
+        expect(form.locator("[data-understood]")).to_have_text(f"Read as {read}")
+        with page.expect_request("**/write/**") as sent:
+            save(page)
+        assert sent.value.post_data_json["price"] == amount
+        page.evaluate(LATER)
+        expect(form).to_contain_text("not applied yet")
 
 
 def test_who_waits_for_an_answer_is_told_so(page: Page) -> None:

@@ -3,7 +3,7 @@
 
 import { newKey, send, Unreachable } from "./command.js";
 import { choice, offer } from "./conflict.js";
-import { advice, amountOf } from "./money.js";
+import { advice, amountOf, understood } from "./money.js";
 import { refresh, settle } from "./refresh.js";
 import { say } from "./say.js";
 
@@ -73,6 +73,9 @@ export function listen() {
     if (!(form.dataset.command in COMMANDS)) return;
     event.preventDefault();
     submit(form);
+  });
+  document.addEventListener("input", ({ target: { form } }) => {
+    if (form?.dataset.command && form.elements.price) explain(form);
   });
   document.addEventListener("ledger:event", (event) => {
     const form = document.querySelector("dialog[open] form[data-item]");
@@ -184,8 +187,15 @@ function fields(form) {
 function amount(form) {
   const { price, currency } = form.elements;
   const found = amountOf(price.value, currency.value);
-  if (found === null) wrong(price, advice(currency.value));
+  if (found === null) wrong(price, advice(price.value, currency.value));
   return found;
+}
+
+// Says how a price with a comma is read, before it is sent.
+function explain(form) {
+  const { price, currency } = form.elements;
+  const read = understood(price.value, currency.value);
+  form.querySelector("[data-understood]").textContent = read ? `Read as ${read}` : "";
 }
 
 function reason(form) {
@@ -265,6 +275,7 @@ function tidy(form) {
   if (!form) return;
   clear(form);
   form.reset();
+  for (const each of form.querySelectorAll("[data-understood]")) each.textContent = "";
   keys.delete(form);
   form.querySelector("[data-conflict]")?.replaceChildren();
   settle();

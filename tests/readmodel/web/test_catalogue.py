@@ -46,6 +46,10 @@ def test_a_search_finds_items_and_stays_in_its_field(client: FlaskClient, ledger
         ({"currency": "eur"}, ["A", "B"]),
         # Of a currency without decimals an amount is what is written.
         ({"currency": "JPY", "max": "1400"}, ["C"]),
+        # Commas are read as the page writes them, and as decimals where nothing else can be meant.
+        ({"min": "12,99", "max": "13"}, ["B"]),
+        ({"min": "1,000,000.00"}, []),
+        ({"currency": "JPY", "min": "1,400"}, ["C"]),
         ({"deleted": "true"}, ["A", "B", "C", "D"]),
     ],
 )
@@ -58,6 +62,14 @@ def test_filters_leave_what_fits(
     assert names(page_of(client, "/ui/", sort="name", **asked)) == found
 
 
+def test_how_a_comma_in_a_filter_was_read_is_told(client: FlaskClient, ledger: Ledger) -> None:
+    ledger.add(created("A", price=1298))
+    page = page_of(client, "/ui/", min="1,2", max="1,234.5", currency="eur")
+    said = [each for each in page.texts("span", class_="hint") if each]
+    assert said == ["Read as 1.20 EUR", "Read as 1,234.50 EUR"]
+    assert page.one("input", name="max").attributes["value"] == "1,234.5"
+
+
 def test_a_deleted_item_says_so(client: FlaskClient, ledger: Ledger) -> None:
     ledger.add(created("D"), ItemDeleted("D", AT, AT))
     assert page_of(client, "/ui/", deleted="true").texts("span", class_="tag bad") == ["deleted"]
@@ -68,6 +80,7 @@ def test_a_deleted_item_says_so(client: FlaskClient, ledger: Ledger) -> None:
     [
         ("min", "cheap"),
         ("min", "12.999"),
+        ("max", "12,999"),
         ("max", "-1"),
         ("max", "9" * 16),
         ("currency", "EURO"),

@@ -49,7 +49,9 @@ def test_every_text_of_data_has_its_own_direction(
     client: FlaskClient, path: str, asked: dict[str, str]
 ) -> None:
     page = page_of(client, path, **asked)
-    shown = [each for each in page.elements if TEXT in each.own and each.tag not in {"title", "pre"}]
+    shown = [
+        each for each in page.elements if TEXT in each.own and each.tag not in {"title", "pre"}
+    ]
     assert shown
     assert [each for each in shown if not _own_direction(each.tag, each.attributes)] == []
     fields = [each for each in page.elements if each.attributes.get("name") in TYPED]
