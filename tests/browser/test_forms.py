@@ -25,13 +25,17 @@ LATER = "Date.now = ((now) => () => now() + 121_000)(Date.now)"
 
 
 @pytest.fixture
-def page(browser: Browser, sqlite_url: str, tmp_path: Path) -> Iterator[Page]:
-    """A window on pages that have a lamp and an import; commands go nowhere."""
+def ledger(sqlite_url: str) -> Iterator[Ledger]:
     engine = writing_engine(sqlite_url)
-    ledger = Ledger(engine)
+    yield Ledger(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def page(browser: Browser, sqlite_url: str, ledger: Ledger, tmp_path: Path) -> Iterator[Page]:
+    """A window on pages that have a lamp and an import; commands go nowhere."""
     ledger.add(created("lamp", "Lamp", price=1_250_000_00))
     begun(ledger, Counts(applied=1200), rows=1200)
-    engine.dispose()
     with open_pages(tmp_path, sqlite_url) as url, window(browser, url) as opened:
         # Nothing happens here that could be followed.
         opened.page.route("**/changes/stream?*", lambda route: route.abort())
@@ -332,7 +336,8 @@ def test_scripts_read_amounts_as_the_service_does(page: Page) -> None:
     found = page.evaluate(
         """async ([path, cases]) => {
           const { amountOf, understood } = await import(path);
-          return cases.map(([currency, text]) => [amountOf(text, currency), understood(text, currency)]);
+          return cases.map(
+            ([currency, text]) => [amountOf(text, currency), understood(text, currency)]);
         }""",
         [script.replace("page.js", "money.js"), [each[:2] for each in (*READ, *REFUSED)]],
     )
@@ -360,6 +365,33 @@ def test_a_price_is_pasted_as_the_page_shows_it_and_how_it_was_read_is_told(page
         assert sent.value.post_data_json["price"] == amount
         page.evaluate(LATER)
         expect(form).to_contain_text("not applied yet")
+
+
+def test_the_way_back_from_an_item_leads_to_where_the_list_stood(
+    page: Page, ledger: Ledger
+) -> None:
+    ledger.add(*(created(f"chair-{n:03}", f"Chair {n:03}") for n in range(170)))
+    go(page, "/ui/?sort=name&q=chair")
+    rows = page.locator("#rows tr[id^=row-]")
+    for count in (100, 150):
+        page.locator("#more").scroll_into_view_if_needed()
+        expect(rows).to_have_count(count)
+    link = page.get_by_role("link", name="Chair 120")
+    link.scroll_into_view_if_needed()
+    stood = page.evaluate("scrollY")
+    assert stood > 0
+    link.click()
+    expect(page.locator("h1")).to_have_text("Chair 120")
+    page.go_back()
+    expect(link).to_be_focused()
+    expect(link).to_be_in_viewport()
+    expect(rows).to_have_count(150)
+    assert page.evaluate("scrollY") == stood
+    # It goes on from there, and each stands there once.
+    page.locator("#more").scroll_into_view_if_needed()
+    expect(rows).to_have_count(170)
+    names = page.locator(".title-link").all_text_contents()
+    assert names == [f"Chair {n:03}" for n in range(170)]
 
 
 def test_who_waits_for_an_answer_is_told_so(page: Page) -> None:

@@ -39,7 +39,7 @@ def test_an_item_is_found_created_edited_and_changed_while_somebody_looks(
     # Whoever has gone on is told, and not thrown back.
     expect(page.locator(".live")).to_have_attribute("data-state", "on")
     write(deployment, put("chair-0", "Chair 00", 1))
-    expect(page.get_by_text("There is something new")).to_be_visible()
+    expect(page.get_by_text("Something may have changed")).to_be_visible()
     expect(page.locator("#rows tr")).to_have_count(60)
     page.fill("#q", "chair 42")
     expect(page.locator(".title-link")).to_have_text(["Chair 42"])

@@ -17,20 +17,25 @@ export function follow() {
     source.close();
     show(false);
     if (document.hidden) return;
+    // What happened meanwhile comes by the stream, if it is known since when.
     source = listen(sign);
-    soon(sign.dataset.refresh);
+    if (cursor === "head") soon(sign.dataset.refresh);
   });
   addEventListener("pagehide", () => source.close());
 }
 
+// Of the last event that came.
+let cursor = "head";
+
 function listen(sign) {
   const { item, refresh: part } = sign.dataset;
-  const asked = new URLSearchParams({ after: "head" });
+  const asked = new URLSearchParams({ after: cursor });
   if (item) asked.set("item_id", item);
   const source = new EventSource(`${document.body.dataset.base}/changes/stream?${asked}`);
   source.addEventListener("open", () => show(true));
   source.addEventListener("error", () => show(false));
   source.addEventListener("message", (event) => {
+    cursor = event.lastEventId;
     document.dispatchEvent(new CustomEvent("ledger:event", { detail: JSON.parse(event.data) }));
     soon(part);
   });

@@ -5,6 +5,7 @@ import { listen as listenToDialogs } from "./dialogs.js";
 import { listen as listenToForms } from "./forms.js";
 import { follow } from "./live.js";
 import { watch } from "./operations.js";
+import { keep as keepPlace } from "./place.js";
 import { say } from "./say.js";
 import { listen as listenToUploads } from "./upload.js";
 
@@ -38,6 +39,7 @@ listenToDialogs();
 listenToForms();
 listenToUploads();
 follow();
+keepPlace();
 watch();
 draw();
 

@@ -22,7 +22,7 @@ export async function refresh(part, token = null) {
   // Whoever has gone on to later pages of a list does not want to be thrown back to the first one.
   const rows = list.querySelector("[data-page]");
   if (rows && rows.querySelectorAll("tr[id^='row-']").length > Number(rows.dataset.page)) {
-    say("There is something new", { action: { name: "Show", act: () => location.reload() } });
+    say("Something may have changed meanwhile", { action: { name: "Load again", act: () => location.reload() } });
     return;
   }
   const headers = token ? { "Consistency-Token": token, Prefer: "wait=5" } : {};

@@ -20,7 +20,9 @@ class Element:
 
 
 class Page(HTMLParser):
-    """All elements of a page, in order, with the text below each and its own; every one has to be closed."""
+    """All elements of a page, in order, with the text below each and its own; every one has to
+    be closed.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__()
