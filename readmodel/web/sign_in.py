@@ -1,5 +1,6 @@
 """The page where people sign in with a token, which a cookie keeps from then on."""
 
+import re
 from urllib.parse import urlencode
 
 from flask import Response, request
@@ -14,6 +15,8 @@ from runtime.auth.visitors import origin_of
 from runtime.settings import Settings
 
 _SEE_OTHER = 303
+# What stands before a token in a header, with which it is copied.
+_BEARER = re.compile(r"^(authorization:\s*)?bearer\s+", re.IGNORECASE)
 
 
 class SignInPage:
@@ -33,7 +36,7 @@ class SignInPage:
     def sign_in(self) -> Response:
         """Keep a token that is valid, and go on to the page that was asked for."""
         self._check_origin()
-        token = request.form.get("token", "").strip()
+        token = _BEARER.sub("", request.form.get("token", "").strip())
         following = self._inside(request.form.get("next", ""))
         if len(token) > cookie.TOKEN_LIMIT:
             return self._page(following, "the token is too long for a cookie", 401)

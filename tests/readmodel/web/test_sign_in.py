@@ -105,7 +105,14 @@ def test_a_page_says_who_is_signed_in(guarded: FlaskClient) -> None:
     assert "rosa" in page.one("form", class_="who").text
 
 
-@pytest.mark.parametrize("given", ["", "nonsense", "x" * 4000, "a.b.c"])
+@pytest.mark.parametrize("before", ["Bearer ", " bearer  ", "Authorization: Bearer "])
+def test_a_token_may_be_pasted_as_it_stands_in_a_header(guarded: FlaskClient, before: str) -> None:
+    given = token("items:read")
+    kept = sign_in(guarded, f"{before}{given}\n").headers["Set-Cookie"]
+    assert SimpleCookie(kept)[cookie.NAME].value == given
+
+
+@pytest.mark.parametrize("given", ["", "Bearer", "nonsense", "x" * 4000, "a.b.c"])
 def test_what_is_no_token_is_told_and_not_kept(guarded: FlaskClient, given: str) -> None:
     answer = sign_in(guarded, given, "/ui/items/lamp")
     assert answer.status_code == 401
