@@ -13,7 +13,7 @@ from domain.item import Item
 from ledger import heads
 from readmodel import params
 from readmodel.answers import Answer
-from readmodel.item_problems import known, never_seen, no_such_version, not_yet_created
+from readmodel.item_problems import known, never_seen, no_such_version
 from readmodel.paging import Paging
 from readmodel.params import BadValue, Reader
 from readmodel.reads import LEDGER, Reads
@@ -21,8 +21,10 @@ from readmodel.views import history, items, prices, schedules, versions
 from readmodel.views.prices import PricePage
 from readmodel.views.versions import Stamp
 from readmodel.web import form
+from readmodel.web.form import Form
 from readmodel.web.render import Pages
 from readmodel.web.timeline import Entry, entries, money
+from runtime.times import rfc3339
 
 _EVENTS = 25
 # Intervals in the table; the chart has them all.
@@ -31,6 +33,8 @@ _SCHEDULES = 50
 _NO_PRICES = PricePage((), None)
 # What a field for date and time sends, which people read as UTC here.
 _TO_THE_MINUTE = len("2026-11-22T08:00")
+# In place of a version, where there was none.
+_NOT_YET = 0
 _FIELDS = ("name", "description", "price", "deleted_at")
 
 
@@ -66,6 +70,8 @@ class ItemPage:
                 raise never_seen(checked)
             current = _at(connection, checked, last.version)
             version = _version(connection, checked, last, values)
+            if version == _NOT_YET:
+                return self._not_yet(connection, current, asked)
             shown = current if version == last.version else _at(connection, checked, version)
             told, following = self._history(connection, current, values)
             priced = prices.page(connection, checked, _INTERVALS, (None, None), None) or _NO_PRICES
@@ -78,6 +84,7 @@ class ItemPage:
                 "is_past": bool(asked.filled["version"] or asked.filled["as_of"]),
                 "is_deleted_now": current.is_deleted,
                 "as_of": asked.filled["as_of"],
+                "then": rfc3339(values["as_of"]) if "as_of" in values else "",
                 "wrong": asked.wrong.get("as_of") or asked.wrong.get("version") or "",
                 "entries": told,
                 "next": following,
@@ -86,6 +93,20 @@ class ItemPage:
                 "scheduled": [each.document() for each in scheduled.scheduled],
             },
             400 if asked.wrong else 200,
+        )
+
+    def _not_yet(self, connection: Connection, current: Item, asked: Form) -> Answer:
+        """Answer that the item came later, and lead to when it did."""
+        created_at = versions.effective(connection, current.id, [1])[1]
+        return self._pages.page(
+            "not_yet.html",
+            {
+                "item": _document(current),
+                "as_of": asked.filled["as_of"],
+                "then": rfc3339(asked.values["as_of"]),
+                "created_at": rfc3339(created_at),
+            },
+            404,
         )
 
     def diff(self, item_id: str) -> Answer:
@@ -148,17 +169,16 @@ _DIFF: Mapping[str, Reader] = {"from": params.version(1), "to": params.version(1
 
 
 def _version(connection: Connection, item_id: str, last: Stamp, values: Mapping[str, Any]) -> int:
-    """Find the version that is asked for. Raises Trouble where there is none."""
+    """Find the version that is asked for; `_NOT_YET` of a moment before the first. Raises Trouble
+    where the item has not come to it.
+    """
     match values:
         case {"version": int(version)}:
             if version > last.version:
                 raise no_such_version(item_id, last.version)
             return version
         case {"as_of": int(at)}:
-            version = versions.as_of(connection, item_id, last, at)
-            if version == 0:
-                raise not_yet_created(item_id, versions.effective(connection, item_id, [1])[1])
-            return version
+            return versions.as_of(connection, item_id, last, at)
         case _:
             return last.version
 

@@ -22,6 +22,7 @@ PATHS = (
     "/ui/?min=x",
     "/ui/items/plate",
     "/ui/items/plate?version=1",
+    "/ui/items/plate?as_of=2020-01-01T00:00",
     "/ui/items/plate/diff",
     "/ui/items/nobody",
     "/ui/feed",

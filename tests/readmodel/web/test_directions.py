@@ -9,7 +9,7 @@ from domain.events import ItemDescribed, ItemPriceScheduled, ItemRenamed, ItemRe
 from ledger.imports import Counts
 from tests.readmodel.conftest import Ledger
 from tests.readmodel.test_imports import ID, begun
-from tests.readmodel.web.reading import page_of
+from tests.readmodel.web.reading import Page, get
 from tests.readmodel.web.stock import AT, created
 from tests.readmodel.web.test_operations import set_aside
 
@@ -20,6 +20,7 @@ PAGES = (
     ("/ui/", {}),
     ("/ui/items/lamp", {}),
     ("/ui/items/lamp", {"version": "1"}),
+    ("/ui/items/lamp", {"as_of": "2020-01-01T00:00"}),
     ("/ui/items/lamp/diff", {"from": "1", "to": "4"}),
     ("/ui/items/lamp/diff", {"from": "4", "to": "4"}),
     ("/ui/feed", {}),
@@ -48,7 +49,7 @@ def _lamp(ledger: Ledger) -> None:
 def test_every_text_of_data_has_its_own_direction(
     client: FlaskClient, path: str, asked: dict[str, str]
 ) -> None:
-    page = page_of(client, path, **asked)
+    page = Page(get(client, path, **asked).text)
     shown = [
         each for each in page.elements if TEXT in each.own and each.tag not in {"title", "pre"}
     ]

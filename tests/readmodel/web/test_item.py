@@ -133,6 +133,26 @@ def test_what_can_not_be_shown_says_why(
     assert get(client, "/ui/items/lamp", **asked).status_code == status
 
 
+def test_of_a_moment_before_the_item_was_there_the_page_leads_to_when_it_came(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    ledger.add(
+        created("lamp", "Lamp", at=AT + 1), ItemRepriced("lamp", AT + DAY, AT + DAY, 9, "EUR")
+    )
+    answer = get(client, "/ui/items/lamp", as_of="2020-01-01T09:30")
+    assert answer.status_code == 404
+    page = Page(answer.text)
+    assert page.texts("h1") == ["Lamp"]
+    told = [each.attributes["datetime"] for each in page.all("time")]
+    assert told == ["2020-01-01T09:30:00.000Z", rfc3339(AT + 1)]
+    # Another moment can be asked for at once.
+    assert page.one("input", name="as_of").attributes["value"] == "2020-01-01T09:30"
+    then, now = [each.attributes["href"] for each in page.all("a") if "button" in str(each)]
+    assert now == "/ui/items/lamp"
+    first = client.get(then, headers={"Accept": "text/html"})
+    assert (first.status_code, shown(Page(first.text))) == (200, "12.99 EUR")
+
+
 @pytest.mark.parametrize("item_id", ["nobody", "a b", "%00", "-x"])
 def test_an_item_never_seen_is_a_page_that_says_so(client: FlaskClient, item_id: str) -> None:
     assert get(client, f"/ui/items/{item_id}").status_code == 404
