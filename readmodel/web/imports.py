@@ -22,6 +22,13 @@ _ONE: Mapping[str, Reader] = {
     "cursor": PAGING["cursor"],
     "status": params.one_of({each: each for each in (*ROW_STATUSES, "all")}),
 }
+# What is said for programs, and how the page says it, which has no key of yesterday's.
+_ANEW = "send the file again: rows that were taken in come out as unchanged"
+_PLAINLY = (
+    ("send the file again under the same Idempotency-Key to resume", _ANEW),
+    ("it had no Idempotency-Key to resume it under: send the whole file", "send the file"),
+    ("name another charset in Content-Type", "its characters are written in another way"),
+)
 # While it is one of these, it goes on by itself.
 _MOVING = ("receiving", "running")
 
@@ -79,4 +86,7 @@ class ImportPages:
 def _shown(told: Mapping[str, Any]) -> Mapping[str, Any]:
     """Add how far it is, and whether it goes on."""
     final = sum(told[each] for each in ("applied", "unchanged", "rejected", "skipped", "other"))
-    return {**told, "final": final, "is_moving": told["status"] in _MOVING}
+    detail = told["detail"]
+    for said, plainly in _PLAINLY:
+        detail = detail and detail.replace(said, plainly)
+    return {**told, "detail": detail, "final": final, "is_moving": told["status"] in _MOVING}

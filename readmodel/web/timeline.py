@@ -14,7 +14,7 @@ _TITLES: Mapping[str, str] = {
     "ItemDeleted": "Deleted",
     "ItemRestored": "Restored",
     "ItemPriceScheduled": "Price scheduled",
-    "ItemPriceUnscheduled": "Scheduled price over",
+    "ItemPriceUnscheduled": "Scheduled price ended",
 }
 
 

@@ -394,6 +394,20 @@ def test_the_way_back_from_an_item_leads_to_where_the_list_stood(
     assert names == [f"Chair {n:03}" for n in range(170)]
 
 
+def test_what_the_service_names_as_programs_do_is_said_in_words_beside_its_field(
+    page: Page,
+) -> None:
+    detail = "effective_from does not lie after the moment the command was received"
+    answer(page, 422, {"code": "effective-from-in-past", "title": "x", "detail": detail})
+    page.get_by_role("button", name="Schedule a price").click()
+    page.locator("#schedule-price").fill("7.50")
+    page.locator("#schedule-from").fill("2019-01-01T00:00")
+    save(page)
+    expect(page.locator("#schedule-from-wrong")).to_contain_text("still to come")
+    expect(page.locator("#schedule-from")).to_be_focused()
+    expect(page.locator("#schedule form")).not_to_contain_text("effective")
+
+
 def test_who_waits_for_an_answer_is_told_so(page: Page) -> None:
     page.route("**/write/**", lambda _: None)
     page.get_by_role("button", name="Edit").click()

@@ -30,7 +30,7 @@ export async function send(method, path, { body, type = "application/json", head
     failures += 1;
     if (failures >= TRIES || Date.now() > until) {
       if (response) return read(response);
-      throw new Unreachable("The command API does not answer");
+      throw new Unreachable("The service does not answer");
     }
     await rest(Number(response?.headers.get("Retry-After")) || failures);
   }
@@ -62,7 +62,7 @@ async function read(response) {
   return {
     status: response.status,
     waits: response.status === 202,
-    problem: response.ok ? null : (document_ ?? { title: `Status ${response.status}` }),
+    problem: response.ok ? null : (document_ ?? { title: `The service answered ${response.status}` }),
     item: response.ok ? document_ : null,
     etag: response.headers.get("ETag"),
     token: response.headers.get("Consistency-Token"),

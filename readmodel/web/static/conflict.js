@@ -48,8 +48,8 @@ export async function offer(form, problem) {
   form.dataset.before = JSON.stringify(Object.fromEntries(FIELDS.map((name) => [name, now[name]])));
   place.hidden = place.childElementCount === 0;
   line.textContent = place.hidden
-    ? `${who} Your fields are not touched by that: save again.`
-    : `${who} Choose what is to stay, and save again.`;
+    ? `${who} It does not touch what you have changed: save again.`
+    : `${who} Choose which values should stay, and save again.`;
   place.querySelector("input")?.focus();
 }
 
@@ -71,7 +71,7 @@ function written(name, item) {
 function question(name, mine, theirs) {
   const fieldset = document.createElement("fieldset");
   const legend = document.createElement("legend");
-  legend.textContent = `${NAMES[name]}: which one is to stay?`;
+  legend.textContent = `${NAMES[name]}: which value should stay?`;
   fieldset.append(legend, answer(name, "mine", "Yours", mine, true), answer(name, "theirs", "Now", theirs, false));
   return fieldset;
 }

@@ -6,6 +6,7 @@ import { choice, offer } from "./conflict.js";
 import { advice, amountOf, understood } from "./money.js";
 import { refresh, settle } from "./refresh.js";
 import { say } from "./say.js";
+import { plainly } from "./words.js";
 
 const item = (form, rest = "") => `/items/${encodeURIComponent(form.dataset.item)}${rest}`;
 const unchanged = (form) => ({ "If-Match": `"${form.dataset.version}"` });
@@ -108,7 +109,7 @@ async function submit(form) {
     else await (outcome.problem ? refused(form, outcome) : done(form, outcome));
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
-    tell(form, "The command API does not answer. Press the button again: nothing happens twice.");
+    tell(form, "The service does not answer. Press the button again: nothing happens twice.");
   } finally {
     busy(form, false);
   }
@@ -156,16 +157,16 @@ async function refused(form, { status, problem }) {
   }
   let first = null;
   const left = [];
-  for (const error of problem.errors ?? []) {
-    const field = form.elements[error.pointer?.slice(1)];
+  for (const { name, said } of plainly(problem)) {
+    const field = form.elements[name];
     if (field instanceof HTMLElement && field.type !== "hidden") {
-      wrong(field, error.detail);
+      wrong(field, said);
       first ??= field;
     } else {
-      left.push(error.detail);
+      left.push(said);
     }
   }
-  if (left.length || !first) tell(form, [...left, ...(problem.errors ? [] : [problem.detail ?? problem.title])].join("; "));
+  if (left.length) tell(form, left.join("; "));
   first?.focus();
 }
 

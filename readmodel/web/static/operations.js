@@ -4,6 +4,7 @@
 import { room, ticks } from "./chart.js";
 import { newKey, send, Unreachable } from "./command.js";
 import { say } from "./say.js";
+import { said } from "./words.js";
 
 // Ten minutes, a figure every two seconds.
 const KEPT = 300;
@@ -85,7 +86,7 @@ async function order(what, id, partition, button = null) {
   try {
     const path = `/dead/${encodeURIComponent(id)}/${what}?partition=${encodeURIComponent(partition)}`;
     const { problem } = await send("POST", path, { key: newKey(), once: true });
-    if (problem) say(problem.detail ?? problem.title, { bad: true });
+    if (problem) say(said(problem), { bad: true });
     // Its own row goes away, and the focus would with it.
     else document.getElementById("h-dead").focus();
     if (!problem) say(what === "replay" ? "It will be tried again at once" : "It will be given up at once");

@@ -8,6 +8,7 @@ import { follow } from "./progress.js";
 import { refresh } from "./refresh.js";
 import { say } from "./say.js";
 import { NOT_UTF8, sample, wrongSeparator } from "./text.js";
+import { said } from "./words.js";
 
 export function listen() {
   document.addEventListener("submit", (event) => {
@@ -81,7 +82,7 @@ function tellOf(form, { status, told }, { progress, isStopped }) {
   if (id) location.assign(address(id));
   else if (isStopped) say("Stopped before any row was taken in");
   else if (status === 401) tell(form, SIGNED_OUT, signIn());
-  else tell(form, told?.detail ?? "The service does not answer. Press the button again: it goes on where it ended.");
+  else tell(form, (told && said(told)) ?? "The service does not answer. Press the button again: it goes on where it ended.");
 }
 
 // What somebody has to decide or mend before the file is sent; null where that is nothing.
@@ -200,7 +201,7 @@ async function take(what, id, query, button, complain) {
   try {
     const path = `/imports/${encodeURIComponent(id)}/${what}${query}`;
     const { problem, item } = await order("POST", path, { key: newKey(), once: true });
-    if (problem) complain(problem.detail ?? problem.title);
+    if (problem) complain(said(problem));
     else if (what === "revert") location.assign(address(item.import_id));
     else await refresh("#import");
   } catch (error) {

@@ -145,8 +145,8 @@ def test_columns_sort_and_say_how_they_are_sorted(client: FlaskClient, ledger: L
     ("asked", "said"),
     [
         ({}, "The catalogue is empty"),
-        ({"q": "lamp"}, "Nothing fits"),
-        ({"min": "1"}, "Nothing fits"),
+        ({"q": "lamp"}, "Nothing found"),
+        ({"min": "1"}, "Nothing found"),
     ],
 )
 def test_an_empty_list_says_what_to_do(

@@ -2,6 +2,8 @@
 language the page around it has.
 """
 
+import re
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -57,6 +59,15 @@ def test_every_text_of_data_has_its_own_direction(
     assert [each for each in shown if not _own_direction(each.tag, each.attributes)] == []
     fields = [each for each in page.elements if each.attributes.get("name") in TYPED]
     assert [each for each in fields if each.attributes.get("dir") != "auto"] == []
+
+
+@pytest.mark.parametrize(("path", "asked"), PAGES)
+def test_no_page_names_things_as_programs_do(
+    client: FlaskClient, path: str, asked: dict[str, str]
+) -> None:
+    page = Page(get(client, path, **asked).text)
+    said = [each.own for each in page.elements if each.tag not in {"code", "pre", "script"}]
+    assert [each for each in said if re.search(r"[a-z]_[a-z]", each)] == []
 
 
 def _own_direction(tag: str, attributes: dict[str, str]) -> bool:

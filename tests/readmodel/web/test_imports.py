@@ -55,6 +55,17 @@ def test_rejected_rows_are_shown_first_and_say_why(client: FlaskClient, ledger: 
     assert _rows(page_of(client, f"/ui/imports/{ID}", status="applied"))[0] == "2 applied lamp-2"
 
 
+def test_why_an_upload_ended_is_told_to_who_has_no_key_of_it(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    for_programs = "send the file again under the same Idempotency-Key to resume"
+    begun(ledger, status="failed", detail=f"the upload ended early; {for_programs}")
+    (notice,) = page_of(client, f"/ui/imports/{ID}").texts("p", class_="notice bad")
+    assert notice == (
+        "the upload ended early; send the file again: rows that were taken in come out as unchanged"
+    )
+
+
 def test_rows_follow_page_by_page(client: FlaskClient, ledger: Ledger) -> None:
     begun(ledger, Counts(applied=60, rejected=60), rows=120)
     results(ledger, rows=120)

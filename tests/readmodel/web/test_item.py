@@ -219,7 +219,7 @@ def test_two_versions_are_compared_field_by_field(client: FlaskClient, ledger: L
     # Not told otherwise: the last one with the one before it.
     assert page_of(client, "/ui/items/lamp/diff").texts("ins") == ["9.99 EUR"]
     equal = page_of(client, "/ui/items/lamp/diff", **{"from": "2", "to": "2"})
-    said = "Both versions say the same in every field."
+    said = "Both versions are the same in every field."
     assert said in equal.texts("p")
     assert said not in page.texts("p")
 
