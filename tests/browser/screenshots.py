@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import itertools
 import random
 import sys
 import tempfile
@@ -86,11 +87,33 @@ def operations(deployment: Deployment) -> Pages:
     return {"operations": ("/ui/operations", busy)}
 
 
+def disputed(deployment: Deployment) -> Pages:
+    """Name the page that asks which of two values should stay."""
+    prices, legs = itertools.count(11_900, 100), itertools.cycle(("oak", "ash"))
+
+    def conflict(page: Page) -> None:
+        page.get_by_role("button", name="Edit").click()
+        page.locator("#edit-name").fill("Wicker armchair")
+        page.locator("#edit-price").fill("109.50")
+        name = f"Wicker chair, {next(legs)} legs"
+        write(deployment, patch("SKU-1015", name=name, price=next(prices)))
+        expect(page.locator("#edit [data-meanwhile]")).to_be_visible()
+        page.locator("#edit .actions button").last.click()
+        expect(page.locator("#edit fieldset")).to_have_count(2)
+
+    return {"conflict": ("/ui/items/SKU-1015", conflict)}
+
+
 def pages(imported: str) -> Pages:
     """Name the pages: their paths, and what to do before the picture."""
 
     def edit(page: Page) -> None:
         page.get_by_role("button", name="Edit").click()
+
+    def revert(page: Page) -> None:
+        drawn(page)
+        page.locator("#v2").get_by_role("button", name="Revert").click()
+        page.locator("#revert-reason").fill("wrong price list")
 
     def drawn(page: Page) -> None:
         expect(page.locator(".uplot").first).to_be_visible()
@@ -102,6 +125,7 @@ def pages(imported: str) -> Pages:
         "catalogue": ("/ui/", nothing),
         "item": ("/ui/items/SKU-1000", drawn),
         "edit": ("/ui/items/SKU-1000", edit),
+        "revert": ("/ui/items/SKU-1000", revert),
         "diff": ("/ui/items/SKU-1000/diff?from=1&to=7", nothing),
         "feed": ("/ui/feed", nothing),
         "imports": ("/ui/imports", nothing),
@@ -150,6 +174,7 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with deployment.up():
             take(deployment.query_url, folder, pages(fill(deployment)))
+            take(deployment.query_url, folder, disputed(deployment))
             take(deployment.query_url, folder, operations(deployment))
         with guarded_pages(Path(scratch)) as url:
             take(url, folder, {"sign-in": ("/ui/sign-in", refused)})
