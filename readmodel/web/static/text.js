@@ -7,9 +7,16 @@ const SAVE_WITH_COMMAS =
   "This page takes commas. LibreOffice asks for the separator when you save a CSV with \"Edit filter settings\"; " +
   "Google Sheets always writes commas; Excel takes what Windows has under Region, Additional settings, List separator.";
 
+export const WORKBOOK = "This is a workbook and no text. Save it as \"CSV UTF-8\", and choose that file.";
+
 export const NOT_UTF8 =
   "The characters of this file are not in UTF-8; Excel writes other ones unless you save as \"CSV UTF-8\". " +
   "Save it like that and choose it again, or choose below how it is written and press the button again.";
+
+// A workbook is a ZIP, whatever it is called (APPNOTE 4.3.7).
+export function isWorkbook(head) {
+  return head[0] === 0x50 && head[1] === 0x4b && head[2] === 3 && head[3] === 4;
+}
 
 // What is between its columns, where that is not commas; null where they are, or it has one column.
 export function wrongSeparator(head, charset) {

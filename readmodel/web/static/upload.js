@@ -7,7 +7,7 @@ import { busy, keyOf, SIGNED_OUT, signIn, tell } from "./forms.js";
 import { follow } from "./progress.js";
 import { refresh } from "./refresh.js";
 import { say } from "./say.js";
-import { NOT_UTF8, sample, wrongSeparator } from "./text.js";
+import { isWorkbook, NOT_UTF8, sample, WORKBOOK, wrongSeparator } from "./text.js";
 import { said } from "./words.js";
 
 export function listen() {
@@ -89,6 +89,7 @@ function tellOf(form, { status, told }, { progress, isStopped }) {
 function wrongWith(form, { isCsv, isUtf8, head }) {
   const { charset } = form.elements;
   const place = form.querySelector("[data-charset]");
+  if (isWorkbook(head)) return WORKBOOK;
   if (!isUtf8 && place.hidden) {
     place.hidden = false;
     charset.value = "windows-1252";
