@@ -89,4 +89,6 @@ def _shown(told: Mapping[str, Any]) -> Mapping[str, Any]:
     detail = told["detail"]
     for said, plainly in _PLAINLY:
         detail = detail and detail.replace(said, plainly)
+    if detail:
+        detail = detail[0].upper() + detail[1:]
     return {**told, "detail": detail, "final": final, "is_moving": told["status"] in _MOVING}

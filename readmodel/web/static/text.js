@@ -11,7 +11,7 @@ export const WORKBOOK = "This is a workbook and no text. Save it as \"CSV UTF-8\
 
 export const NOT_UTF8 =
   "The characters of this file are not in UTF-8; Excel writes other ones unless you save as \"CSV UTF-8\". " +
-  "Save it like that and choose it again, or choose below how it is written and press the button again.";
+  "Save it like that and choose it again, or choose above how it is written and press the button again.";
 
 // A workbook is a ZIP, whatever it is called (APPNOTE 4.3.7).
 export function isWorkbook(head) {

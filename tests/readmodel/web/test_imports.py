@@ -62,7 +62,7 @@ def test_why_an_upload_ended_is_told_to_who_has_no_key_of_it(
     begun(ledger, status="failed", detail=f"the upload ended early; {for_programs}")
     (notice,) = page_of(client, f"/ui/imports/{ID}").texts("p", class_="notice bad")
     assert notice == (
-        "the upload ended early; send the file again: rows that were taken in come out as unchanged"
+        "The upload ended early; send the file again: rows that were taken in come out as unchanged"
     )
 
 
