@@ -34,7 +34,7 @@ export function follow(place, { key, rows, bytes }) {
 
   function show() {
     const done = last ? final(last) : 0;
-    bar.value = rows === null || !last ? sent / Math.max(total, 1) : Math.min(1, done / Math.max(rows, 1));
+    bar.value = rows === null ? sent / Math.max(total, 1) : Math.min(1, done / Math.max(rows, 1));
     const of = rows === null ? "" : ` of ${number(rows)}`;
     write("sent", `${size(sent, total)} of ${size(total, total)}`);
     write("taken", last ? `${number(last.rows ?? 0)}${of}` : "none yet");
