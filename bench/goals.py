@@ -133,8 +133,8 @@ GOALS: Mapping[str, Goal] = {
         "From few items to many",
         "Reads as in G1 and apply as in G7 (changes of prices of any items) with 10,000 and "
         "1,000,000 items in the catalogue, on SQLite; and the memory of each process after both "
-        "(its own, without pages of files), of the query process less the limit of its cache of "
-        "items.",
+        "(its own, without pages of files), of the query process less what it keeps of items "
+        "and lists within its limits.",
         {
             "read, warm": Bound(0.9),
             "apply": Bound(0.7),

@@ -61,8 +61,11 @@ class _Connected:
     def _snapshot(self) -> Generator[sqlite3.Cursor]:
         with self._reading() as cursor:
             cursor.execute("BEGIN")
-            yield cursor
-            cursor.execute("COMMIT")
+            try:
+                yield cursor
+            finally:
+                # Whatever came over the block: a snapshot that stays open never sees a commit.
+                cursor.execute("COMMIT")
 
     @contextmanager
     def _reading(self) -> Generator[sqlite3.Cursor]:
@@ -113,6 +116,10 @@ class Moments(_Connected):
         return found
 
 
+class TakesLong(NotRead):
+    """What was to be read takes more steps of the engine than it may."""
+
+
 class ShortReads(_Connected):
     """Several statements in one snapshot, which must not take long: what takes more steps of the
     engine than so many is not read.
@@ -125,13 +132,21 @@ class ShortReads(_Connected):
 
     @contextmanager
     def snapshot(self) -> Generator[tuple[Version, Rows]]:
-        """Open a snapshot for the block: its version, and what reads rows of it. Raises NotRead."""
+        """Open a snapshot for the block: its version, and what reads rows of it. Raises NotRead,
+        TakesLong.
+        """
         dialect = self._engine.dialect
         with self._snapshot() as cursor:
 
             def rows(statement: Prepared, values: Values) -> list[Any]:
                 self._left = self._most
-                return cursor.execute(*statement.written(dialect, values)).fetchall()
+                try:
+                    return cursor.execute(*statement.written(dialect, values)).fetchall()
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                        # The connection is as good as before.
+                        raise TakesLong(str(error)) from error
+                    raise
 
             yield self._version(cursor), rows
 

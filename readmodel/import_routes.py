@@ -17,6 +17,8 @@ from readmodel.paging import PAGING, Paging
 from readmodel.problem_codes import IMPORT_NOT_FOUND
 from readmodel.problems import Trouble, problem
 
+# The kinds of values of a place in the list of imports.
+BEFORE = (int, str)
 _IMPORT_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
 ROW_STATUSES = (
     "applied",
@@ -56,7 +58,7 @@ class ImportRoutes:
 
     def imports(self) -> Response:
         given = params.read(request.args, PAGING)
-        before = self._paging.place(given, "imports")
+        before = self._paging.place(given, BEFORE, "imports")
         members, last = self.listed(before, given.get("limit", params.DEFAULT_PAGE))
         following = self._paging.following(last, "imports")
         return answer(
@@ -92,7 +94,7 @@ class ImportRoutes:
         kind = import_rows.chosen(request.accept_mimetypes)
         status: str | None = given.get("status")
         binding = ("import rows", import_id, status)
-        after: str | None = self._paging.place(given, *binding)
+        after: str | None = self._paging.place(given, str, *binding)
         self._known(import_id)
         asked = import_rows.Asked(import_id, status, after)
         limit: int | None = given.get("limit")

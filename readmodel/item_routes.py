@@ -77,7 +77,7 @@ class ItemRoutes:
             detail = "a search finds items as they are now; leave out either q or as_of"
             raise params.bad("q", "not-with-as-of", detail)
         binding = ("items", sort, chosen, at)
-        after = self._paging.place(given, *binding)
+        after = self._paging.place(given, sort.kinds, *binding)
         limit: int = given.get("limit", params.DEFAULT_PAGE)
         counts: bool = given.get("total", False)
         views = chosen.views if at is None else (timeline.NAME,)
@@ -124,7 +124,7 @@ class ItemRoutes:
         checked = known(item_id)
         fields: tuple[str, ...] | None = given.get("fields")
         binding = ("history", checked, fields)
-        before = self._paging.place(given, *binding)
+        before = self._paging.place(given, int, *binding)
         limit: int = given.get("limit", params.DEFAULT_PAGE)
         with self._reads.snapshot(LEDGER) as read:
             page = history_view.history(read.connection, checked, limit, before, fields)

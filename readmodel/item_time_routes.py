@@ -100,7 +100,7 @@ class ItemTimeRoutes:
         given = params.read(request.args, PAGING)
         checked = known(item_id)
         binding = ("timemap", checked)
-        place: int | None = self._paging.place(given, *binding)
+        place: int | None = self._paging.place(given, int, *binding)
         limit: int = given.get("limit", params.DEFAULT_PAGE)
         with self._reads.snapshot(LEDGER) as read:
             connection = read.connection

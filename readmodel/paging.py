@@ -10,6 +10,7 @@ from werkzeug.datastructures import MultiDict
 from readmodel import params
 from readmodel.answers import REVALIDATE
 from readmodel.cursors import BadCursor, Cursors
+from readmodel.places import Kind, is_of
 
 PAGING: Mapping[str, params.Reader] = {"limit": params.limit, "cursor": params.text}
 
@@ -23,17 +24,21 @@ class Paging:
         self._cursors = cursors
         self._public_url = public_url
 
-    def place(self, given: Mapping[str, Any], *binding: object) -> Any:
+    def place(self, given: Mapping[str, Any], kind: Kind, *binding: object) -> Any:
         """Read where a list is to go on, `None` at its start. Raises a problem where the cursor is
-        of another list.
+        of another list, or its place is of another kind.
         """
         cursor = given.get("cursor")
         if cursor is None:
             return None
         try:
-            return self._cursors.read(cursor, *binding)
+            place = self._cursors.read(cursor, *binding)
         except BadCursor as error:
             raise params.bad("cursor", "cursor-mismatch", str(error)) from error
+        if not is_of(kind, place):
+            detail = "not a cursor that this service has written: start again without one"
+            raise params.bad("cursor", "cursor-mismatch", detail)
+        return place
 
     def following(self, last: Any, *binding: object) -> str | None:
         """Write the cursor of what follows `last`, which is `None` at the end."""

@@ -39,7 +39,7 @@ class PriceRoutes:
             raise params.bad("to", "not-after-from", "a moment after that of from")
         checked = known(item_id)
         binding = ("prices", checked, since, until)
-        continued: int | None = self._paging.place(given, *binding)
+        continued: int | None = self._paging.place(given, int, *binding)
         limit: int = given.get("limit", params.DEFAULT_PAGE)
         with self._reads.snapshot(LEDGER) as read:
             connection = read.connection

@@ -27,7 +27,7 @@ class ScheduleRoutes:
         given = params.read(request.args, PAGING)
         checked = known(item_id)
         binding = ("scheduled prices", checked)
-        before: int | None = self._paging.place(given, *binding)
+        before: int | None = self._paging.place(given, int, *binding)
         limit: int = given.get("limit", params.DEFAULT_PAGE)
         with self._reads.snapshot(items.NAME, LEDGER) as read:
             if items.find(read.connection, checked) is None:

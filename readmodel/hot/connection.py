@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import structlog
+
 from readmodel.hot.guest import Guest, Told
 from runtime.serving import Connection, Words
 
 # Bytes of what a client has sent ahead, from which on it is read no further.
 _MEANWHILE = 64 * 1024
+
+log = structlog.get_logger("readmodel")
 
 
 class Desk(Protocol):
@@ -48,12 +52,25 @@ class HotConnection(Connection):
             return
         if self.is_quiet and not self.flow.write_paused:
             self._meanwhile = b""
-            always = self.server_state.default_headers
-            for desk in self._desks:
-                if desk.take(self, data, always):
-                    return
+            if self._is_taken(data):
+                # What came before it, as an empty line, is no begin of anything.
+                self._head, self._is_late = 0, False
+                return
             self._meanwhile = None
         super().data_received(data)
+
+    def _is_taken(self, data: bytes) -> bool:
+        always = self.server_state.default_headers
+        for desk in self._desks:
+            try:
+                if desk.take(self, data, always):
+                    return True
+            except Exception:
+                # A defect must not leave a client without an answer.
+                log.exception("a desk failed")
+                if self._meanwhile is None:
+                    return True  # It has answered.
+        return False
 
     def answer(self, data: bytes) -> None:
         """Send an answer of a desk."""

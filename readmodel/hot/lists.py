@@ -19,7 +19,7 @@ import structlog
 from werkzeug.datastructures import MultiDict
 from werkzeug.http import parse_etags
 
-from ledger.moments import Rows, ShortReads, Version
+from ledger.moments import Rows, ShortReads, TakesLong, Version
 from ledger.projections import Slot
 from ledger.single import NotRead
 from readmodel import params
@@ -97,6 +97,8 @@ class ListDesk:
         self._begin = Beginnings()
         self._needed = NEEDED[LISTS]
         self._plans: dict[bytes, _Plan | None] = {}
+        # Of which version a list was that took too long.
+        self._long: dict[bytes, Version | None] = {}
         self._stood: _Stood | None = None
 
     def take(self, guest: Guest, data: bytes, always: Told) -> bool:
@@ -134,19 +136,22 @@ class ListDesk:
         if plan is None:
             return None
         key = query, FOR_ALL
+        version: Version | None = None
         try:
-            kept = self._memory.find(key, self._reads.version())
+            version = self._reads.version()
+            if self._long.get(query) == version:
+                return None
+            kept = self._memory.find(key, version)
             if kept is None:
                 kept = self._read(plan)
                 if kept is None:
                     return None
                 self._memory.keep(key, kept)
+        except TakesLong:
+            self._long[query] = version
+            return None
         except NotRead as error:
             log.debug("a list could not be read by the short way", error=str(error))
-            return None
-        except Exception:
-            # A defect must not leave a client without an answer.
-            log.exception("a look at a list failed")
             return None
         ((_, tag),) = kept.headers
         return tag.decode(), kept.body
@@ -161,11 +166,12 @@ class ListDesk:
                 sort: Sort = given.get("sort", Sort())
                 limit: int = given.get("limit", params.DEFAULT_PAGE)
                 binding = ("items", sort, Filter(), None)
-                after = self._paging.place(given, *binding)
+                after = self._paging.place(given, sort.kinds, *binding)
                 more = self._paging.url(LISTS, "", args)
                 plan = _Plan(sort, limit, after, binding, more)
         if len(self._plans) >= _PLANS:
             self._plans.clear()
+            self._long.clear()
         self._plans[query] = plan
         return plan
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
 from readmodel.views import items, search
 
@@ -21,6 +21,19 @@ class Sort:
 
     field: SortField = "id"
     descending: bool = False
+
+    @property
+    def kinds(self) -> tuple[type[int] | type[str], ...]:
+        """The kinds of values that a key has."""
+        match self.field:
+            case "id":
+                return (str,)
+            case "name":
+                return (str, str)
+            case "price" | "updated_at":
+                return (int, str)
+            case _:
+                assert_never(self.field)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ class CataloguePage:
         )
         sort: Sort = values.get("sort", SORTS[_BEST_FIRST])
         binding = ("catalogue", sort, chosen)
-        after = self._paging.place(values, *binding)
+        after = self._paging.place(values, sort.kinds, *binding)
         with self._reads.snapshot(*chosen.views) as read:
             page = lists.page(read.connection, read.slots, chosen, sort, DEFAULT_PAGE, after)
         items = [orjson.loads(each) for each in page.bodies]

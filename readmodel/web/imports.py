@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from readmodel import import_rows, params
 from readmodel.answers import Answer
-from readmodel.import_routes import ROW_STATUSES, ImportRoutes
+from readmodel.import_routes import BEFORE, ROW_STATUSES, ImportRoutes
 from readmodel.paging import PAGING, Paging
 from readmodel.params import Reader
 from readmodel.web import form
@@ -44,7 +44,9 @@ class ImportPages:
 
     def imports(self) -> Answer:
         given = params.read(form.filled_in(), _LIST)
-        members, last = self._imports.listed(self._paging.place(given, "imports page"), _PAGE)
+        members, last = self._imports.listed(
+            self._paging.place(given, BEFORE, "imports page"), _PAGE
+        )
         return self._pages.page(
             "imports.html",
             {
@@ -58,7 +60,7 @@ class ImportPages:
         # What went wrong is what somebody looks for.
         status: str = given.get("status", "rejected")
         binding = ("import page", import_id, status)
-        after: str | None = self._paging.place(given, *binding)
+        after: str | None = self._paging.place(given, str, *binding)
         told = _shown(self._imports.told(import_id))
         asked = import_rows.Asked(import_id, None if status == "all" else status, after)
         found = import_rows.read(self._reads, asked, _ROWS + 1)

@@ -140,7 +140,7 @@ class ItemPage:
     ) -> tuple[list[Mapping[str, Any]], str | None]:
         """Read a stretch of what happened, and where the next one begins."""
         binding = ("item page", current.id)
-        before: int | None = self._paging.place(values, *binding)
+        before: int | None = self._paging.place(values, int, *binding)
         page = history.history(connection, current.id, _EVENTS, before)
         if page is None:
             return [], None
