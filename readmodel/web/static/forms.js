@@ -101,7 +101,7 @@ async function submit(form) {
     const body = command.body === undefined ? undefined : JSON.stringify(command.body);
     // The same command under the same key, also where the button is pressed again after a failure.
     const { key } = keyOf(form, JSON.stringify([command.method, command.path, body, command.headers]));
-    const onSlow = () => tell(form, "No answer yet; still trying …");
+    const onSlow = () => tell(form, "This takes longer than usual; waiting for the answer …");
     const onWait = () => tell(form, "Accepted; it waits for its turn …");
     const outcome = await send(command.method, command.path, { ...command, body, key, onWait, onSlow });
     tell(form, "");
