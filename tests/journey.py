@@ -109,7 +109,7 @@ def take_the_journey(running: "Running", folder: Path, count: int, patience: flo
         number: "invalid-body" for number, row in enumerate(rows, 1) if row["id"] == "BANK CHARGES"
     }
     assert running.import_file(file).wait(patience) == 1
-    assert running.imported().startswith(f"{len(rows)} rows: "), running.imported()
+    assert running.imported().startswith(f"{len(rows):,} rows: "), running.imported()
     assert running.rejected(file) == refused
     running.assert_holds(account)
 
