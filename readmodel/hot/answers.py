@@ -30,11 +30,11 @@ class Forms:
 
     def whole(self, tag: str, length: int) -> Headers:
         """Make the headers of 200."""
-        return filled(self._whole, {_TAG: (_TAG, tag), _LENGTH: (_LENGTH, str(length))})
+        return filled(self._whole, {_TAG: tag, _LENGTH: str(length)})
 
     def bare(self, tag: str) -> Headers:
         """Make the headers of 304."""
-        return filled(self._bare, {_TAG: (_TAG, tag)})
+        return filled(self._bare, {_TAG: tag})
 
     def wire_bare(self, tag: str) -> bytes:
         """Write the headers of 304 as they are sent."""
@@ -111,6 +111,6 @@ def headers_of(written: Answer) -> Headers:
     return list(written.get_wsgi_headers({}))
 
 
-def filled(headers: Headers, own: Mapping[str, tuple[str, str]]) -> Headers:
+def filled(headers: Headers, own: Mapping[str, str]) -> Headers:
     """Give some headers the values that they have in this answer."""
-    return [own.get(each[0], each) for each in headers]
+    return [(name, own.get(name, value)) for name, value in headers]

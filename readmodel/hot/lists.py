@@ -26,7 +26,7 @@ from readmodel import params
 from readmodel.answers import REVALIDATE, answer
 from readmodel.front.asked import LISTS
 from readmodel.front.list_memory import FOR_ALL, Kept, ListMemory
-from readmodel.hot.answers import Headers, headers_of, lines_of
+from readmodel.hot.answers import filled, headers_of, lines_of
 from readmodel.hot.guest import END, Beginnings, Guest, Told, named
 from readmodel.hot.heads import LONGEST_PATH, Heads
 from readmodel.item_routes import PLAIN, written
@@ -210,15 +210,13 @@ class _Forms:
     def whole(self, tag: str, link: str | None, length: int) -> bytes:
         """Write those of 200."""
         own = {_TAG: tag, _LENGTH: str(length)}
-        return _lines(self._last, own) if link is None else _lines(self._whole, own | {_LINK: link})
+        if link is None:
+            return lines_of(filled(self._last, own))
+        return lines_of(filled(self._whole, own | {_LINK: link}))
 
     def bare(self, tag: str) -> bytes:
         """Write those of 304."""
-        return _lines(self._bare, {_TAG: tag})
-
-
-def _lines(headers: Headers, own: Mapping[str, str]) -> bytes:
-    return lines_of([(name, own.get(name, value)) for name, value in headers])
+        return lines_of(filled(self._bare, {_TAG: tag}))
 
 
 def _look(version: Version, rows: Rows) -> _Stood:
