@@ -34,7 +34,7 @@ from tests.readmodel.test_desk import HotLine
 from tests.readmodel.test_hot_answers import LAMP
 from tests.runtime.lines import Line
 
-LONG = 30.0
+LONG = 60.0
 
 
 @dataclass(frozen=True, slots=True)
