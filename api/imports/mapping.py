@@ -21,6 +21,8 @@ MEMBERS = (
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})", re.ASCII)
+# With three digits behind it, a comma may part thousands.
+_COMMA = re.compile(r"[+-]?[0-9]{1,30},[0-9]{1,2}", re.ASCII)
 _SHOWN = 60
 # Wide enough for the product of any two that are taken: nothing is ever rounded.
 _EXACT = Context(prec=200)
@@ -115,7 +117,8 @@ def members_of(columns: Columns, value_of: Callable[[str], Any]) -> dict[str, An
 def _multiplied(source: Source, factor: Decimal, value: Any) -> int:
     text = str(value).strip()
     if isinstance(value, bool) or _DECIMAL.fullmatch(text) is None:
-        raise BadValue(f"price: {source.column} is no decimal number: {text:.60}")
+        point = f"; write it as {text.replace(',', '.')}" if _COMMA.fullmatch(text) else ""
+        raise BadValue(f"price: {source.column} is no decimal number: {text:.60}{point}")
     product = _EXACT.multiply(Decimal(text), factor)
     if product != product.to_integral_value():
         raise BadValue(
@@ -132,11 +135,15 @@ def _integer(member: str, text: str, columns: Columns) -> int:
     if member != "price":
         raise BadValue(f"{member}: must be a whole number, not {text:.60}")
     rule = "price: must be a whole number of minor units (cents)"
-    if _DECIMAL.fullmatch(text) is not None:
-        cents = _EXACT.multiply(Decimal(text), Decimal(100))
+    has_comma = _COMMA.fullmatch(text) is not None
+    point = text.replace(",", ".") if has_comma else text
+    if _DECIMAL.fullmatch(point) is not None:
+        cents = _EXACT.multiply(Decimal(point), Decimal(100))
         if cents == cents.to_integral_value():
             meant = f"{text} is probably meant as {int(cents)}"
-            raise BadValue(f"{rule}; {meant}: map {_with_cents(columns)}")
+            # A map takes no commas.
+            written = f"write {point}, and then: " if has_comma else ""
+            raise BadValue(f"{rule}; {meant}: {written}map {_with_cents(columns)}")
     raise BadValue(f"{rule}, not {text:.60}")
 
 

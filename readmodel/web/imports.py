@@ -31,6 +31,8 @@ _PLAINLY = (
 )
 # While it is one of these, it goes on by itself.
 _MOVING = ("receiving", "running")
+# Then all of its file was received.
+_RECEIVED = ("running", "done")
 
 
 class ImportPages:
@@ -86,11 +88,24 @@ class ImportPages:
 
 
 def _shown(told: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Add how far it is, and whether it goes on."""
+    """Add how far it is, and of how many rows, `None` where that is not known; whether it goes on;
+    and whether its file had no rows.
+    """
     final = sum(told[each] for each in ("applied", "unchanged", "rejected", "skipped", "other"))
     detail = told["detail"]
     for said, plainly in _PLAINLY:
         detail = detail and detail.replace(said, plainly)
     if detail:
         detail = detail[0].upper() + detail[1:]
-    return {**told, "detail": detail, "final": final, "is_moving": told["status"] in _MOVING}
+    status = told["status"]
+    # Until all of a file is received, or where that ended early, its rows are those that were read.
+    whole = told["rows"] if status in _RECEIVED else None
+    return {
+        **told,
+        "detail": detail,
+        "final": final,
+        "whole": whole,
+        "is_empty": status == "done" and whole == 0 and told["reverts"] is None,
+        "is_moving": status in _MOVING,
+        "is_going": status in _MOVING or status == "paused",
+    }

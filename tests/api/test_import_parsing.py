@@ -128,6 +128,17 @@ def test_empty_fields_are_not_there() -> None:
             ),
         ),
         (
+            'a,A,"12,99"',
+            (
+                "invalid-body",
+                (
+                    f"{WHOLE}; 12,99 is probably meant as 1299: "
+                    "write 12.99, and then: map id:id,name:name,price:price*100"
+                ),
+            ),
+        ),
+        ('a,A,"12,999"', ("invalid-body", f"{WHOLE}, not 12,999")),
+        (
             "a,A,cheap",
             (
                 "invalid-body",
@@ -291,6 +302,7 @@ def test_prices_are_multiplied_exactly(price: str, cents: int) -> None:
         ("1e999999999", "Price is no decimal number"),
         ("NaN", "Price is no decimal number"),
         ("1,50", "the row has 4 fields"),
+        ('"1,50"', "Price is no decimal number: 1,50; write it as 1.50"),
         ("-2.50", "a price is a whole number of minor units from 0"),
         ("£2.50", "Price is no decimal number"),
     ],

@@ -4,65 +4,19 @@ and answers that each test gives itself.
 
 import gzip
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
-from ledger.engines import writing_engine
-from ledger.imports import Counts
 from readmodel.web.money import understood
+from tests.browser.acting import answer, go, save
 from tests.browser.browser import window
-from tests.browser.door import open_pages
 from tests.readmodel.conftest import Ledger
-from tests.readmodel.test_imports import ID, begun
+from tests.readmodel.test_imports import ID
 from tests.readmodel.web.stock import created
 from tests.readmodel.web.test_money import READ, REFUSED
 
 LATER = "Date.now = ((now) => () => now() + 121_000)(Date.now)"
-
-
-@pytest.fixture
-def ledger(sqlite_url: str) -> Iterator[Ledger]:
-    engine = writing_engine(sqlite_url)
-    yield Ledger(engine)
-    engine.dispose()
-
-
-@pytest.fixture
-def page(browser: Browser, sqlite_url: str, ledger: Ledger, tmp_path: Path) -> Iterator[Page]:
-    """A window on pages that have a lamp and an import; commands go nowhere."""
-    ledger.add(created("lamp", "Lamp", price=1_250_000_00))
-    begun(ledger, Counts(applied=1200), rows=1200)
-    with open_pages(tmp_path, sqlite_url) as url, window(browser, url) as opened:
-        # Nothing happens here that could be followed.
-        opened.page.route("**/changes/stream?*", lambda route: route.abort())
-        opened.go("/ui/items/lamp")
-        yield opened.page
-
-
-def answer(page: Page, status: int, document: dict[str, Any]) -> list[Any]:
-    """Answer commands with this; returns those that came."""
-    came: list[Any] = []
-
-    def give(route: Route) -> None:
-        came.append(route.request)
-        route.fulfill(status=status, json=document)
-
-    page.route("**/write/**", give)
-    return came
-
-
-def go(page: Page, path: str) -> None:
-    page.goto(page.url.partition("/ui/")[0] + path)
-
-
-def save(page: Page) -> None:
-    page.locator("dialog[open] .actions button").last.click()
-
-
 COMMAND = "https://read.example/commands/c-1?token=t"
 ACCEPTED = {
     "command_id": "c-1",
@@ -207,16 +161,6 @@ def test_what_is_typed_is_only_thrown_away_by_who_was_asked(page: Page, leaves: 
     expect(name).to_have_value("Lamp")
 
 
-def test_a_file_that_was_chosen_is_not_forgotten_unasked(page: Page) -> None:
-    go(page, "/ui/imports")
-    page.get_by_role("button", name="Import a file").click()
-    page.set_input_files("#upload-file", {"name": "a.csv", "mimeType": "text/csv", "buffer": b"id"})
-    page.keyboard.press("Escape")
-    page.get_by_role("button", name="Throw it away").click()
-    page.get_by_role("button", name="Import a file").click()
-    expect(page.locator("#upload-file")).to_have_value("")
-
-
 def test_without_scripts_pages_are_read_and_offer_nothing_that_needs_them(
     browser: Browser, page: Page
 ) -> None:
@@ -237,102 +181,6 @@ def test_without_scripts_pages_are_read_and_offer_nothing_that_needs_them(
             # As whoever does not see the page is told, too: nothing of what is hidden.
             assert plain.page.get_by_role("button").all_text_contents() == offered, path
             expect(plain.page.get_by_text("Not connected")).not_to_be_visible()
-
-
-def send_a_file(page: Page, name: str, body: bytes) -> None:
-    go(page, "/ui/imports")
-    page.get_by_role("button", name="Import a file").click()
-    file = {"name": name, "mimeType": "text/csv", "buffer": body}
-    page.set_input_files("#upload-file", file)
-    save(page)
-
-
-def told(**said: Any) -> dict[str, Any]:
-    counts = dict.fromkeys(("applied", "unchanged", "rejected", "skipped", "other"), 0)
-    return {"import_id": ID, "status": "receiving", "rows": 0, **counts, **said}
-
-
-def test_while_a_file_is_sent_its_rows_are_counted_and_the_rest_is_reckoned(page: Page) -> None:
-    uploads: list[Route] = []
-
-    def hold(route: Route) -> None:
-        uploads.append(route)
-
-    page.route("**/write/imports?*", hold)
-    applied = iter(range(1, 1000, 9))
-    page.route(
-        "**/ui/imports/sent/*",
-        lambda route: route.fulfill(json=told(rows=500, applied=next(applied), rejected=1)),
-    )
-    # A line end within quotes begins no row, nor does a blank line.
-    rows = b"".join(b'lamp-%d,"a ""b""\nc",1\n\n' % n for n in range(1000))
-    send_a_file(page, "stock.csv", b"id,name,price\n" + rows)
-    progress = page.locator("[data-progress]")
-    expect(progress).to_contain_text("500 of 1,000")
-    expect(progress.locator("[data-told=rejected]")).to_have_text("1")
-    expect(progress.locator("[data-told=left]")).to_contain_text("about")
-    key = uploads[0].request.headers["idempotency-key"]
-    assert re.fullmatch("[0-9a-f]{32}", key)
-    uploads[0].fulfill(status=202, json={"import_id": ID})
-    page.wait_for_url(f"**/ui/imports/{ID}")
-
-
-def test_sending_a_file_is_stopped_by_who_was_asked_and_what_was_taken_in_is_shown(
-    page: Page,
-) -> None:
-    page.route("**/write/imports?*", lambda _: None)
-    page.route(
-        f"**/write/imports/{ID}/cancel",
-        lambda route: route.fulfill(status=202, json={"import_id": ID}),
-    )
-    page.route("**/ui/imports/sent/*", lambda route: route.fulfill(json=told(rows=5)))
-    send_a_file(page, "stock.ndjson", b"{}\n" * 7)
-    expect(page.locator("[data-progress]")).to_contain_text("5 of 7")
-    page.keyboard.press("Escape")
-    question = page.get_by_role("alertdialog")
-    expect(question).to_contain_text("Stop sending")
-    with page.expect_request(f"**/write/imports/{ID}/cancel"):
-        question.get_by_role("button", name="Stop sending").click()
-    page.wait_for_url(f"**/ui/imports/{ID}")
-
-
-def test_a_file_of_other_characters_is_shown_as_it_would_read_and_sent_as_was_chosen(
-    page: Page,
-) -> None:
-    came = answer(page, 202, {"import_id": ID})
-    send_a_file(page, "stock.csv", "id,name,price\n1,Glühwein,9\n".encode("cp1250"))
-    form = page.locator("dialog[open] form")
-    expect(form.locator("[data-problem]")).to_contain_text("CSV UTF-8")
-    characters = page.get_by_label("How its characters are written")
-    expect(characters).to_be_focused()
-    expect(form).to_contain_text("Line 2 reads: 1,Glühwein,9")
-    characters.select_option("windows-1251")
-    expect(form).to_contain_text("Line 2 reads: 1,Glьhwein,9")
-    assert came == []
-    characters.select_option("windows-1250")
-    with page.expect_request("**/write/**") as sent:
-        save(page)
-    assert sent.value.headers["content-type"] == "text/csv; charset=windows-1250"
-
-
-@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
-def test_a_file_with_semicolons_is_not_sent_and_how_to_save_it_is_said(
-    page: Page, pack: Callable[[bytes], bytes]
-) -> None:
-    came = answer(page, 202, {"import_id": ID})
-    send_a_file(page, "stock.csv", pack(b"\nid;name;price\n1;Lamp;9\n"))
-    problem = page.locator("dialog[open] [data-problem]")
-    expect(problem).to_contain_text("separated by semicolons")
-    expect(problem).to_contain_text("List separator")
-    file = {"name": "stock.csv", "mimeType": "text/csv", "buffer": b"PK\3\4\x14\0\xff"}
-    page.set_input_files("#upload-file", file)
-    save(page)
-    expect(problem).to_contain_text("workbook")
-    assert came == []
-    file["buffer"] = b"id,name\n1,a;b\n"
-    page.set_input_files("#upload-file", file)
-    save(page)
-    page.wait_for_url(f"**/ui/imports/{ID}")
 
 
 def test_scripts_read_amounts_as_the_service_does(page: Page) -> None:

@@ -1,23 +1,35 @@
 // What a file to import is, by its bytes and not by its name.
 
-const [LINE_END, QUOTE, SPACE] = [0x0a, 0x22, 0x20];
+const [LINE_END, QUOTE, SPACE, BRACE] = [0x0a, 0x22, 0x20, 0x7b];
+// Of byte order marks, which may be in front of everything.
+const MARKS = [0xef, 0xbb, 0xbf, 0xfe, 0xff];
 
 // As much of its beginning as is looked at more closely.
 const HEAD = 64 * 1024;
 
-// {zipped, rows, isUtf8, head}: `head` are its first bytes. `rows` is null where this browser can not
-// unpack it; nothing else is known of it then.
-export async function look(file, isCsv) {
+// {zipped, isCsv, rows, isUtf8, head}: `head` are its first bytes. It is NDJSON where it begins with an
+// object, and CSV otherwise. `rows` is null where this browser can not unpack it; then its name says
+// what it is, and nothing else is known.
+export async function look(file) {
   const zipped = await isGzip(file);
-  const unknown = { zipped, rows: null, isUtf8: true, head: new Uint8Array() };
+  const isCalledCsv = /\.csv(\.gz)?$/i.test(file.name);
+  const unknown = { zipped, isCsv: isCalledCsv, rows: null, isUtf8: true, head: new Uint8Array() };
   if (zipped && !("DecompressionStream" in window)) return unknown;
   const bytes = zipped ? file.stream().pipeThrough(new DecompressionStream("gzip")) : file.stream();
-  const rows = counter(isCsv);
+  let isCsv = null;
+  let rows = null;
   const text = utf8();
   const head = [];
   try {
     for await (const chunk of pieces(bytes)) {
-      rows.take(chunk);
+      if (rows === null) {
+        const first = chunk.find((byte) => byte > SPACE && !MARKS.includes(byte));
+        if (first !== undefined) {
+          isCsv = first !== BRACE;
+          rows = counter(isCsv);
+        }
+      }
+      rows?.take(chunk);
       text.take(chunk);
       if (head.length < HEAD) head.push(...chunk.subarray(0, HEAD - head.length));
     }
@@ -25,7 +37,7 @@ export async function look(file, isCsv) {
     // It is not whole, or not to be read any more: the service says so better.
     return unknown;
   }
-  return { zipped, rows: rows.end(), isUtf8: text.end(), head: new Uint8Array(head) };
+  return { zipped, isCsv: isCsv ?? isCalledCsv, rows: rows?.end() ?? 0, isUtf8: text.end(), head: new Uint8Array(head) };
 }
 
 // RFC 1952, 2.3.1.

@@ -7,6 +7,7 @@ import { follow } from "./live.js";
 import { watch } from "./operations.js";
 import { keep as keepPlace } from "./place.js";
 import { say } from "./say.js";
+import { listen as listenToSteps } from "./steps.js";
 import { listen as listenToUploads } from "./upload.js";
 
 // An address tells what was asked for, and not what was left empty.
@@ -37,6 +38,7 @@ function signIn() {
 
 listenToDialogs();
 listenToForms();
+listenToSteps();
 listenToUploads();
 follow();
 keepPlace();

@@ -7,9 +7,8 @@ const WINDOW = 20_000;
 const FIRST = 2_000;
 
 // Shows it in `place`, of a file of so many rows, or null where that is not known. Returns
-// {sent, stop, told}; `told` is what the query API has said last of the import, null before that.
+// {sent, stop}.
 export function follow(place, { key, rows, bytes }) {
-  const { base } = document.body.dataset;
   const bar = place.querySelector("progress");
   const samples = [];
   let last = null;
@@ -21,7 +20,7 @@ export function follow(place, { key, rows, bytes }) {
   show();
 
   async function look() {
-    const told = await ask(`${base}/ui/imports/sent/${key}`);
+    const { told } = await ask(key);
     if (isOver) return;
     if (told) {
       last = told;
@@ -64,17 +63,23 @@ export function follow(place, { key, rows, bytes }) {
       clearTimeout(timer);
       place.hidden = true;
     },
-    told: () => last,
   };
 }
 
-async function ask(address) {
+// The id of what is sent under a key, also before anything of it is there; null where nobody tells.
+export async function idOf(key) {
+  const { told, led } = await ask(key);
+  return told?.import_id ?? /\/imports\/([^/?#]+)$/.exec(led)?.[1] ?? null;
+}
+
+// {told, led}: what the query API says of it, null before it knows, and where it looked for it.
+async function ask(key) {
   try {
-    const response = await fetch(address, { cache: "no-store" });
-    return response.ok ? await response.json() : null;
+    const response = await fetch(`${document.body.dataset.base}/ui/imports/sent/${key}`, { cache: "no-store" });
+    return { told: response.ok ? await response.json() : null, led: response.redirected ? response.url : "" };
   } catch {
     // It is asked again in a moment.
-    return null;
+    return { told: null, led: "" };
   }
 }
 

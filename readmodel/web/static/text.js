@@ -9,6 +9,8 @@ const SAVE_WITH_COMMAS =
 
 export const WORKBOOK = "This is a workbook and no text. Save it as \"CSV UTF-8\", and choose that file.";
 
+export const ARRAY = "This is one JSON array. An import takes an object per line (NDJSON), or a CSV.";
+
 export const NOT_UTF8 =
   "The characters of this file are not in UTF-8; Excel writes other ones unless you save as \"CSV UTF-8\". " +
   "Save it like that and choose it again, or choose above how it is written and press the button again.";
@@ -16,6 +18,11 @@ export const NOT_UTF8 =
 // A workbook is a ZIP, whatever it is called (APPNOTE 4.3.7).
 export function isWorkbook(head) {
   return head[0] === 0x50 && head[1] === 0x4b && head[2] === 3 && head[3] === 4;
+}
+
+// However it is broken into lines; in a CSV a column may be called [id].
+export function isArray(head, charset) {
+  return /^\s*\[\s*[{\]]/.test(decoded(head, charset));
 }
 
 // What is between its columns, where that is not commas; null where they are, or it has one column.
@@ -35,5 +42,9 @@ export function sample(head, charset) {
 }
 
 function lines(head, charset) {
-  return new TextDecoder(charset || "utf-8").decode(head).split(/\r?\n/);
+  return decoded(head, charset).split(/\r?\n/);
+}
+
+function decoded(head, charset) {
+  return new TextDecoder(charset || "utf-8").decode(head);
 }

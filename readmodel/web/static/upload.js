@@ -1,29 +1,20 @@
-// Sends a file to be imported, straight from the disk, and shows how far it is; and
-// pauses, resumes, cancels and reverts imports.
+// Sends a file to be imported, straight from the disk, and shows how far it is.
 
-import { newKey, send as order, Unreachable } from "./command.js";
 import { look } from "./file.js";
 import { busy, keyOf, SIGNED_OUT, signIn, tell } from "./forms.js";
 import { follow } from "./progress.js";
-import { refresh } from "./refresh.js";
 import { say } from "./say.js";
-import { isWorkbook, NOT_UTF8, sample, WORKBOOK, wrongSeparator } from "./text.js";
+import { address } from "./steps.js";
+import { ARRAY, isArray, isWorkbook, NOT_UTF8, sample, WORKBOOK, wrongSeparator } from "./text.js";
+import { withdraw } from "./withdraw.js";
 import { said } from "./words.js";
 
 export function listen() {
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.matches("form[data-upload]")) {
-      event.preventDefault();
-      upload(form);
-    } else if (form.matches("form[data-revert-import]")) {
-      event.preventDefault();
-      takeBack(form);
-    }
-  });
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-step]");
-    if (button) step(button);
+    if (!form.matches("form[data-upload]")) return;
+    event.preventDefault();
+    upload(form);
   });
   for (const name of ["change", "reset"]) {
     document.addEventListener(name, ({ target }) => {
@@ -45,14 +36,15 @@ async function upload(form) {
   const [file] = form.elements.file.files;
   tell(form, file ? "" : "Choose a file");
   if (!file) return;
-  const state = { progress: null, request: null, isStopped: false };
+  const state = { key: null, progress: null, request: null, isOver: false, withdrawn: null, wake: null };
   running.set(form, state);
   busy(form, true);
   addEventListener("beforeunload", stay);
   try {
     const outcome = await bring(form, file, state);
     removeEventListener("beforeunload", stay);
-    if (outcome) tellOf(form, outcome, state);
+    if (state.withdrawn) tellEnd(await state.withdrawn);
+    else if (outcome) tellOf(form, outcome);
   } finally {
     removeEventListener("beforeunload", stay);
     state.progress?.stop();
@@ -63,26 +55,34 @@ async function upload(form) {
 
 async function bring(form, file, state) {
   const asked = wishes(form);
-  const isCsv = /\.csv(\.gz)?$/i.test(file.name);
   tell(form, "Looking at the file …");
-  const { zipped, rows, isUtf8, head } = await look(file, isCsv);
-  if (state.isStopped) return null;
+  const { zipped, isCsv, rows, isUtf8, head } = await look(file);
+  if (state.withdrawn) return null;
   const wrong = wrongWith(form, { isCsv, isUtf8, head });
   tell(form, wrong ?? "");
   if (wrong) return null;
   const { charset } = form.elements;
   // The same file with the same wishes goes on where it ended.
   const { key } = keyOf(form, JSON.stringify([file.name, file.size, file.lastModified, asked.toString(), charset.value]));
+  state.key = key;
   state.progress = follow(form.querySelector("[data-progress]"), { key, rows, bytes: file.size });
   return insist(() => send(file, asked, { key, type: typeOf(isCsv, charset.value), zipped }, state), form, state);
 }
 
-function tellOf(form, { status, told }, { progress, isStopped }) {
-  const id = told?.import_id ?? (isStopped ? progress.told()?.import_id : null);
-  if (id) location.assign(address(id));
-  else if (isStopped) say("Stopped before any row was taken in");
+function tellOf(form, { status, told }) {
+  if (told?.import_id) location.assign(address(told.import_id));
   else if (status === 401) tell(form, SIGNED_OUT, signIn());
   else tell(form, (told && said(told)) ?? "The service does not answer. Press the button again: it goes on where it ended.");
+}
+
+// What became of an import that was to be stopped.
+function tellEnd({ end, id, problem }) {
+  const action = { name: "See this import", act: () => location.assign(address(id)) };
+  if (end === "cancelled") location.assign(address(id));
+  else if (end === "none") say("Stopped before any row was taken in");
+  else if (end === "over") say("It was too late to stop this import", { action });
+  else if (end === "refused") say(`Sending has ended, but the import could not be cancelled: ${said(problem)}`, { bad: true, action });
+  else say("Sending has ended. Whether rows were taken in shows in this list in a moment.", { bad: true });
 }
 
 // What somebody has to decide or mend before the file is sent; null where that is nothing.
@@ -90,6 +90,7 @@ function wrongWith(form, { isCsv, isUtf8, head }) {
   const { charset } = form.elements;
   const place = form.querySelector("[data-charset]");
   if (isWorkbook(head)) return WORKBOOK;
+  if (isArray(head, charset.value)) return ARRAY;
   if (!isUtf8 && place.hidden) {
     place.hidden = false;
     charset.value = "windows-1252";
@@ -126,12 +127,13 @@ async function insist(post, form, state) {
   for (let tried = 1; ; tried += 1) {
     const outcome = await post();
     const isPassing = [0, 429, 503, 504].includes(outcome.status) || outcome.told?.code === "import-running";
-    if (!isPassing || tried === TRIES || state.isStopped) return outcome;
+    if (!isPassing || tried === TRIES || state.withdrawn) return outcome;
     tell(form, outcome.status ? "The service is busy; it is tried again …" : "The connection broke; it is tried again …");
     await new Promise((resolve) => {
       setTimeout(resolve, REST);
+      state.wake = resolve;
     });
-    if (state.isStopped) return outcome;
+    if (state.withdrawn) return outcome;
     tell(form, "");
   }
 }
@@ -145,6 +147,7 @@ function send(file, asked, { key, type, zipped }, state) {
   // Only this old way of asking tells how much of the file is sent.
   const request = new XMLHttpRequest();
   state.request = request;
+  state.isOver = false;
   request.open("POST", `${command}/imports?${asked}`);
   request.withCredentials = signsIn !== undefined;
   request.setRequestHeader("Content-Type", type);
@@ -152,7 +155,10 @@ function send(file, asked, { key, type, zipped }, state) {
   request.setRequestHeader("Idempotency-Key", key);
   request.upload.addEventListener("progress", ({ loaded, total }) => state.progress.sent(loaded, total));
   return new Promise((resolve) => {
-    request.addEventListener("loadend", () => resolve({ status: request.status, told: read(request) }));
+    request.addEventListener("loadend", () => {
+      state.isOver = true;
+      resolve({ status: request.status, told: read(request) });
+    });
     request.send(file);
   });
 }
@@ -160,16 +166,16 @@ function send(file, asked, { key, type, zipped }, state) {
 // The dialog is closed while a file is sent: whoever did that was asked, and wants it to end.
 async function stop(form) {
   const state = running.get(form);
-  if (!state) return;
-  state.isStopped = true;
-  const begun = state.progress?.told();
-  // Told first, so that it ends as what it is; the rest of the file is of no use then.
-  if (begun) await take("cancel", begun.import_id, "", null, (problem) => say(problem, { bad: true }));
-  state.request?.abort();
-}
-
-function address(id) {
-  return `${document.body.dataset.base}/ui/imports/${encodeURIComponent(id)}`;
+  if (!state || state.withdrawn) return;
+  // While the file is only looked at nothing of it is anywhere.
+  state.withdrawn = state.request ? withdraw(state.key, () => state.isOver) : Promise.resolve({ end: "none" });
+  state.wake?.();
+  // What is sent already is taken in, whatever becomes of the request: the import is told first.
+  try {
+    await state.withdrawn;
+  } finally {
+    state.request?.abort();
+  }
 }
 
 // Whoever leaves the page ends what is being sent: the browser asks.
@@ -182,33 +188,5 @@ function read(request) {
     return JSON.parse(request.responseText);
   } catch {
     return null;
-  }
-}
-
-async function takeBack(form) {
-  const { reason } = form.elements;
-  const query = reason.value ? `?${new URLSearchParams({ reason: reason.value })}` : "";
-  const button = form.querySelector("button.danger");
-  await take("revert", form.dataset.revertImport, query, button, (problem) => tell(form, problem));
-}
-
-async function step(button) {
-  const { step: what, import: id } = button.dataset;
-  await take(what, id, "", button, (problem) => say(problem, { bad: true }));
-}
-
-async function take(what, id, query, button, complain) {
-  if (button) button.disabled = true;
-  try {
-    const path = `/imports/${encodeURIComponent(id)}/${what}${query}`;
-    const { problem, item } = await order("POST", path, { key: newKey(), once: true });
-    if (problem) complain(said(problem));
-    else if (what === "revert") location.assign(address(item.import_id));
-    else await refresh("#import");
-  } catch (error) {
-    if (!(error instanceof Unreachable)) throw error;
-    complain(error.message);
-  } finally {
-    if (button) button.disabled = false;
   }
 }

@@ -20,6 +20,10 @@ const PARTS = [
   [/which map= names/, "which Columns names"],
   [/name another charset in Content-Type/, "its characters are written in another way"],
   [/send the (whole )?file again under the same Idempotency-Key( to resume)?/, "send the file again"],
+];
+// Names of the wire that a form calls otherwise. What is said of columns names those of a file, and
+// those that it is to have: they stay as they are.
+const NAMES = [
   [/\beffective_from\b/g, "the beginning"],
   [/\beffective_until\b/g, "the end"],
   [/\beffective_at\b/g, "the time of effect"],
@@ -41,7 +45,8 @@ export function said(problem) {
 function of({ code, pointer, parameter, detail, title }) {
   const known = BY_CODE[code];
   const name = known?.[0] ?? pointer?.slice(1) ?? FIELDS[parameter] ?? null;
-  return { name, said: known?.[1] ?? PARTS.reduce((text, [from, to]) => text.replace(from, to), detail ?? title) };
+  const parts = code === "invalid-columns" || parameter === "map" ? PARTS : [...PARTS, ...NAMES];
+  return { name, said: known?.[1] ?? parts.reduce((text, [from, to]) => text.replace(from, to), detail ?? title) };
 }
 
 // How a form calls what an address calls otherwise.

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from ledger.imports import Counts
 from runtime.keyed_ids import keyed_id
 from tests.readmodel.conftest import Ledger
-from tests.readmodel.test_imports import AT, ID, OTHER, begun, results
+from tests.readmodel.test_imports import AT, ID, LATELY, OTHER, begun, results
 from tests.readmodel.web.reading import Page, get, page_of
 
 
@@ -34,6 +34,42 @@ def test_while_an_import_goes_on_its_pages_are_asked_for_again(
         page = page_of(client, path)
         (element,) = [each for each in page.elements if each.attributes.get("id") == part]
         assert element.attributes["hx-trigger"] == "every 1s"
+
+
+@pytest.mark.parametrize(
+    ("said", "counts", "line", "bar"),
+    [
+        (
+            {"status": "received", "rows": 5000},
+            Counts(applied=1200),
+            "1,200 of 5,000 rows are done",
+            ["1200"],
+        ),
+        ({"status": "received", "rows": 1}, Counts(applied=1), "1 of 1 row is done", ["1"]),
+        ({"status": "received", "rows": 0}, Counts(), "This file has no rows", []),
+        ({"status": "received", "rows": 0, "reverts": OTHER}, Counts(), "0 of 0 rows are done", []),
+        (
+            {"status": "receiving", "rows": None},
+            Counts(applied=29_300),
+            "29,300 rows are done so far",
+            [None],
+        ),
+        ({"status": "cancelled", "rows": None}, Counts(applied=9700), "9,700 rows are done", []),
+        ({"status": "cancelled", "rows": 1}, Counts(applied=1), "1 row is done", []),
+    ],
+)
+def test_of_how_many_rows_is_said_where_that_is_known(
+    client: FlaskClient,
+    ledger: Ledger,
+    said: dict[str, Any],
+    counts: Counts,
+    line: str,
+    bar: list[str | None],
+) -> None:
+    begun(ledger, counts, **{"changed_at": LATELY, **said})
+    page = page_of(client, f"/ui/imports/{ID}")
+    assert page.texts("p", class_="number") == [line]
+    assert [each.attributes.get("value") for each in page.all("progress")] == bar
 
 
 def test_who_sends_an_import_finds_it_by_its_key_before_it_is_answered(

@@ -1,0 +1,52 @@
+// What can be done to an import that is there: it is paused, resumed, cancelled, reverted.
+
+import { newKey, send, Unreachable } from "./command.js";
+import { tell } from "./forms.js";
+import { refresh } from "./refresh.js";
+import { say } from "./say.js";
+import { said } from "./words.js";
+
+export function listen() {
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.matches("form[data-revert-import]")) return;
+    event.preventDefault();
+    takeBack(form);
+  });
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-step]");
+    if (button) step(button);
+  });
+}
+
+export function address(id) {
+  return `${document.body.dataset.base}/ui/imports/${encodeURIComponent(id)}`;
+}
+
+async function takeBack(form) {
+  const { reason } = form.elements;
+  const query = reason.value ? `?${new URLSearchParams({ reason: reason.value })}` : "";
+  const button = form.querySelector("button.danger");
+  await take("revert", form.dataset.revertImport, query, button, (problem) => tell(form, problem));
+}
+
+async function step(button) {
+  const { step: what, import: id } = button.dataset;
+  await take(what, id, "", button, (problem) => say(problem, { bad: true }));
+}
+
+async function take(what, id, query, button, complain) {
+  button.disabled = true;
+  try {
+    const path = `/imports/${encodeURIComponent(id)}/${what}${query}`;
+    const { problem, item } = await send("POST", path, { key: newKey(), once: true });
+    if (problem) complain(said(problem));
+    else if (what === "revert") location.assign(address(item.import_id));
+    else await refresh("#import");
+  } catch (error) {
+    if (!(error instanceof Unreachable)) throw error;
+    complain(error.message);
+  } finally {
+    button.disabled = false;
+  }
+}
