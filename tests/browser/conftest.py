@@ -4,11 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
+from ledger.engines import writing_engine
+from ledger.imports import Counts
 from tests.browser.browser import Window, running_browser, window
-from tests.browser.door import guarded_pages
+from tests.browser.door import guarded_pages, open_pages
 from tests.journey import Deployment
+from tests.readmodel.conftest import Ledger
+from tests.readmodel.test_imports import begun
+from tests.readmodel.web.stock import created
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +44,22 @@ def mine(browser: Browser, deployment: Deployment) -> Iterator[Window]:
     with window(browser, deployment.query_url) as opened:
         yield opened
         assert opened.complaints == []
+
+
+@pytest.fixture
+def ledger(sqlite_url: str) -> Iterator[Ledger]:
+    engine = writing_engine(sqlite_url)
+    yield Ledger(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def page(browser: Browser, sqlite_url: str, ledger: Ledger, tmp_path: Path) -> Iterator[Page]:
+    """A window on pages that have a lamp and an import; commands go nowhere."""
+    ledger.add(created("lamp", "Lamp", price=1_250_000_00))
+    begun(ledger, Counts(applied=1200), rows=1200)
+    with open_pages(tmp_path, sqlite_url) as url, window(browser, url) as opened:
+        # Nothing happens here that could be followed.
+        opened.page.route("**/changes/stream?*", lambda route: route.abort())
+        opened.go("/ui/items/lamp")
+        yield opened.page

@@ -4,63 +4,21 @@ and answers that each test gives itself.
 
 import gzip
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from ledger.engines import writing_engine
-from ledger.imports import Counts
 from readmodel.web.money import understood
 from tests.browser.browser import window
-from tests.browser.door import open_pages
+from tests.browser.filled import answer, go, save
 from tests.readmodel.conftest import Ledger
-from tests.readmodel.test_imports import ID, begun
+from tests.readmodel.test_imports import ID
 from tests.readmodel.web.stock import created
 from tests.readmodel.web.test_money import READ, REFUSED
 
 LATER = "Date.now = ((now) => () => now() + 121_000)(Date.now)"
-
-
-@pytest.fixture
-def ledger(sqlite_url: str) -> Iterator[Ledger]:
-    engine = writing_engine(sqlite_url)
-    yield Ledger(engine)
-    engine.dispose()
-
-
-@pytest.fixture
-def page(browser: Browser, sqlite_url: str, ledger: Ledger, tmp_path: Path) -> Iterator[Page]:
-    """A window on pages that have a lamp and an import; commands go nowhere."""
-    ledger.add(created("lamp", "Lamp", price=1_250_000_00))
-    begun(ledger, Counts(applied=1200), rows=1200)
-    with open_pages(tmp_path, sqlite_url) as url, window(browser, url) as opened:
-        # Nothing happens here that could be followed.
-        opened.page.route("**/changes/stream?*", lambda route: route.abort())
-        opened.go("/ui/items/lamp")
-        yield opened.page
-
-
-def answer(page: Page, status: int, document: dict[str, Any]) -> list[Any]:
-    """Answer commands with this; returns those that came."""
-    came: list[Any] = []
-
-    def give(route: Route) -> None:
-        came.append(route.request)
-        route.fulfill(status=status, json=document)
-
-    page.route("**/write/**", give)
-    return came
-
-
-def go(page: Page, path: str) -> None:
-    page.goto(page.url.partition("/ui/")[0] + path)
-
-
-def save(page: Page) -> None:
-    page.locator("dialog[open] .actions button").last.click()
 
 
 COMMAND = "https://read.example/commands/c-1?token=t"

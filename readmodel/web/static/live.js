@@ -49,11 +49,23 @@ function show(on) {
   sign.querySelector("span").textContent = on ? "Live" : "Connecting";
 }
 
-let waiting = null;
+let running = null;
+let isOwed = false;
 
 function soon(part) {
-  waiting ??= setTimeout(async () => {
+  isOwed = true;
+  running ??= catchUp(part).finally(() => {
+    running = null;
+  });
+}
+
+// What comes while the page is loaded may not be on it yet: then it is loaded once more.
+async function catchUp(part) {
+  while (isOwed) {
+    await new Promise((resolve) => {
+      setTimeout(resolve, REST);
+    });
+    isOwed = false;
     await refresh(part);
-    waiting = null;
-  }, REST);
+  }
 }

@@ -1,6 +1,7 @@
 // Sends a file to be imported, straight from the disk, and shows how far it is; and
 // pauses, resumes, cancels and reverts imports.
 
+import { goOn } from "./ask.js";
 import { newKey, send as order, Unreachable } from "./command.js";
 import { look } from "./file.js";
 import { busy, keyOf, SIGNED_OUT, signIn, tell } from "./forms.js";
@@ -79,7 +80,7 @@ async function bring(form, file, state) {
 
 function tellOf(form, { status, told }, { progress, isStopped }) {
   const id = told?.import_id ?? (isStopped ? progress.told()?.import_id : null);
-  if (id) location.assign(address(id));
+  if (id) goOn(address(id));
   else if (isStopped) say("Stopped before any row was taken in");
   else if (status === 401) tell(form, SIGNED_OUT, signIn());
   else tell(form, (told && said(told)) ?? "The service does not answer. Press the button again: it goes on where it ended.");
@@ -203,7 +204,7 @@ async function take(what, id, query, button, complain) {
     const path = `/imports/${encodeURIComponent(id)}/${what}${query}`;
     const { problem, item } = await order("POST", path, { key: newKey(), once: true });
     if (problem) complain(said(problem));
-    else if (what === "revert") location.assign(address(item.import_id));
+    else if (what === "revert") goOn(address(item.import_id));
     else await refresh("#import");
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
