@@ -1,6 +1,7 @@
 """What happens to a form and its page while others change the item, and while nobody answers."""
 
 import re
+import time
 from typing import Any
 
 from playwright.sync_api import Page, Route, expect
@@ -8,7 +9,7 @@ from playwright.sync_api import Page, Route, expect
 from domain.events import ItemRepriced
 from tests.browser.filled import answer, go, save
 from tests.readmodel.conftest import Ledger
-from tests.readmodel.web.stock import AT
+from tests.readmodel.web.stock import AT, created
 
 # As programs read it; pages are below /ui.
 ITEM = re.compile(r"\d/items/lamp$")
@@ -157,3 +158,15 @@ def test_figures_that_are_old_are_called_so_once_until_there_are_new_ones(page: 
     page.unroute("**/ui/operations")
     expect(fresh).to_be_visible()
     expect(notice).to_be_hidden()
+
+
+def test_the_axis_of_a_new_items_prices_says_no_moment_twice(page: Page, ledger: Ledger) -> None:
+    ledger.add(created("new", at=int(time.time() * 1000)))
+    page.add_init_script(
+        "window.said = [];"
+        "const { fillText } = CanvasRenderingContext2D.prototype;"
+        "CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {"
+        " said.push(text); return fillText.call(this, text, ...rest); }"
+    )
+    go(page, "/ui/items/new")
+    until(page, r"new Set(said.filter((each) => /^\d\d:\d\d:\d\d$/.test(each))).size > 3")
