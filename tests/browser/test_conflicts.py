@@ -4,12 +4,11 @@ import re
 import time
 from typing import Any
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
-from domain.events import ItemRepriced
 from tests.browser.filled import answer, go, save
 from tests.readmodel.conftest import Ledger
-from tests.readmodel.web.stock import AT, created
+from tests.readmodel.web.stock import created
 
 # As programs read it; pages are below /ui.
 ITEM = re.compile(r"\d/items/lamp$")
@@ -81,31 +80,6 @@ def test_a_field_shows_what_is_chosen_and_typing_into_it_is_choosing_ones_own(pa
     mine.check()
     expect(name).to_have_value("Typed afterwards")
     assert sent(page) == {"name": "Typed afterwards"}
-
-
-def test_what_comes_while_the_page_is_loaded_again_is_loaded_afterwards(
-    page: Page, ledger: Ledger
-) -> None:
-    page.add_init_script(
-        "window.EventSource = class extends EventTarget {"
-        " constructor() { super(); window.stream = this; } close() {} }"
-    )
-    page.reload()
-    event = "new MessageEvent('message', {data: JSON.stringify({item_id: 'lamp', version: 2})})"
-    tell = f"stream.dispatchEvent({event})"
-    loads: list[Route] = []
-
-    def load(route: Route) -> None:
-        loads.append(route)
-        old = route.fetch()
-        if len(loads) == 1:
-            ledger.add(ItemRepriced("lamp", AT, AT, 999, "EUR"))
-            page.evaluate(tell)
-        route.fulfill(response=old)
-
-    page.route(re.compile(r"/ui/items/lamp$"), load)
-    page.evaluate(tell)
-    expect(page.locator(".big")).to_have_text("9.99 EUR")
 
 
 def test_that_nobody_answers_is_said_while_it_is_tried_again(page: Page) -> None:

@@ -49,23 +49,11 @@ function show(on) {
   sign.querySelector("span").textContent = on ? "Live" : "Connecting";
 }
 
-let running = null;
-let isOwed = false;
+let waiting = null;
 
 function soon(part) {
-  isOwed = true;
-  running ??= catchUp(part).finally(() => {
-    running = null;
-  });
-}
-
-// What comes while the page is loaded may not be on it yet: then it is loaded once more.
-async function catchUp(part) {
-  while (isOwed) {
-    await new Promise((resolve) => {
-      setTimeout(resolve, REST);
-    });
-    isOwed = false;
+  waiting ??= setTimeout(async () => {
     await refresh(part);
-  }
+    waiting = null;
+  }, REST);
 }
