@@ -10,7 +10,7 @@ from readmodel import params
 from readmodel.answers import Answer
 from readmodel.item_routes import SORTS
 from readmodel.paging import Paging
-from readmodel.params import DEFAULT_PAGE, Reader
+from readmodel.params import DEFAULT_PAGE, BadValue, Reader
 from readmodel.reads import Reads
 from readmodel.views import pages as lists
 from readmodel.views.chosen import Filter, Sort
@@ -79,10 +79,21 @@ def _currency(value: str) -> str:
     return params.currency(value.upper())
 
 
+def _words(value: str) -> tuple[str, ...]:
+    try:
+        return params.words(value)
+    except BadValue as error:
+        if error.code != "no-words":
+            raise
+        raise BadValue(
+            error.code, "Write a word or a number; empty the field to see everything"
+        ) from error
+
+
 def _readers(currency: str | None) -> Mapping[str, Reader]:
     amount = partial(amount_of, currency)
     return {
-        "q": params.words,
+        "q": _words,
         "min": amount,
         "max": amount,
         "currency": _currency,

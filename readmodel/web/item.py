@@ -2,6 +2,7 @@
 and what differs between two of its versions.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -33,6 +34,8 @@ _SCHEDULES = 50
 _NO_PRICES = PricePage((), None)
 # What a field for date and time sends, which people read as UTC here.
 _TO_THE_MINUTE = len("2026-11-22T08:00")
+# With which RFC 3339 ends a moment; fields for date and time do not.
+_ZONE = re.compile(r"(?:Z|[+-]\d\d:\d\d)$", re.IGNORECASE)
 # In place of a version, where there was none.
 _NOT_YET = 0
 _FIELDS = ("name", "description", "price", "deleted_at")
@@ -151,11 +154,12 @@ class ItemPage:
 
 def _moment(value: str) -> int:
     """Read a moment as RFC 3339 has it, or as a field for date and time sends it."""
-    if "Z" in value.upper() or "+" in value:
-        return params.moment(value)
-    whole = f"{value}:00" if len(value) == _TO_THE_MINUTE else value
+    found = _ZONE.search(value)
+    zone = found.group() if found else "Z"
+    local = value.removesuffix(zone)
+    whole = f"{local}:00" if len(local) == _TO_THE_MINUTE else local
     try:
-        return params.moment(f"{whole}Z")
+        return params.moment(f"{whole}{zone}")
     except BadValue as error:
         raise BadValue(error.code, "a date and a time, such as 2026-11-22T08:00") from error
 

@@ -61,12 +61,16 @@ def window(browser: Browser, url: str, **how: Any) -> Iterator[Window]:
         if message.type == "error" and "Failed to load resource" not in message.text:
             complaints.append(message.text)
 
-    def dismiss(dialog: Any) -> None:
+    def end(dialog: Any) -> None:
+        if dialog.type == "beforeunload":
+            # Of the browser, which asks whether a form that is filled in may be left.
+            dialog.accept()
+            return
         complaints.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
     page.on("console", hear)
-    page.on("dialog", dismiss)
+    page.on("dialog", end)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     yield opened
     context.close()

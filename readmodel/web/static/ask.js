@@ -7,6 +7,25 @@ export function remember(form) {
   held.set(form, contents(form));
 }
 
+// The browser asks whoever leaves a page with a form that somebody has changed. Only then: a page
+// that always listens for it is not kept for the way back (bfcache).
+export function guard() {
+  const isFilled = [...document.querySelectorAll("dialog[open] form")].some(isChanged);
+  if (isFilled) addEventListener("beforeunload", stay);
+  else removeEventListener("beforeunload", stay);
+}
+
+// What is in the forms has been sent: the page of what became of it is gone to unasked.
+export function goOn(address) {
+  for (const form of document.querySelectorAll("dialog[open] form")) held.delete(form);
+  guard();
+  location.assign(address);
+}
+
+function stay(event) {
+  event.preventDefault();
+}
+
 export function isChanged(form) {
   return held.has(form) && held.get(form) !== contents(form);
 }

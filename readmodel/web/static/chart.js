@@ -41,6 +41,11 @@ export function ticks(_, moments, __, ___, step) {
   return moments.map((each) => new Date(each * 1000).toISOString().slice(from, to).replace("T", " "));
 }
 
+// A minute at least, in seconds: the axis is divided down to seconds, and not between them.
+function span(_, from, to) {
+  return [Math.min(from, to - 60), to];
+}
+
 // What the longest label of an axis needs, in pixels of 12px type; there are none at first.
 export function room(_, labels) {
   const longest = Math.max(0, ...(labels ?? []).map((each) => String(each ?? "").length));
@@ -89,7 +94,7 @@ function plot(place, intervals) {
         setLegend: [(made) => made.legend.idx == null && made.setLegend({ idx: xs.length - 1 }, false)],
       },
       cursor: { y: false, drag: { x: true, y: false } },
-      scales: { y: { range: (_, low, high) => [0, (high || low || 1) * 1.12] } },
+      scales: { x: { range: span }, y: { range: (_, low, high) => [0, (high || low || 1) * 1.12] } },
       axes: [{ ...axis, values: ticks, space: 90, size: 34 }, { ...axis, size: room }],
       series: [
         { label: "UTC", value: "{YYYY}-{MM}-{DD} {HH}:{mm}" },

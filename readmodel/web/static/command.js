@@ -13,7 +13,7 @@ export class Unreachable extends Error {}
 // Returns {status, problem, item, etag, token, location, waits}; `problem` is null where it was done.
 // `waits` where it is accepted and not applied yet, after two minutes: `location` tells of it then.
 // With `once` it is enough that it is accepted. Throws Unreachable where nothing is known of it after many tries.
-export async function send(method, path, { body, type = "application/json", headers = {}, key, onWait, onSlow, once: only = false }) {
+export async function send(method, path, { body, type = "application/json", headers = {}, key, onWait, onSlow, onAgain, once: only = false }) {
   const until = Date.now() + PATIENCE;
   let failures = 0;
   for (;;) {
@@ -32,6 +32,8 @@ export async function send(method, path, { body, type = "application/json", head
       if (response) return read(response);
       throw new Unreachable("The service does not answer");
     }
+    // A connection that is refused fails at once, and what follows takes ten seconds.
+    onAgain?.(response ? "The service is busy" : "The service does not answer");
     await rest(Number(response?.headers.get("Retry-After")) || failures);
   }
 }

@@ -1,87 +1,162 @@
 // Somebody else has changed the item meanwhile: for every field that both have changed, the form
-// asks which value is to stay, with both of them.
+// asks which value is to stay, with both of them. The field shows what is chosen: typing into it is
+// choosing one's own.
 
+import { Unreachable } from "./command.js";
 import { amountOf, plain } from "./money.js";
 
-const FIELDS = ["name", "description", "price", "currency"];
-const NAMES = { name: "Name", description: "Description", price: "Price", currency: "Currency" };
+// What is asked about, and the fields that hold it: an amount without its currency is no price.
+const FIELDS = { name: ["name"], description: ["description"], price: ["price", "currency"] };
+const NAMES = { name: "Name", description: "Description", price: "Price" };
 
-// What was chosen, by field: "mine" or "theirs".
+// By form: what it was about before, and what is asked: both values, as fields hold them.
+const disputes = new WeakMap();
+
+export function listen() {
+  document.addEventListener("input", ({ target }) => {
+    const { form, name, value } = target;
+    const questions = disputes.get(form)?.questions;
+    if (!questions) return;
+    if (name.startsWith("keep-")) {
+      fill(form, questions.get(name.slice("keep-".length))[value]);
+      return;
+    }
+    const about = Object.keys(FIELDS).find((each) => FIELDS[each].includes(name));
+    const question = questions.get(about);
+    if (!question) return;
+    question.mine = taken(form, about);
+    const own = form.querySelector(`input[name="keep-${about}"][value="mine"]`);
+    own.checked = true;
+    own.closest("label").querySelector("bdi").textContent = written(about, question.mine);
+  });
+}
+
+// What was chosen, by field: "mine" or "theirs"; of what was not asked, undefined.
 export function choice(form) {
   return Object.fromEntries(
-    FIELDS.map((name) => [name, form.querySelector(`input[name="keep-${name}"]:checked`)?.value]),
+    Object.entries(FIELDS).flatMap(([about, fields]) => fields.map((each) => [each, chosen(form, about)])),
   );
 }
 
-// Ask which values are to stay; what is sent next is about the item as it is now.
+// Ask which values are to stay; what is sent next is about the item as it is now. Throws Unreachable.
 export async function offer(form, problem) {
   const line = form.querySelector("[data-problem]");
-  const response = await fetch(`${document.body.dataset.base}/items/${encodeURIComponent(form.dataset.item)}`, {
-    cache: "no-store",
-  });
-  if (!response.ok) {
-    line.textContent = response.status === 410 ? "The item has been deleted meanwhile." : problem.detail;
+  const { status, item: now } = await current(form);
+  if (!now) {
+    line.textContent = status === 410 ? "The item has been deleted meanwhile." : problem.detail;
     return;
   }
-  const now = await response.json();
   const who = `The item has changed meanwhile; it is at version ${now.version} now.`;
   form.querySelector("[data-meanwhile]").hidden = true;
+  const { version, before } = form.dataset;
+  const dispute = disputes.get(form) ?? { version, before, questions: new Map() };
+  disputes.set(form, dispute);
   form.dataset.version = String(now.version);
   const place = form.querySelector("[data-conflict]");
   if (!place) {
     line.textContent = `${who} Press the button again to do it all the same.`;
     return;
   }
-  const before = JSON.parse(form.dataset.before);
-  const mine = valuesOf(form);
-  place.replaceChildren();
-  for (const name of FIELDS) {
-    const iChanged = mine[name] !== before[name];
-    const theyChanged = now[name] !== before[name];
-    if (iChanged && theyChanged && mine[name] !== now[name]) {
-      place.append(question(name, written(name, mine), written(name, now)));
-    } else if (theyChanged && !iChanged) {
+  const isNew = compare(form, dispute.questions, textsOf(JSON.parse(before)), textsOf(now));
+  const { name, description, price, currency } = now;
+  form.dataset.before = JSON.stringify({ name, description, price, currency });
+  place.replaceChildren(...[...dispute.questions].map(([about, each]) => question(about, each)));
+  place.hidden = dispute.questions.size === 0;
+  line.textContent = isNew
+    ? `${who} Choose which values should stay, and save again.`
+    : `${who} It does not touch what you have changed: save again.`;
+  if (isNew) place.querySelector("input:checked").focus();
+}
+
+// The form is closed: it is about what its page says again.
+export function forget(form) {
+  const dispute = disputes.get(form);
+  if (!dispute) return;
+  disputes.delete(form);
+  form.dataset.version = dispute.version;
+  if (dispute.before !== undefined) form.dataset.before = dispute.before;
+  form.querySelector("[data-conflict]")?.replaceChildren();
+}
+
+async function current(form) {
+  const address = `${document.body.dataset.base}/items/${encodeURIComponent(form.dataset.item)}`;
+  try {
+    const response = await fetch(address, { cache: "no-store" });
+    return { status: response.status, item: response.ok ? await response.json() : null };
+  } catch (cause) {
+    throw new Unreachable("The service does not answer", { cause });
+  }
+}
+
+// Find what is to be asked, and take over the rest; whether something is that was not before. What
+// was asked already stays so, with what was chosen, also where others change something else.
+function compare(form, questions, before, now) {
+  let isNew = false;
+  for (const about of Object.keys(FIELDS)) {
+    const last = questions.get(about);
+    const mine = last?.mine ?? taken(form, about);
+    const theirs = Object.fromEntries(FIELDS[about].map((each) => [each, now[each]]));
+    const theyChanged = isOther(about, before, theirs);
+    const iChanged = last !== undefined || isOther(about, mine, before);
+    if (iChanged && isOther(about, mine, theirs) && (last || theyChanged)) {
+      const keep = last ? chosen(form, about) : "mine";
+      questions.set(about, { mine, theirs, keep });
+      if (keep === "theirs") fill(form, theirs);
+      isNew ||= theyChanged;
+    } else {
+      questions.delete(about);
       // Nobody disagrees about it: the form goes on with what it is now.
-      form.elements[name].value = name === "price" ? plain(now.price, now.currency) : (now[name] ?? "");
+      if (last || (theyChanged && !iChanged)) fill(form, theirs);
     }
   }
-  form.dataset.before = JSON.stringify(Object.fromEntries(FIELDS.map((name) => [name, now[name]])));
-  place.hidden = place.childElementCount === 0;
-  line.textContent = place.hidden
-    ? `${who} It does not touch what you have changed: save again.`
-    : `${who} Choose which values should stay, and save again.`;
-  place.querySelector("input")?.focus();
+  return isNew;
 }
 
-function valuesOf(form) {
-  const { name, description, price, currency } = form.elements;
-  return {
-    name: name.value,
-    description: description.value.replaceAll("\r\n", "\n") || null,
-    price: amountOf(price.value, currency.value),
-    currency: currency.value,
-  };
+function chosen(form, about) {
+  return form.querySelector(`input[name="keep-${about}"]:checked`)?.value;
 }
 
-function written(name, item) {
-  if (name === "price") return `${plain(item.price, item.currency)} ${item.currency}`;
-  return item[name] ?? "none";
+function textsOf({ name, description, price, currency }) {
+  return { name, description: description ?? "", price: plain(price, currency), currency };
 }
 
-function question(name, mine, theirs) {
+function taken(form, about) {
+  return Object.fromEntries(FIELDS[about].map((each) => [each, form.elements[each].value]));
+}
+
+function fill(form, texts) {
+  for (const [name, text] of Object.entries(texts)) form.elements[name].value = text;
+}
+
+function isOther(about, one, another) {
+  return comparable(about, one) !== comparable(about, another);
+}
+
+function comparable(about, texts) {
+  return about === "price" ? written(about, texts) : texts[about].replaceAll("\r\n", "\n");
+}
+
+function written(about, texts) {
+  if (about !== "price") return texts[about] || "none";
+  const amount = amountOf(texts.price, texts.currency);
+  return `${amount === null ? texts.price : plain(amount, texts.currency)} ${texts.currency}`;
+}
+
+function question(about, { mine, theirs, keep }) {
   const fieldset = document.createElement("fieldset");
   const legend = document.createElement("legend");
-  legend.textContent = `${NAMES[name]}: which value should stay?`;
-  fieldset.append(legend, answer(name, "mine", "Yours", mine, true), answer(name, "theirs", "Now", theirs, false));
+  legend.textContent = `${NAMES[about]}: which value should stay?`;
+  const each = (value, whose, texts) => answer(about, { value, whose, said: written(about, texts), checked: keep === value });
+  fieldset.append(legend, each("mine", "Yours", mine), each("theirs", "Now", theirs));
   return fieldset;
 }
 
-function answer(name, value, whose, said, checked) {
+function answer(about, { value, whose, said, checked }) {
   const label = document.createElement("label");
   label.className = "check";
   const radio = document.createElement("input");
   radio.type = "radio";
-  radio.name = `keep-${name}`;
+  radio.name = `keep-${about}`;
   radio.value = value;
   radio.checked = checked;
   const text = document.createElement("span");

@@ -1,7 +1,7 @@
 // Dialogs of the page: opened by a button that names them, and closed by Escape or by their own
 // button, after a question where something was typed into them.
 
-import { ask, isChanged, remember } from "./ask.js";
+import { ask, guard, isChanged, remember } from "./ask.js";
 
 const QUESTION = {
   title: "Throw away what you entered?",
@@ -32,6 +32,9 @@ export function listen() {
   // What else closes a dialog, such as the way back of a phone. It does not bubble; that of a field
   // for a file does.
   document.addEventListener("cancel", (event) => stay(event, event.target), true);
+  // Files are chosen with a change; and `close` does not bubble.
+  for (const name of ["input", "change"]) document.addEventListener(name, guard);
+  document.addEventListener("close", guard, true);
 }
 
 function open(dialog, opener) {

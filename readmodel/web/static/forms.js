@@ -1,8 +1,9 @@
 // Forms that command: reads the fields, sends the command, and says beside a field what is wrong
 // with it. A form is named by what it does.
 
+import { goOn } from "./ask.js";
 import { newKey, send, Unreachable } from "./command.js";
-import { choice, offer } from "./conflict.js";
+import { choice, forget, listen as listenToConflicts, offer } from "./conflict.js";
 import { advice, amountOf, understood } from "./money.js";
 import { refresh, settle } from "./refresh.js";
 import { say } from "./say.js";
@@ -69,6 +70,8 @@ const COMMANDS = {
 };
 
 export function listen() {
+  // First: what is chosen there is in its field when a price is explained.
+  listenToConflicts();
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (!(form.dataset.command in COMMANDS)) return;
@@ -103,7 +106,8 @@ async function submit(form) {
     const { key } = keyOf(form, JSON.stringify([command.method, command.path, body, command.headers]));
     const onSlow = () => tell(form, "This takes longer than usual; waiting for the answer …");
     const onWait = () => tell(form, "Accepted; it waits for its turn …");
-    const outcome = await send(command.method, command.path, { ...command, body, key, onWait, onSlow });
+    const onAgain = (said) => tell(form, `${said}; it is tried again …`);
+    const outcome = await send(command.method, command.path, { ...command, body, key, onWait, onSlow, onAgain });
     tell(form, "");
     if (outcome.waits) pending(form, outcome);
     else await (outcome.problem ? refused(form, outcome) : done(form, outcome));
@@ -130,7 +134,7 @@ async function done(form, { item: made, token }) {
     const id = encodeURIComponent(made.id);
     // Not before the new page can show it.
     await fetch(`${base}/items/${id}`, { method: "HEAD", headers: token ? { "Consistency-Token": token, Prefer: "wait=5" } : {} });
-    location.assign(`${base}/ui/items/${id}`);
+    goOn(`${base}/ui/items/${id}`);
     return;
   }
   dialog.close();
@@ -278,6 +282,6 @@ function tidy(form) {
   form.reset();
   for (const each of form.querySelectorAll("[data-understood]")) each.textContent = "";
   keys.delete(form);
-  form.querySelector("[data-conflict]")?.replaceChildren();
+  forget(form);
   settle();
 }

@@ -6,6 +6,9 @@ import { newKey, send, Unreachable } from "./command.js";
 import { say } from "./say.js";
 import { said } from "./words.js";
 
+// When the figures were told that the page shows.
+let toldAt = Date.now();
+
 // Ten minutes, a figure every two seconds.
 const KEPT = 300;
 
@@ -35,7 +38,26 @@ export function watch() {
     last = { now, outcomes };
   };
   note();
-  document.addEventListener("htmx:after:swap", note);
+  document.addEventListener("htmx:after:swap", () => {
+    toldAt = Date.now();
+    mark(null);
+    note();
+  });
+}
+
+// Says once, and not at every turn, that the figures are old; whether this page has any.
+export function outdated(said) {
+  if (!document.querySelector("[data-board]")) return false;
+  const since = new Date(toldAt).toISOString().slice(11, 19);
+  mark(`${said}. These figures are from ${since} UTC; new ones are asked for every two seconds.`);
+  return true;
+}
+
+function mark(said) {
+  const place = document.querySelector("[data-outdated]");
+  place.hidden = said === null;
+  document.querySelector("[data-up-to-date]").hidden = said !== null;
+  if (place.textContent !== (said ?? "")) place.textContent = said ?? "";
 }
 
 function plot(id, label) {

@@ -4,7 +4,7 @@ import { draw } from "./chart.js";
 import { listen as listenToDialogs } from "./dialogs.js";
 import { listen as listenToForms } from "./forms.js";
 import { follow } from "./live.js";
-import { watch } from "./operations.js";
+import { outdated, watch } from "./operations.js";
 import { keep as keepPlace } from "./place.js";
 import { say } from "./say.js";
 import { listen as listenToSteps } from "./steps.js";
@@ -25,12 +25,17 @@ window.htmx.registerExtension("unfolded", {
 document.addEventListener("htmx:response:error", (event) => {
   const { status } = event.detail.ctx.response;
   if (status === 401) say("You are signed out", { bad: true, action: { name: "Sign in", act: signIn } });
-  else if (status !== 400) say(`The service answered ${status}; try again in a moment`, { bad: true });
+  else if (status !== 400) complain(`The service answered ${status}`);
 });
 
 document.addEventListener("htmx:error", () => {
-  say("The service does not answer; try again in a moment", { bad: true });
+  complain("The service does not answer");
 });
+
+// A page that asks by itself every other second says it in one place.
+function complain(said) {
+  if (!outdated(said)) say(`${said}; try again in a moment`, { bad: true });
+}
 
 function signIn() {
   location.assign(`${document.body.dataset.base}/ui/sign-in`);

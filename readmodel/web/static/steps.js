@@ -1,5 +1,6 @@
 // What can be done to an import that is there: it is paused, resumed, cancelled, reverted.
 
+import { goOn } from "./ask.js";
 import { newKey, send, Unreachable } from "./command.js";
 import { tell } from "./forms.js";
 import { refresh } from "./refresh.js";
@@ -41,7 +42,7 @@ async function take(what, id, query, button, complain) {
     const path = `/imports/${encodeURIComponent(id)}/${what}${query}`;
     const { problem, item } = await send("POST", path, { key: newKey(), once: true });
     if (problem) complain(said(problem));
-    else if (what === "revert") location.assign(address(item.import_id));
+    else if (what === "revert") goOn(address(item.import_id));
     else await refresh("#import");
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;

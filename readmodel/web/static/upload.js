@@ -1,5 +1,6 @@
 // Sends a file to be imported, straight from the disk, and shows how far it is.
 
+import { goOn } from "./ask.js";
 import { look } from "./file.js";
 import { busy, keyOf, SIGNED_OUT, signIn, tell } from "./forms.js";
 import { follow } from "./progress.js";
@@ -70,15 +71,15 @@ async function bring(form, file, state) {
 }
 
 function tellOf(form, { status, told }) {
-  if (told?.import_id) location.assign(address(told.import_id));
+  if (told?.import_id) goOn(address(told.import_id));
   else if (status === 401) tell(form, SIGNED_OUT, signIn());
   else tell(form, (told && said(told)) ?? "The service does not answer. Press the button again: it goes on where it ended.");
 }
 
 // What became of an import that was to be stopped.
 function tellEnd({ end, id, problem }) {
-  const action = { name: "See this import", act: () => location.assign(address(id)) };
-  if (end === "cancelled") location.assign(address(id));
+  const action = { name: "See this import", act: () => goOn(address(id)) };
+  if (end === "cancelled") goOn(address(id));
   else if (end === "none") say("Stopped before any row was taken in");
   else if (end === "over") say("It was too late to stop this import", { action });
   else if (end === "refused") say(`Sending has ended, but the import could not be cancelled: ${said(problem)}`, { bad: true, action });

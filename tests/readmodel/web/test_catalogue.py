@@ -109,6 +109,13 @@ def test_a_parameter_that_no_field_has_is_refused(client: FlaskClient) -> None:
     assert get(client, "/ui/", colour="red").status_code == 400
 
 
+def test_a_search_without_a_word_is_answered_in_the_words_of_the_page(client: FlaskClient) -> None:
+    page = Page(get(client, "/ui/", q="%").text)
+    assert page.one("span", id="q-wrong").text == (
+        "Write a word or a number; empty the field to see everything"
+    )
+
+
 def test_pages_lead_through_all_items_once_with_filters_kept(
     client: FlaskClient, ledger: Ledger
 ) -> None:

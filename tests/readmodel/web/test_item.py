@@ -116,6 +116,29 @@ def test_a_state_of_the_past_is_shown_by_moment_and_by_version_without_ways_to_c
 
 
 @pytest.mark.parametrize(
+    "as_of", ["2026-01-01T09:30", "2026-01-01T11:30+02:00", "2026-01-01T04:30:00-05:00"]
+)
+def test_a_moment_of_another_zone_is_shown_in_utc(
+    client: FlaskClient, ledger: Ledger, as_of: str
+) -> None:
+    ledger.add(created("lamp"))
+    page = page_of(client, "/ui/items/lamp", as_of=as_of)
+    assert page.one("input", name="as_of").attributes["value"] == "2026-01-01T09:30"
+
+
+def test_what_reverting_to_a_deleted_version_does_is_said(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    ledger.add(created("lamp"), ItemDeleted("lamp", AT, AT), ItemRestored("lamp", AT, AT))
+    ledger.add(ItemRepriced("lamp", AT, AT, 1, "EUR"))
+    page = page_of(client, "/ui/items/lamp")
+    buttons = page.all("button", data_opens="revert")
+    told = [each.attributes["data-fill-deletes"] for each in buttons]
+    assert [bool(each) for each in told] == [False, True, False]
+    assert "deletes it again" in told[1]
+
+
+@pytest.mark.parametrize(
     ("asked", "status"),
     [
         ({"version": "3"}, 404),
@@ -143,6 +166,7 @@ def test_of_a_moment_before_the_item_was_there_the_page_leads_to_when_it_came(
     assert answer.status_code == 404
     page = Page(answer.text)
     assert page.texts("h1") == ["Lamp"]
+    assert "has existed since" in answer.text
     told = [each.attributes["datetime"] for each in page.all("time")]
     assert told == ["2020-01-01T09:30:00.000Z", rfc3339(AT + 1)]
     # Another moment can be asked for at once.
