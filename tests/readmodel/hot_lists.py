@@ -1,9 +1,8 @@
 """The query API as its process serves lists: at the desk, and without it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Self
 
 from orjson import loads
@@ -17,20 +16,17 @@ from readmodel.front.bridge import Bridge
 from readmodel.front.hands import Hands
 from readmodel.front.list_memory import ListMemory
 from readmodel.guard import Doorkeeper
-from readmodel.hot.connection import HotConnection
 from readmodel.hot.heads import Heads
 from readmodel.hot.lists import MOST_STEPS, ListDesk
 from readmodel.list_tags import ListTags
 from readmodel.paging import Paging
-from readmodel.problem_codes import BAD_REQUEST
 from readmodel.turns import Turns
 from runtime.auth.guard import Guard, guard_of
 from runtime.measures import Requests
-from runtime.serving import Connection, Server, Words, make_server
 from runtime.settings import Settings
 from tests.readmodel.operated import AT
 from tests.readmodel.test_bridge import no_feed
-from tests.readmodel.test_desk import HotLine
+from tests.readmodel.test_desk import HotLine, with_and_without
 from tests.readmodel.test_hot_answers import LAMP
 from tests.runtime.lines import Line
 
@@ -81,14 +77,7 @@ class Served:
             ListTags(settings.cursor_secret),
         )
         bridge = Bridge(app.wsgi_app, Hands(2), Turns(2, 0), no_feed)
-        words = Words(settings.public_query_url, BAD_REQUEST)
-
-        def server(connection: Callable[..., Connection]) -> Server:
-            made = make_server(bridge, "", 0, words, lifespan=False, connection=connection)
-            made.config.load()
-            return made
-
-        self.hot, self.plain = server(partial(HotConnection, [self.desk])), server(Connection)
+        self.hot, self.plain = with_and_without(self.desk, bridge, settings)
 
     async def same(self, sent: bytes) -> Answer:
         """Ask both, and see that they say the same."""

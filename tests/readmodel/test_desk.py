@@ -16,7 +16,7 @@ from readmodel.front.bridge import Bridge
 from readmodel.front.hands import Hands
 from readmodel.guard import Doorkeeper
 from readmodel.hot.cache import ItemCache
-from readmodel.hot.connection import HotConnection
+from readmodel.hot.connection import Desk, HotConnection
 from readmodel.hot.desk import ItemDesk
 from readmodel.hot.heads import Heads
 from readmodel.hot.row import ItemMoments, ItemRows
@@ -61,6 +61,18 @@ class HotLine(Line):
         return connection._meanwhile is None and super().is_answered()
 
 
+def with_and_without(desk: Desk, bridge: Bridge, settings: Settings) -> tuple[Server, Server]:
+    """Make the server of an application that asks a desk first, and the one that asks none."""
+    words = Words(settings.public_query_url, BAD_REQUEST)
+
+    def server(connection: Callable[..., Connection]) -> Server:
+        made = make_server(bridge, "", 0, words, lifespan=False, connection=connection)
+        made.config.load()
+        return made
+
+    return server(partial(HotConnection, [desk])), server(Connection)
+
+
 class Served:
     """The query API as its process serves it, by the desk and without it."""
 
@@ -83,14 +95,7 @@ class Served:
         self.store: Any = store
         self.desk = ItemDesk(Heads(Doorkeeper(used)), self.requests, self.cache, store, hands)
         bridge = Bridge(app.wsgi_app, hands, turns, no_feed)
-        words = Words(settings.public_query_url, BAD_REQUEST)
-
-        def server(connection: Callable[..., Connection]) -> Server:
-            made = make_server(bridge, "", 0, words, lifespan=False, connection=connection)
-            made.config.load()
-            return made
-
-        self.hot, self.plain = server(partial(HotConnection, [self.desk])), server(Connection)
+        self.hot, self.plain = with_and_without(self.desk, bridge, settings)
 
     def listen(self) -> None:
         """Let workers have been heard for a while."""
