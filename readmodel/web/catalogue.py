@@ -8,10 +8,13 @@ import orjson
 
 from readmodel import params
 from readmodel.answers import Answer
+from readmodel.cursors import FeedCursors
+from readmodel.feed.reading import HEAD
 from readmodel.item_routes import SORTS
 from readmodel.paging import Paging
 from readmodel.params import DEFAULT_PAGE, BadValue, Reader
 from readmodel.reads import Reads
+from readmodel.views import changes
 from readmodel.views import pages as lists
 from readmodel.views.chosen import Filter, Sort
 from readmodel.web import form
@@ -25,16 +28,17 @@ _BEST_FIRST = "-updated_at"
 class CataloguePage:
     """Answers from `reads`."""
 
-    def __init__(self, pages: Pages, reads: Reads, paging: Paging) -> None:
+    def __init__(self, pages: Pages, reads: Reads, paging: Paging, cursors: FeedCursors) -> None:
         self._pages = pages
         self._reads = reads
         self._paging = paging
+        self._cursors = cursors
 
     def catalogue(self) -> Answer:
         given = form.filled_in()
         asked = form.read(given, _readers(given.get("currency", "").upper()))
         if asked.wrong:
-            return self._answer(asked, [], None, 400)
+            return self._answer(asked, [], None, HEAD, 400)
         values = asked.values
         chosen = Filter(
             price_min=values.get("min"),
@@ -48,11 +52,12 @@ class CataloguePage:
         after = self._paging.place(values, sort.kinds, *binding)
         with self._reads.snapshot(*chosen.views) as read:
             page = lists.page(read.connection, read.slots, chosen, sort, DEFAULT_PAGE, after)
+            shown = self._cursors.write(changes.head(read.connection))
         items = [orjson.loads(each) for each in page.bodies]
-        return self._answer(asked, items, self._paging.following(page.last, *binding))
+        return self._answer(asked, items, self._paging.following(page.last, *binding), shown)
 
     def _answer(
-        self, asked: Form, items: list[Any], following: str | None, status: int = 200
+        self, asked: Form, items: list[Any], following: str | None, shown: str, status: int = 200
     ) -> Answer:
         filters = {name: value for name, value in asked.filled.items() if name != "cursor"}
         filters["sort"] = filters["sort"] or _BEST_FIRST
@@ -68,6 +73,7 @@ class CataloguePage:
                 "refused": bool(asked.wrong),
                 "items": items,
                 "next": following,
+                "shown": shown,
                 "continued": bool(asked.filled["cursor"]),
                 "narrowed": any(filters[each] for each in ("q", "min", "max", "currency")),
             },

@@ -7,6 +7,7 @@ import orjson
 
 from readmodel import params
 from readmodel.answers import Answer
+from readmodel.cursors import FeedCursors
 from readmodel.feed.told import tell
 from readmodel.reads import LEDGER, Reads
 from readmodel.views import changes
@@ -24,9 +25,10 @@ _SHOWN = 50
 class FeedPage:
     """Answers from `reads`."""
 
-    def __init__(self, pages: Pages, reads: Reads) -> None:
+    def __init__(self, pages: Pages, reads: Reads, cursors: FeedCursors) -> None:
         self._pages = pages
         self._reads = reads
+        self._cursors = cursors
 
     def feed(self) -> Answer:
         params.read(form.filled_in(), {})
@@ -36,7 +38,7 @@ class FeedPage:
             found = changes.read(read.connection, start, _SHOWN * max(len(ends), 1), Wanted())
         newest = sorted(found.rows, key=lambda each: (each.recorded_at, each.offset))[-_SHOWN:]
         events = [_event(each) for each in reversed(newest)]
-        return self._pages.page("feed.html", {"events": events})
+        return self._pages.page("feed.html", {"events": events, "shown": self._cursors.write(ends)})
 
 
 def _event(row: ChangeRow) -> Mapping[str, Any]:

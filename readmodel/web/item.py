@@ -14,11 +14,12 @@ from domain.item import Item
 from ledger import heads
 from readmodel import params
 from readmodel.answers import Answer
+from readmodel.cursors import FeedCursors
 from readmodel.item_problems import known, never_seen, no_such_version
 from readmodel.paging import Paging
 from readmodel.params import BadValue, Reader
 from readmodel.reads import LEDGER, Reads
-from readmodel.views import history, items, prices, schedules, versions
+from readmodel.views import changes, history, items, prices, schedules, versions
 from readmodel.views.prices import PricePage
 from readmodel.views.versions import Stamp
 from readmodel.web import form
@@ -57,10 +58,11 @@ class Compared:
 class ItemPage:
     """Answers from `reads`."""
 
-    def __init__(self, pages: Pages, reads: Reads, paging: Paging) -> None:
+    def __init__(self, pages: Pages, reads: Reads, paging: Paging, cursors: FeedCursors) -> None:
         self._pages = pages
         self._reads = reads
         self._paging = paging
+        self._cursors = cursors
 
     def item(self, item_id: str) -> Answer:
         asked = form.read(form.filled_in(), _STATE)
@@ -79,10 +81,12 @@ class ItemPage:
             told, following = self._history(connection, current, values)
             priced = prices.page(connection, checked, _INTERVALS, (None, None), None) or _NO_PRICES
             scheduled = schedules.page(connection, checked, _SCHEDULES, None)
+            place = changes.head(connection)
         return self._pages.page(
             "item.html",
             {
                 "item": _document(shown),
+                "shown": self._cursors.write(place),
                 "last": last.version,
                 "is_past": bool(asked.filled["version"] or asked.filled["as_of"]),
                 "is_deleted_now": current.is_deleted,

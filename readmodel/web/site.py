@@ -7,6 +7,7 @@ from flask import Response, request
 
 from readmodel import params
 from readmodel.answers import FRESH_ONLY, Answer, answer
+from readmodel.cursors import FeedCursors
 from readmodel.guard import Doorkeeper
 from readmodel.paging import Paging
 from readmodel.problems import Trouble, nothing_here
@@ -38,6 +39,7 @@ class Site:
         pages: Pages,
         reads: Reads,
         paging: Paging,
+        cursors: FeedCursors,
         imports: ImportPages,
         operations: OperationsPage,
         door: Doorkeeper,
@@ -46,9 +48,9 @@ class Site:
         self._pages = pages
         self._public_url = settings.public_query_url
         self._sign_in = SignInPage(pages, door, settings)
-        self._catalogue = CataloguePage(pages, reads, paging)
-        self._item = ItemPage(pages, reads, paging)
-        self._feed = FeedPage(pages, reads)
+        self._catalogue = CataloguePage(pages, reads, paging, cursors)
+        self._item = ItemPage(pages, reads, paging, cursors)
+        self._feed = FeedPage(pages, reads, cursors)
         self._imports = imports
         self._operations = operations
 

@@ -6,7 +6,7 @@ import gzip
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from readmodel.web.money import understood
 from tests.browser.acting import answer, go, save
@@ -15,7 +15,10 @@ from tests.readmodel.conftest import Ledger
 from tests.readmodel.test_imports import ID
 from tests.readmodel.web.stock import created
 from tests.readmodel.web.test_money import READ, REFUSED
+from tests.readmodel.web.test_operations import set_aside
 
+# As programs read it; pages are below /ui.
+LAMP = re.compile(r"\d/items/lamp$")
 LATER = "Date.now = ((now) => () => now() + 121_000)(Date.now)"
 COMMAND = "https://read.example/commands/c-1?token=t"
 ACCEPTED = {
@@ -266,6 +269,50 @@ def test_who_waits_for_an_answer_is_told_so(page: Page) -> None:
     page.locator("#edit-price").fill("12,99")
     save(page)
     expect(page.locator("#edit [data-problem]")).to_contain_text("longer than usual")
+
+
+def test_an_order_says_while_it_is_tried_again(page: Page, ledger: Ledger) -> None:
+    page.route("**/write/**", lambda route: route.abort())
+    go(page, f"/ui/imports/{ID}")
+    page.get_by_role("button", name="Revert").click()
+    save(page)
+    line = page.locator("#revert-import [data-problem]")
+    expect(line).to_have_text("The service does not answer; it is tried again …")
+
+    set_aside(ledger, ("bad", "dead"))
+    go(page, "/ui/operations")
+    said: list[int] = []
+
+    def fail_twice(route: Route) -> None:
+        said.append(page.locator(".toast").count())
+        if len(said) < 3:
+            route.abort()
+        else:
+            route.fulfill(status=202, json={})
+
+    page.unroute("**/write/**")
+    page.route("**/write/**", fail_twice)
+    page.get_by_role("button", name="Replay bad").click()
+    toasts = page.locator(".toast")
+    expect(toasts.first).to_have_text("The service does not answer; it is tried again …")
+    expect(toasts.last).to_have_text("It will be tried again at once")
+    assert said == [0, 1, 1]
+
+
+def test_what_is_created_while_nobody_shows_pages_is_said_to_be_so(page: Page) -> None:
+    answer(page, 201, {"id": "lamp"})
+    page.route(LAMP, lambda route: route.abort())
+    go(page, "/ui/")
+    page.get_by_role("button", name="New item").click()
+    page.locator("#create-name").fill("Lamp")
+    page.locator("#create-price").fill("7")
+    save(page)
+    line = page.locator("#create [data-problem]")
+    expect(line).to_contain_text("It is created, but")
+    expect(line.get_by_role("link")).to_have_attribute("href", "/ui/items/lamp")
+    page.unroute(LAMP)
+    save(page)
+    page.wait_for_url("**/ui/items/lamp")
 
 
 def test_the_axis_has_room_for_millions(page: Page) -> None:

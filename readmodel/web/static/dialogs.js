@@ -2,6 +2,7 @@
 // button, after a question where something was typed into them.
 
 import { ask, guard, isChanged, remember } from "./ask.js";
+import { settled } from "./refresh.js";
 
 const QUESTION = {
   title: "Throw away what you entered?",
@@ -21,7 +22,7 @@ const STOP = {
 export function listen() {
   document.addEventListener("click", (event) => {
     const opens = event.target.closest("[data-opens]");
-    if (opens) open(document.getElementById(opens.dataset.opens), opens);
+    if (opens) open(opens);
     const closes = event.target.closest("[data-closes]");
     if (closes) leave(closes.closest("dialog"));
   });
@@ -37,7 +38,11 @@ export function listen() {
   document.addEventListener("close", guard, true);
 }
 
-function open(dialog, opener) {
+async function open(opener) {
+  await settled();
+  // What is shown by now may offer something else.
+  const dialog = opener.isConnected && document.getElementById(opener.dataset.opens);
+  if (!dialog) return;
   for (const [name, value] of Object.entries(opener.dataset)) {
     // data-fill-version="3" goes into what the dialog has with data-of="version".
     if (!name.startsWith("fill")) continue;

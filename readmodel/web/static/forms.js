@@ -1,16 +1,18 @@
-// Forms that command: reads the fields, sends the command, and says beside a field what is wrong
-// with it. A form is named by what it does.
+// Forms that command: each sends its command, and says what became of it. A form is named by what
+// it does.
 
 import { goOn } from "./ask.js";
 import { newKey, send, Unreachable } from "./command.js";
-import { choice, forget, listen as listenToConflicts, offer } from "./conflict.js";
-import { advice, amountOf, understood } from "./money.js";
+import { COMMANDS } from "./commands.js";
+import { forget, listen as listenToConflicts, offer } from "./conflict.js";
+import { clear, link, tell, wrong } from "./marks.js";
+import { understood } from "./money.js";
 import { refresh, settle } from "./refresh.js";
 import { say } from "./say.js";
 import { plainly } from "./words.js";
 
-const item = (form, rest = "") => `/items/${encodeURIComponent(form.dataset.item)}${rest}`;
-const unchanged = (form) => ({ "If-Match": `"${form.dataset.version}"` });
+// For the look at what was created, in milliseconds.
+const PATIENCE = 10_000;
 const DONE = {
   edit: "Saved",
   delete: "Deleted",
@@ -26,48 +28,6 @@ export const SIGNED_OUT = "You are signed out. Your entries are kept here: sign 
 export function signIn() {
   return { name: "Sign in in a new tab", address: `${document.body.dataset.base}/ui/sign-in` };
 }
-
-// What each form sends; null where a field can not be read, or there is nothing to send.
-const COMMANDS = {
-  create(form) {
-    const body = fields(form);
-    if (!body) return null;
-    const id = form.elements.id.value.trim();
-    if (!id) return { method: "POST", path: "/items", body };
-    const path = `/items/${encodeURIComponent(id)}`;
-    return { method: "PUT", path, body, headers: { "If-None-Match": "*" } };
-  },
-  edit(form) {
-    const body = fields(form);
-    if (!body) return null;
-    const before = JSON.parse(form.dataset.before);
-    const chosen = choice(form);
-    for (const name of Object.keys(before)) {
-      if (body[name] === before[name] || chosen[name] === "theirs") delete body[name];
-    }
-    return { method: "PATCH", path: item(form), body, headers: unchanged(form), type: "application/merge-patch+json" };
-  },
-  delete: (form) => ({ method: "DELETE", path: item(form, reasoned(form)), headers: unchanged(form) }),
-  restore: (form) => ({ method: "POST", path: item(form, `/restore${reasoned(form)}`), headers: unchanged(form) }),
-  revert(form) {
-    const body = { to_version: Number(form.elements.to_version.value), ...reason(form) };
-    return { method: "POST", path: item(form, "/revert"), body, headers: unchanged(form) };
-  },
-  schedule(form) {
-    const price = amount(form);
-    if (price === null) return null;
-    const body = { price, currency: form.elements.currency.value, ...reason(form) };
-    for (const name of ["effective_from", "effective_until"]) {
-      const { value } = form.elements[name];
-      if (value) body[name] = `${value.length === 16 ? `${value}:00` : value}Z`;
-    }
-    return { method: "POST", path: item(form, "/scheduled-prices"), body };
-  },
-  unschedule(form) {
-    const schedule = encodeURIComponent(form.elements.schedule.value);
-    return { method: "DELETE", path: item(form, `/scheduled-prices/${schedule}${reasoned(form)}`) };
-  },
-};
 
 export function listen() {
   // First: what is chosen there is in its field when a price is explained.
@@ -132,14 +92,25 @@ async function done(form, { item: made, token }) {
   if (form.dataset.command === "create") {
     const { base } = document.body.dataset;
     const id = encodeURIComponent(made.id);
-    // Not before the new page can show it.
-    await fetch(`${base}/items/${id}`, { method: "HEAD", headers: token ? { "Consistency-Token": token, Prefer: "wait=5" } : {} });
-    goOn(`${base}/ui/items/${id}`);
+    const address = `${base}/ui/items/${id}`;
+    if (await isThere(`${base}/items/${id}`, token)) goOn(address);
+    else tell(form, "It is created, but its page can not be shown at the moment. ", { name: "See the item", address });
     return;
   }
   dialog.close();
   say(DONE[form.dataset.command]);
-  await refresh("#item", token);
+  refresh("#item", { token });
+}
+
+// Whether a page can show it: nobody is led to one that is not there yet.
+async function isThere(address, token) {
+  const headers = token ? { "Consistency-Token": token, Prefer: "wait=5" } : {};
+  try {
+    const { status } = await fetch(address, { method: "HEAD", headers, signal: AbortSignal.timeout(PATIENCE) });
+    return status < 500;
+  } catch {
+    return false;
+  }
 }
 
 async function refused(form, { status, problem }) {
@@ -174,43 +145,11 @@ async function refused(form, { status, problem }) {
   first?.focus();
 }
 
-// Members of an item, as they are filled in; null where the name is missing or the price no amount.
-function fields(form) {
-  const { name } = form.elements;
-  if (name.value === "") wrong(name, "a name is needed");
-  const price = amount(form);
-  if (price === null || name.value === "") return null;
-  return {
-    name: name.value,
-    description: form.elements.description.value.replaceAll("\r\n", "\n") || null,
-    price,
-    currency: form.elements.currency.value,
-    ...reason(form),
-  };
-}
-
-function amount(form) {
-  const { price, currency } = form.elements;
-  const found = amountOf(price.value, currency.value);
-  if (found === null) wrong(price, advice(price.value, currency.value));
-  return found;
-}
-
 // Says how a price with a comma is read, before it is sent.
 function explain(form) {
   const { price, currency } = form.elements;
   const read = understood(price.value, currency.value);
   form.querySelector("[data-understood]").textContent = read ? `Read as ${read}` : "";
-}
-
-function reason(form) {
-  const { value } = form.elements.reason;
-  return value ? { reason: value } : {};
-}
-
-function reasoned(form) {
-  const { value } = form.elements.reason;
-  return value ? `?${new URLSearchParams({ reason: value })}` : "";
 }
 
 // A command that is sent again is the same one; another one has a key of its own.
@@ -222,51 +161,6 @@ export function keyOf(form, payload) {
   const next = { payload, key: newKey() };
   keys.set(form, next);
   return next;
-}
-
-function wrong(field, said) {
-  const id = `${field.id}-wrong`;
-  const place = document.getElementById(id) ?? document.createElement("span");
-  place.id = id;
-  place.className = "wrong";
-  place.dataset.wrong = "";
-  place.textContent = said;
-  write(place);
-  field.setAttribute("aria-invalid", "true");
-  field.setAttribute("aria-describedby", id);
-  field.closest(".field").append(place);
-}
-
-// A link opens beside the page: what is filled in stays.
-export function tell(form, said, further = null) {
-  const line = form.querySelector("[data-problem]");
-  if (!line) return;
-  line.textContent = said;
-  write(line);
-  if (further) line.append(link(further));
-}
-
-function link({ name, address }) {
-  const anchor = document.createElement("a");
-  anchor.href = address;
-  anchor.target = "_blank";
-  anchor.rel = "noopener";
-  anchor.textContent = name;
-  return anchor;
-}
-
-// Sentences begin with a capital; names of the wire, such as effective_from, stay as they are.
-function write(place) {
-  place.classList.toggle("as-written", /^\w+[._]\w/.test(place.textContent));
-}
-
-function clear(form) {
-  tell(form, "");
-  for (const each of form.querySelectorAll("[data-wrong]")) each.remove();
-  for (const each of form.querySelectorAll("[aria-invalid]")) {
-    each.removeAttribute("aria-invalid");
-    each.removeAttribute("aria-describedby");
-  }
 }
 
 export function busy(form, is) {

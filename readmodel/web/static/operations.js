@@ -3,7 +3,7 @@
 
 import { room, ticks } from "./chart.js";
 import { newKey, send, Unreachable } from "./command.js";
-import { say } from "./say.js";
+import { say, saysAgain } from "./say.js";
 import { said } from "./words.js";
 
 // When the figures were told that the page shows.
@@ -107,7 +107,7 @@ async function order(what, id, partition, button = null) {
   if (button) button.disabled = true;
   try {
     const path = `/dead/${encodeURIComponent(id)}/${what}?partition=${encodeURIComponent(partition)}`;
-    const { problem } = await send("POST", path, { key: newKey(), once: true });
+    const { problem } = await send("POST", path, { key: newKey(), once: true, onAgain: saysAgain() });
     if (problem) say(said(problem), { bad: true });
     // Its own row goes away, and the focus would with it.
     else document.getElementById("h-dead").focus();

@@ -29,3 +29,12 @@ export function say(text, { bad = false, action = null } = {}) {
     setTimeout(() => toast.remove(), SECONDS * 1000);
   }
 }
+
+// Says that something is tried again, at its first failure and where another one follows.
+export function saysAgain() {
+  let last = null;
+  return (said) => {
+    if (said !== last) say(`${said}; it is tried again …`);
+    last = said;
+  };
+}

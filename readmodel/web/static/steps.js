@@ -2,9 +2,9 @@
 
 import { goOn } from "./ask.js";
 import { newKey, send, Unreachable } from "./command.js";
-import { tell } from "./forms.js";
+import { tell } from "./marks.js";
 import { refresh } from "./refresh.js";
-import { say } from "./say.js";
+import { say, saysAgain } from "./say.js";
 import { said } from "./words.js";
 
 export function listen() {
@@ -28,19 +28,22 @@ async function takeBack(form) {
   const { reason } = form.elements;
   const query = reason.value ? `?${new URLSearchParams({ reason: reason.value })}` : "";
   const button = form.querySelector("button.danger");
-  await take("revert", form.dataset.revertImport, query, button, (problem) => tell(form, problem));
+  const complain = (problem) => tell(form, problem);
+  const onAgain = (why) => tell(form, `${why}; it is tried again …`);
+  await take("revert", form.dataset.revertImport, query, button, { complain, onAgain });
 }
 
 async function step(button) {
   const { step: what, import: id } = button.dataset;
-  await take(what, id, "", button, (problem) => say(problem, { bad: true }));
+  const complain = (problem) => say(problem, { bad: true });
+  await take(what, id, "", button, { complain, onAgain: saysAgain() });
 }
 
-async function take(what, id, query, button, complain) {
+async function take(what, id, query, button, { complain, onAgain }) {
   button.disabled = true;
   try {
     const path = `/imports/${encodeURIComponent(id)}/${what}${query}`;
-    const { problem, item } = await send("POST", path, { key: newKey(), once: true });
+    const { problem, item } = await send("POST", path, { key: newKey(), once: true, onAgain });
     if (problem) complain(said(problem));
     else if (what === "revert") goOn(address(item.import_id));
     else await refresh("#import");

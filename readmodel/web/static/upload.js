@@ -2,7 +2,8 @@
 
 import { goOn } from "./ask.js";
 import { look } from "./file.js";
-import { busy, keyOf, SIGNED_OUT, signIn, tell } from "./forms.js";
+import { busy, keyOf, SIGNED_OUT, signIn } from "./forms.js";
+import { tell } from "./marks.js";
 import { follow } from "./progress.js";
 import { say } from "./say.js";
 import { address } from "./steps.js";
