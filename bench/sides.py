@@ -65,9 +65,19 @@ class Side:
     def _memory(self, of: Callable[[psutil.Process], int]) -> Mapping[str, float]:
         told: dict[str, float] = {}
         for each in self.processes():
-            name = each.name() if each.name() == "valkey-server" else each.cmdline()[-1]
+            name = _name(each)
             told[name] = told.get(name, 0.0) + of(each) / 1e6
         return told
+
+
+def _name(process: psutil.Process) -> str:
+    """Name a process by its last word; the nursery's is the number of a file, and Valkey writes its
+    own over it.
+    """
+    if process.name() == "valkey-server":
+        return process.name()
+    *_, module, last = process.cmdline()
+    return "nursery" if module == "cli.nursery" else last
 
 
 def _own(process: psutil.Process) -> int:
