@@ -127,7 +127,9 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """An import, and how many of its rows came out how; `rows` is `None` until that is known."""
+    """An import, and how many of its rows came out how; `rows` is `None` until that is known.
+    `reverts` is the import that this one takes back, `reverted_by` the one that took this back.
+    """
 
     import_id: str
     status: str
@@ -139,6 +141,8 @@ class Import:
     other: int
     dry_run: bool
     detail: str | None
+    reverts: str | None = None
+    reverted_by: str | None = None
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "Import":
@@ -153,6 +157,9 @@ class Import:
             document["other"],
             document["dry_run"],
             document["detail"],
+            document["reverts"],
+            # A service of an earlier release does not tell.
+            document.get("reverted_by"),
         )
 
     @property

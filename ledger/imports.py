@@ -13,6 +13,7 @@ from sqlalchemy import (
     and_,
     case,
     delete,
+    exists,
     func,
     literal_column,
     or_,
@@ -112,6 +113,28 @@ def newest(connection: Connection, before: Sequence[Any] | None, most: int) -> l
             )
         )
     return [_import(row) for row in connection.execute(statement.limit(most)).mappings()]
+
+
+def reverting(connection: Connection, import_ids: Sequence[str]) -> dict[str, str]:
+    """Find by which import each of these was taken back, or is being: the first one, where that was
+    asked for again. One that has come to nothing yet may never do so, if only its beginning reached
+    the log.
+    """
+    later = imports.alias()
+    counted_some = exists().where(import_counts.c.import_id == later.c.import_id)
+    first = (
+        select(later.c.import_id)
+        .where(
+            later.c.reverts == imports.c.import_id,
+            later.c.status != "failed",
+            or_(later.c.rows.is_not(None), counted_some),
+        )
+        .order_by(later.c.begun_at, later.c.import_id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    statement = select(imports.c.import_id, first).where(imports.c.import_id.in_(import_ids))
+    return {row[0]: row[1] for row in connection.execute(statement) if row[1] is not None}
 
 
 def unheard_of(import_id: str) -> Import:

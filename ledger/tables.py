@@ -204,6 +204,14 @@ imports = Table(
     Column("begun_at", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
     Index(None, "begun_at"),
+    Index(
+        None,
+        "reverts",
+        "begun_at",
+        "import_id",
+        sqlite_where=text("reverts IS NOT NULL"),
+        postgresql_where=text("reverts IS NOT NULL"),
+    ),
 )
 
 # What became of an import's rows, counted per partition; the results themselves are outcomes.

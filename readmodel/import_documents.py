@@ -27,12 +27,13 @@ Status = Literal["receiving", "running", "paused", "done", "stopped", "cancelled
 @dataclass(frozen=True, slots=True)
 class Known:
     """An import, its counts, and what is known of its feeder; `fed` is `None` where that is
-    nothing.
+    nothing. `reverted_by` is the id of the import that took it back.
     """
 
     of: Import
     counts: Counts
     fed: ImportFed | None
+    reverted_by: str | None = None
 
 
 def document(known: Known, now: int, query_url: str, command_url: str) -> dict[str, Any]:
@@ -51,10 +52,11 @@ def document(known: Known, now: int, query_url: str, command_url: str) -> dict[s
         "other": counts.other,
         "actor": of.actor,
         "reverts": of.reverts,
+        "reverted_by": known.reverted_by,
         "detail": detail,
         "begun_at": rfc3339(of.begun_at) if of.begun_at else None,
         "changed_at": rfc3339(of.changed_at) if of.changed_at else None,
-        "links": _links(of.id, status, query_url, command_url),
+        "links": _links(known, status, query_url, command_url),
     }
 
 
@@ -96,8 +98,11 @@ def _rows(known: Known) -> int | None:
     return max(*said, known.counts.final) if said else None
 
 
-def _links(import_id: str, status: Status, query_url: str, command_url: str) -> dict[str, str]:
-    """Name where it is told more, and what can be done to it now."""
+def _links(known: Known, status: Status, query_url: str, command_url: str) -> dict[str, str]:
+    """Name where it is told more, and what can be done to it now. To take back again what was taken
+    back is allowed, and changes nothing.
+    """
+    import_id = known.of.id
     links = {
         "import": f"{query_url}/imports/{import_id}",
         "rows": f"{query_url}/imports/{import_id}/rows",
@@ -107,4 +112,6 @@ def _links(import_id: str, status: Status, query_url: str, command_url: str) -> 
         "paused": ("resume", "cancel"),
         "failed": ("cancel", "revert"),
     }.get(status, ("revert",))
+    if known.reverted_by is not None:
+        actions = tuple(each for each in actions if each != "revert")
     return links | {each: f"{command_url}/imports/{import_id}/{each}" for each in actions}

@@ -72,11 +72,20 @@ class ImportRoutes:
         """
         with self._reads.connect() as connection:
             found = imports.newest(connection, before, limit + 1)
-            counts = imports.totals(connection, [each.id for each in found[:limit]])
+            names = [each.id for each in found[:limit]]
+            counts = imports.totals(connection, names)
+            reverting = imports.reverting(connection, names)
         shown = found[:limit]
         fed = self._fed([each.id for each in shown if each.status in {"receiving", "paused"}])
         members = [
-            self._document(Known(each, counts.get(each.id, imports.Counts()), fed.get(each.id)))
+            self._document(
+                Known(
+                    each,
+                    counts.get(each.id, imports.Counts()),
+                    fed.get(each.id),
+                    reverting.get(each.id),
+                )
+            )
             for each in shown
         ]
         return members, [shown[-1].begun_at, shown[-1].id] if len(found) > limit else None
@@ -120,12 +129,13 @@ class ImportRoutes:
         with self._reads.connect() as connection:
             found = imports.find(connection, import_id)
             counts = imports.total(connection, import_id)
+            by = imports.reverting(connection, [import_id]).get(import_id)
         if found is not None and found.status not in {"receiving", "paused"}:
-            return Known(found, counts, None)
+            return Known(found, counts, None, by)
         fed = self._fed([import_id]).get(import_id)
         if found is None and fed is None:
             raise _not_found(import_id)
-        return Known(found or imports.unheard_of(import_id), counts, fed)
+        return Known(found or imports.unheard_of(import_id), counts, fed, by)
 
     def _fed(self, import_ids: list[str]) -> Mapping[str, Any]:
         try:

@@ -44,6 +44,7 @@ _IMPORT = {
     "other": 0,
     "actor": "anonymous",
     "reverts": None,
+    "reverted_by": None,
     "detail": None,
     "begun_at": AT,
     "changed_at": AT,
@@ -187,6 +188,10 @@ SCHEMAS: Mapping[str, Any] = {
             },
             "actor": STRING,
             "reverts": {**NULLABLE, "description": "The import that this one takes back"},
+            "reverted_by": {
+                **NULLABLE,
+                "description": "The import that took this one back, or is doing so",
+            },
             "detail": NULLABLE,
             "begun_at": {"type": ["string", "null"], "format": "date-time"},
             "changed_at": {"type": ["string", "null"], "format": "date-time"},

@@ -64,6 +64,7 @@ class ImportPages:
         binding = ("import page", import_id, status)
         after: str | None = self._paging.place(given, str, *binding)
         told = _shown(self._imports.told(import_id))
+        by = told["reverted_by"]
         asked = import_rows.Asked(import_id, None if status == "all" else status, after)
         found = import_rows.read(self._reads, asked, _ROWS + 1)
         last = found[_ROWS - 1].key if len(found) > _ROWS else None
@@ -71,6 +72,8 @@ class ImportPages:
             "import.html",
             {
                 "told": told,
+                # What took it back may itself have been taken back, or not have got everywhere.
+                "by": _shown(self._imports.told(by)) if by else None,
                 "status": status,
                 "statuses": ("rejected", *(each for each in ROW_STATUSES if each != "rejected")),
                 "rows": [import_rows.members(each) for each in found[:_ROWS]],

@@ -194,7 +194,11 @@ def test_a_file_is_imported_and_its_rejected_rows_say_why(mine: Window, tmp_path
     page.get_by_role("button", name="Revert").click()
     expect(page.get_by_role("dialog")).to_contain_text("2 applied rows")
     save(page)
-    expect(page.get_by_text("Takes back")).to_be_visible()
+    reverted = page.locator(".facts").get_by_text("Reverts").get_by_role("link")
+    expect(page.locator("h1")).to_contain_text("done")
+    reverted.click()
+    expect(page.locator(".facts")).to_contain_text("Reverted by")
+    expect(page.get_by_role("button", name="Revert")).to_have_count(0)
 
 
 def test_a_dead_command_is_replayed_or_given_up(deployment: Deployment, mine: Window) -> None:

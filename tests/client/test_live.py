@@ -106,6 +106,9 @@ def test_a_file_with_rejects_and_what_followers_are_told_of_it(catalogue: Catalo
     assert catalogue.import_ended(taken_back.import_id).applied == 1
     with pytest.raises(Gone):
         catalogue.item("c1")
+    whole = catalogue.import_state(sent.import_id)
+    assert (whole.reverted_by, whole.reverts) == (taken_back.import_id, None)
+    assert catalogue.import_state(taken_back.import_id).reverts == sent.import_id
     known = {each.import_id for each in catalogue.all_imports()}
     assert known >= {dry.import_id, sent.import_id, taken_back.import_id}
 

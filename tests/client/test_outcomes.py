@@ -112,7 +112,13 @@ def test_a_patch_sends_what_is_given_and_tells_none_from_nothing(kind: Kind) -> 
 def test_an_import_is_looked_at_until_its_rows_are_final(kind: Kind) -> None:
     def told(status: str) -> httpx.Response:
         counts = dict.fromkeys(("rows", "applied", "unchanged", "rejected", "skipped", "other"), 0)
-        more = {"import_id": "i", "status": status, "dry_run": False, "detail": None}
+        more = {
+            "import_id": "i",
+            "status": status,
+            "dry_run": False,
+            "detail": None,
+            "reverts": None,
+        }
         return httpx.Response(200, json=counts | more)
 
     unheard = problem(404, "import-not-found")

@@ -87,6 +87,7 @@ def test_an_import_is_told_with_its_counts_over_all_partitions(
         "other": 0,
         "actor": "rosa",
         "reverts": None,
+        "reverted_by": None,
         "detail": None,
         "begun_at": "2025-11-22T08:00:00.000Z",
         "changed_at": "2025-11-22T08:00:01.000Z",
@@ -215,6 +216,31 @@ def test_imports_are_listed_newest_first_page_by_page(ledger: Any, client: Flask
         path = f"/imports?limit=2&cursor={following}" if following else ""
     assert [each["import_id"] for each in found] == names[::-1]
     assert [each["applied"] for each in found] == [4, 3, 2, 1, 0]
+
+
+def test_an_import_names_the_first_that_took_it_back_and_offers_no_second(
+    ledger: Any, client: FlaskClient
+) -> None:
+    begun(ledger, Counts(applied=3))
+    begun(ledger, None, f"{OTHER[:-1]}1", reverts=ID, begun_at=AT + 1, rows=None)
+    begun(ledger, None, f"{OTHER[:-1]}2", reverts=ID, begun_at=AT + 2, status="failed")
+    begun(ledger, Counts(rejected=3), f"{OTHER[:-1]}3", reverts=ID, begun_at=AT + 9)
+    begun(ledger, Counts(applied=3), OTHER, reverts=ID, begun_at=AT + 3)
+    listed = told(client, "/imports")["imports"]
+    found = {each["import_id"]: each["reverted_by"] for each in listed}
+    assert found == {each["import_id"]: None for each in listed} | {ID: OTHER}
+    assert told(client)["reverted_by"] == OTHER
+    assert "revert" not in told(client)["links"]
+    assert "revert" in told(client, f"/imports/{OTHER}")["links"]
+
+
+def test_a_revert_of_which_only_the_beginning_came_hides_nothing(
+    ledger: Any, client: FlaskClient
+) -> None:
+    begun(ledger, Counts(applied=3))
+    begun(ledger, None, OTHER, reverts=ID, rows=None)
+    assert told(client)["reverted_by"] is None
+    assert "revert" in told(client)["links"]
 
 
 def test_results_of_rows_are_told_in_their_order_with_why(ledger: Any, client: FlaskClient) -> None:

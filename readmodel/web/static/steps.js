@@ -2,6 +2,7 @@
 
 import { goOn } from "./ask.js";
 import { newKey, send, Unreachable } from "./command.js";
+import { keyOf } from "./forms.js";
 import { tell } from "./marks.js";
 import { refresh } from "./refresh.js";
 import { say, saysAgain } from "./say.js";
@@ -30,20 +31,22 @@ async function takeBack(form) {
   const button = form.querySelector("button.danger");
   const complain = (problem) => tell(form, problem);
   const onAgain = (why) => tell(form, `${why}; it is tried again …`);
-  await take("revert", form.dataset.revertImport, query, button, { complain, onAgain });
+  // The same revert under the same key, also where the button is pressed again after a failure.
+  const { key } = keyOf(form, query);
+  await take("revert", form.dataset.revertImport, query, button, { key, complain, onAgain });
 }
 
 async function step(button) {
   const { step: what, import: id } = button.dataset;
   const complain = (problem) => say(problem, { bad: true });
-  await take(what, id, "", button, { complain, onAgain: saysAgain() });
+  await take(what, id, "", button, { key: newKey(), complain, onAgain: saysAgain() });
 }
 
-async function take(what, id, query, button, { complain, onAgain }) {
+async function take(what, id, query, button, { key, complain, onAgain }) {
   button.disabled = true;
   try {
     const path = `/imports/${encodeURIComponent(id)}/${what}${query}`;
-    const { problem, item } = await send("POST", path, { key: newKey(), once: true, onAgain });
+    const { problem, item } = await send("POST", path, { key, once: true, onAgain });
     if (problem) complain(said(problem));
     else if (what === "revert") goOn(address(item.import_id));
     else await refresh("#import");

@@ -138,6 +138,43 @@ def test_an_import_offers_what_can_be_done_to_it(
 
 
 @pytest.mark.parametrize(
+    ("counts", "rows", "said"),
+    [
+        (Counts(applied=3), 3, f"Reverted by {OTHER}"),
+        (Counts(applied=1), 3, f"Being reverted by {OTHER}"),
+        (Counts(applied=2, rejected=1), 3, f"Reverted by {OTHER}, but for 1 item changed since"),
+    ],
+)
+def test_an_import_that_was_reverted_says_so_and_is_not_to_be_reverted_again(
+    client: FlaskClient, ledger: Ledger, counts: Counts, rows: int, said: str
+) -> None:
+    begun(ledger, Counts(applied=3))
+    begun(ledger, counts, OTHER, reverts=ID, rows=rows)
+    page = page_of(client, f"/ui/imports/{ID}")
+    assert said in page.texts("span")
+    assert not page.all("button", data_opens="revert-import")
+    (element,) = [each for each in page.elements if each.attributes.get("id") == "import"]
+    assert ("hx-trigger" in element.attributes) == said.startswith("Being")
+    other = page_of(client, f"/ui/imports/{OTHER}")
+    assert f"Reverts {ID}" in other.texts("span")
+    assert page_of(client, "/ui/imports").texts("div", class_="small quiet") == [
+        f"Reverts {ID}",
+        f"Reverted by {OTHER}",
+    ]
+
+
+def test_a_revert_that_was_reverted_is_told_at_what_it_reverted(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    last = f"{ID[:-1]}f"
+    begun(ledger, Counts(applied=3))
+    begun(ledger, Counts(applied=3), OTHER, reverts=ID)
+    begun(ledger, Counts(applied=3), last, reverts=OTHER)
+    page = page_of(client, f"/ui/imports/{ID}")
+    assert f"Reverted by {OTHER}, and that by {last}" in page.texts("span")
+
+
+@pytest.mark.parametrize(
     ("path", "asked", "status"),
     [
         (f"/ui/imports/{ID}", {}, 404),
