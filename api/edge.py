@@ -21,8 +21,8 @@ from runtime.settings import Settings
 
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 _ASKED_WITH = (
-    "Authorization, Command-Deadline, Consistency-Token, Content-Encoding, Content-Type, "
-    "Idempotency-Key, If-Match, If-None-Match, Prefer"
+    "Authorization, Command-Deadline, Consistency-Token, Content-Disposition, "
+    "Content-Encoding, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer"
 )
 _SHOWN = "ETag, Location, Consistency-Token, Preference-Applied, Idempotent-Replayed, Retry-After"
 _PREFLIGHT: Mapping[str, str] = {

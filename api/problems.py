@@ -49,8 +49,8 @@ class ProblemAnswer(Response):
         await super().__call__(scope, receive, send)
 
 
-def bad_header(header: str, detail: str) -> ProblemRaised:
-    errors = [{"header": header, "code": "malformed", "detail": detail}]
+def bad_header(header: str, detail: str, code: str = "malformed") -> ProblemRaised:
+    errors = [{"header": header, "code": code, "detail": detail}]
     return ProblemRaised(
         Problem(400, "malformed-header", "A header can not be read", f"{header}: {detail}", errors)
     )

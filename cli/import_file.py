@@ -19,6 +19,7 @@ from cli.import_source import Source, check_charset, examine
 from cli.import_watch import likely_ids, watching
 from cli.reach import Service
 from cli.refusals import FAILED, INTERRUPTED, UNREACHABLE, WRONG_USAGE, Refusal
+from itemledger_client.file_names import disposition
 from runtime.errors import first_line
 
 PATIENCE = 120.0
@@ -160,7 +161,9 @@ def _import(
 def _headers(plan: Import, source: Source) -> Mapping[str, str]:
     charset = plan.wishes.charset
     parameter = "" if charset is None else f"; charset={charset}"
-    return {"Content-Type": f"{source.media_type}{parameter}", "Idempotency-Key": plan.key}
+    headers = {"Content-Type": f"{source.media_type}{parameter}", "Idempotency-Key": plan.key}
+    named = disposition(source.path.name)
+    return headers if named is None else headers | {"Content-Disposition": named}
 
 
 def _check_writable(rejects: Path) -> None:

@@ -54,7 +54,7 @@ def _document(
                 }
             return document
         case ImportMark():
-            return {
+            document = {
                 "id": entry.id,
                 "op": "import",
                 "import": entry.import_id,
@@ -67,6 +67,7 @@ def _document(
                 "stop": int(entry.stop),
                 "reverts": entry.reverts,
             }
+            return document if entry.file is None else document | {"file": entry.file}
         case RevertRows():
             return {
                 "id": entry.id,
@@ -175,6 +176,8 @@ def _read_of_import(document: dict[str, Any]) -> ImportMark | RevertRows:
             bool(document["dry"]),
             bool(document["stop"]),
             document["reverts"],
+            # Earlier releases did not know it.
+            document.get("file"),
         )
     return RevertRows(
         document["id"],

@@ -8,6 +8,9 @@ from typing import Literal
 from domain.commands import Command
 from domain.value import value
 
+# Characters that an import's file may be called by.
+FILE_NAME_LIMIT = 255
+
 
 @value
 class Envelope:
@@ -90,7 +93,7 @@ class ImportMark:
     `rows` counts those that were read, where it is `received`, and those that are on the log where
     whoever fed it was told that it is `cancelled`; `detail` says why it failed. The others are said
     where it has begun: `stop` at its first rejected row, nothing but a `dry` run,
-    `reverts` another import.
+    `reverts` another import, and what its `file` is called.
     """
 
     id: str
@@ -103,6 +106,7 @@ class ImportMark:
     dry: bool = False
     stop: bool = False
     reverts: str | None = None
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 from domain import rules
-from eventlog.envelope import Mark
+from eventlog.envelope import FILE_NAME_LIMIT, Mark
 
 _LONGEST_ID = 255
 _LONGEST_TEXT = 4000
@@ -86,6 +86,7 @@ _MEMBERS: Mapping[str, Callable[[object], bool]] = {
     "import": _is_text(1, _LONGEST_ID),
     "mark": _MARKS.__contains__,
     "reverts": _or_null(_is_text(1, _LONGEST_ID)),
+    "file": _or_null(_is_text(1, FILE_NAME_LIMIT)),
     "after": _is_text(0, _LONGEST_ID),
     "rows": _is_rows,
     "row": _is_count,

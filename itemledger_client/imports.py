@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import BinaryIO, Literal, Never
 from urllib.parse import quote
 
+from itemledger_client.file_names import disposition
 from itemledger_client.problems import NotYet, Problem
 from itemledger_client.results import Import, ImportSent, RowResult
 from itemledger_client.sending import Terms, is_replayed, refusal
@@ -26,6 +27,7 @@ def send_import(
     columns: Mapping[str, str] | None = None,
     dry_run: bool = False,
     on_error: Literal["skip", "stop"] = "skip",
+    file_name: str | None = None,
     reason: str | None = None,
     wait: float | None = None,
     key: str | None = None,
@@ -34,7 +36,8 @@ def send_import(
 
     `columns` tells by member which column it is in, such as `{"price": "UnitPrice*100"}`. A file
     has to be seekable: where the connection breaks it is sent again, and no row is taken twice.
-    With `dry_run` nothing is changed, and it is told what would become of each row.
+    With `dry_run` nothing is changed, and it is told what would become of each row. `file_name` is
+    what the import is shown as; without one, what the file itself is called.
     """
     key = key or new_key()
     params = {
@@ -47,6 +50,9 @@ def send_import(
     headers["Content-Type"] = media_type if charset is None else f"{media_type}; charset={charset}"
     if gzipped:
         headers["Content-Encoding"] = "gzip"
+    name = getattr(file, "name", None) if file_name is None else file_name
+    if isinstance(name, str) and (named := disposition(name)) is not None:
+        headers["Content-Disposition"] = named
     request = session.to_command(
         "POST",
         "/imports",

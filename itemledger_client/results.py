@@ -128,7 +128,8 @@ class Command:
 @dataclass(frozen=True, slots=True)
 class Import:
     """An import, and how many of its rows came out how; `rows` is `None` until that is known.
-    `reverts` is the import that this one takes back, `reverted_by` the one that took this back.
+    `reverts` is the import that this one takes back, `reverted_by` the one that took this back;
+    `file_name` is what the sender called the file.
     """
 
     import_id: str
@@ -143,6 +144,7 @@ class Import:
     detail: str | None
     reverts: str | None = None
     reverted_by: str | None = None
+    file_name: str | None = None
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "Import":
@@ -158,8 +160,9 @@ class Import:
             document["dry_run"],
             document["detail"],
             document["reverts"],
-            # A service of an earlier release does not tell.
+            # A service of an earlier release does not tell these.
             document.get("reverted_by"),
+            document.get("file_name"),
         )
 
     @property

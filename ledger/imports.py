@@ -36,7 +36,7 @@ ImportStatus = Literal["receiving", "paused", "received", "cancelled", "failed"]
 class Import:
     """An import as its home partition knows it. `rows` counts what was read, `None` until all of it
     is, or what is on the log where it was cancelled before; `reverts` names the import that this
-    one takes back. Times are milliseconds since 1970.
+    one takes back, and `file` is what its file is called. Times are milliseconds since 1970.
     """
 
     id: str
@@ -50,6 +50,7 @@ class Import:
     detail: str | None
     begun_at: int
     changed_at: int
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ def store(connection: Connection, stored: Import) -> None:
                 "detail": stored.detail,
                 "begun_at": stored.begun_at,
                 "changed_at": stored.changed_at,
+                "file_name": stored.file,
             }
         ],
     )
@@ -324,6 +326,7 @@ def _import(row: RowMapping) -> Import:
         row["detail"],
         row["begun_at"],
         row["changed_at"],
+        row["file_name"],
     )
 
 

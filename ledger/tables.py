@@ -203,6 +203,7 @@ imports = Table(
     Column("detail", Text),
     Column("begun_at", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
+    Column("file_name", Text),
     Index(None, "begun_at"),
     Index(
         None,

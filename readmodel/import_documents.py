@@ -41,6 +41,7 @@ def document(known: Known, now: int, query_url: str, command_url: str) -> dict[s
     status, detail = _status(known, now)
     return {
         "import_id": of.id,
+        "file_name": of.file,
         "status": status,
         "dry_run": of.dry,
         "on_error": "stop" if of.stop else "skip",

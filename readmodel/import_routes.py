@@ -96,7 +96,12 @@ class ImportRoutes:
 
     def told(self, import_id: str) -> dict[str, Any]:
         """Tell of one import. Raises Trouble where there is none."""
-        return self._document(self._known(import_id))
+        return self._document(self._found(import_id))
+
+    def known(self, import_id: str) -> dict[str, Any] | None:
+        """Tell of one import, if anything is known of it."""
+        found = self._known(import_id)
+        return None if found is None else self._document(found)
 
     def rows(self, import_id: str) -> Response:
         given = params.read(request.args, _ROWS)
@@ -104,7 +109,7 @@ class ImportRoutes:
         status: str | None = given.get("status")
         binding = ("import rows", import_id, status)
         after: str | None = self._paging.place(given, str, *binding)
-        self._known(import_id)
+        self._found(import_id)
         asked = import_rows.Asked(import_id, status, after)
         limit: int | None = given.get("limit")
         headers = {**FRESH_ONLY, "Vary": "Accept"}
@@ -122,10 +127,16 @@ class ImportRoutes:
         written.mimetype = kind.media_type
         return written
 
-    def _known(self, import_id: str) -> Known:
+    def _found(self, import_id: str) -> Known:
+        found = self._known(import_id)
+        if found is None:
+            raise Trouble(problem(IMPORT_NOT_FOUND, f"no import {import_id} is known"))
+        return found
+
+    def _known(self, import_id: str) -> Known | None:
         if _IMPORT_ID.fullmatch(import_id) is None:
             # Before a database has to look at it: not every one takes every character.
-            raise _not_found(import_id)
+            return None
         with self._reads.connect() as connection:
             found = imports.find(connection, import_id)
             counts = imports.total(connection, import_id)
@@ -134,7 +145,7 @@ class ImportRoutes:
             return Known(found, counts, None, by)
         fed = self._fed([import_id]).get(import_id)
         if found is None and fed is None:
-            raise _not_found(import_id)
+            return None
         return Known(found or imports.unheard_of(import_id), counts, fed, by)
 
     def _fed(self, import_ids: list[str]) -> Mapping[str, Any]:
@@ -145,7 +156,3 @@ class ImportRoutes:
 
     def _document(self, known: Known) -> dict[str, Any]:
         return document(known, self._clock(), self._query_url, self._command_url)
-
-
-def _not_found(import_id: str) -> Trouble:
-    return Trouble(problem(IMPORT_NOT_FOUND, f"no import {import_id} is known"))

@@ -96,7 +96,12 @@ class Imported:
         if mark.mark == "begun":
             # Something may have been said of it before, but only this says what it is.
             known = replace(
-                known, actor=mark.actor, dry=mark.dry, stop=mark.stop, reverts=mark.reverts
+                known,
+                actor=mark.actor,
+                dry=mark.dry,
+                stop=mark.stop,
+                reverts=mark.reverts,
+                file=mark.file or known.file,
             )
         known = replace(known, status=_moved(known, mark), changed_at=self._now)
         if known.status != "failed":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from api.bodies import require_known_parameters
+from api.imports.file_names import file_name
 from api.imports.formats import CSV, NDJSON, Csv, Format, Ndjson
 from api.imports.mapping import BadMap, Columns, read_map
 from api.imports.unpacking import UnknownCharset, Unpacker, charset
@@ -18,7 +19,9 @@ _GZIP = frozenset({"gzip", "x-gzip"})
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`payload` is what has to be the same where the same key comes again, by how it is called."""
+    """`payload` is what has to be the same where the same key comes again, by how it is called:
+    not so the name of the file, which may have been moved meanwhile.
+    """
 
     media_type: str
     columns: Columns | None
@@ -27,6 +30,7 @@ class Asked:
     reason: str | None
     gzip: bool
     charset: str | None
+    file: str | None
     payload: Mapping[str, object]
 
     def unpacker(self) -> Unpacker:
@@ -56,6 +60,7 @@ def asked_of(request: Request) -> Asked:
         _checked_reason(reason),
         _is_gzip(request),
         _charset(parameters),
+        file_name(request.headers.getlist("content-disposition")),
         {
             "media type": media_type,
             "map": columns,

@@ -47,13 +47,14 @@ Clock = Callable[[], int]
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What an import is to be; what all its rows share. `keyed` where it has an Idempotency-Key,
-    under which it can be sent again.
+    under which it can be sent again. `file` is what its sender calls the file.
     """
 
     given: Given
     dry: bool
     stop: bool
     keyed: bool
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,6 +372,7 @@ class Upload:
             detail,
             plan.dry,
             plan.stop,
+            file=plan.file if mark == "begun" else None,
         )
 
 

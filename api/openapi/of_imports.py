@@ -74,7 +74,16 @@ OF_IMPORTS: Sequence[Operation] = (
                 links=_LINKS,
             ),
         },
-        ("Map", "DryRun", "OnError", "Reason", "ImportKey", "PreferWait", "ContentEncoding"),
+        (
+            "Map",
+            "DryRun",
+            "OnError",
+            "Reason",
+            "ImportKey",
+            "PreferWait",
+            "ContentEncoding",
+            "FileName",
+        ),
         Body(
             {"application/x-ndjson": None, "text/csv": None},
             {

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from api.imports.file_names import FORM
 from api.imports.mapping import MEMBERS
 from api.openapi.shapes import COMMAND_ID, IMPORT_ID
 from api.schemas import REASON_LIMIT
 from domain import rules
+from eventlog.envelope import FILE_NAME_LIMIT
 
 _UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 _TAG = '(W/)?"[!#-~]*"'
@@ -171,6 +173,14 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
         "Content-Encoding",
         "What the body is compressed with.",
         {"type": "string", "enum": ["gzip", "x-gzip", "identity"], "default": "identity"},
+    ),
+    "FileName": _parameter(
+        "header",
+        "Content-Disposition",
+        "RFC 6266: what the file is called, as `filename*` or `filename`, at most "
+        f"{FILE_NAME_LIMIT} characters; of a path the end. Kept with the import, and shown.",
+        {"type": "string", "pattern": f"^{FORM.pattern}$"},
+        prices="attachment; filename*=UTF-8''prices%20%C3%A4.csv",
     ),
     "Reason": _parameter(
         "query",

@@ -121,7 +121,7 @@ async def _ended(imports: Imports, import_id: str, asked: Asked, request: Reques
     keyed = idempotency_key(request) is not None
     given = Given(import_id, caller.subject, asked.reason, imports.currency, "ops" in caller.scopes)
     upload = Upload(
-        Plan(given, asked.dry, asked.stop, keyed),
+        Plan(given, asked.dry, asked.stop, keyed, asked.file),
         imports.log,
         imports.states,
         imports.clock,

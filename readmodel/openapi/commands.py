@@ -33,6 +33,7 @@ _ITEM = {
 }
 _IMPORT = {
     "import_id": "0193c6a5-9c1e-7b6f-8a1d-2f3e4d5c6b7a",
+    "file_name": "prices.csv",
     "status": "done",
     "dry_run": False,
     "on_error": "skip",
@@ -159,6 +160,7 @@ SCHEMAS: Mapping[str, Any] = {
     "Import": shape(
         {
             "import_id": STRING,
+            "file_name": {**NULLABLE, "description": "What its sender called the file"},
             "status": {
                 "enum": [
                     "receiving",

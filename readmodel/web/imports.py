@@ -3,16 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 from flask import g
 from sqlalchemy import Engine
 
+from ledger import heads
 from readmodel import import_rows, params
-from readmodel.answers import Answer
+from readmodel.answers import Answer, answer
 from readmodel.import_routes import BEFORE, ROW_STATUSES, ImportRoutes
 from readmodel.paging import PAGING, Paging
 from readmodel.params import Reader
 from readmodel.web import form
-from readmodel.web.render import Pages, lead_to
+from readmodel.web.render import Pages
 from runtime.keyed_ids import keyed_id
 
 _PAGE = 25
@@ -29,6 +31,7 @@ _PLAINLY = (
     ("it had no Idempotency-Key to resume it under: send the whole file", "send the file"),
     ("name another charset in Content-Type", "its characters are written in another way"),
 )
+_STEPS = ("pause", "resume", "cancel", "revert")
 # While it is one of these, it goes on by itself.
 _MOVING = ("receiving", "running")
 # Then all of its file was received.
@@ -68,31 +71,39 @@ class ImportPages:
         asked = import_rows.Asked(import_id, None if status == "all" else status, after)
         found = import_rows.read(self._reads, asked, _ROWS + 1)
         last = found[_ROWS - 1].key if len(found) > _ROWS else None
+        named = {each.item_id for each in found if each.item_id}
+        with self._reads.connect() as connection:
+            # Of a row that was rejected, and in a trial run of any, there may be no item.
+            there = heads.load(connection, sorted(named)).keys()
         return self._pages.page(
             "import.html",
             {
                 "told": told,
+                "steps": _steps(told),
                 # What took it back may itself have been taken back, or not have got everywhere.
                 "by": _shown(self._imports.told(by)) if by else None,
                 "status": status,
                 "statuses": ("rejected", *(each for each in ROW_STATUSES if each != "rejected")),
                 "rows": [import_rows.members(each) for each in found[:_ROWS]],
+                "there": there,
                 "next": self._paging.following(last, *binding),
             },
         )
 
     def sent(self, key: str) -> Answer:
-        """Lead to the import that whoever asks sends under this key, as programs read it: while it
-        is sent, nothing else tells its id.
+        """Tell of the import that whoever asks sends under this key, as programs read it: while it
+        is sent, nothing else tells its id. Before anything of it is known, that id alone.
         """
         params.read(form.filled_in(), {})
         import_id = keyed_id(g.caller.subject, "POST", "/imports", key)
-        return lead_to(f"{self._pages.base}/imports/{import_id}")
+        found = self._imports.known(import_id)
+        body = orjson.dumps({"import_id": import_id, "import": found})
+        return answer(body, {"Cache-Control": "no-store"})
 
 
 def _shown(told: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Add how far it is, and of how many rows, `None` where that is not known; whether it goes on;
-    and whether its file had no rows.
+    """Add how far it is, and of how many rows, `None` where that is not known; what these are;
+    whether it goes on; whether its file had no rows; and what is to be read aloud now.
     """
     final = sum(told[each] for each in ("applied", "unchanged", "rejected", "skipped", "other"))
     detail = told["detail"]
@@ -103,12 +114,32 @@ def _shown(told: Mapping[str, Any]) -> Mapping[str, Any]:
     status = told["status"]
     # Until all of a file is received, or where that ended early, its rows are those that were read.
     whole = told["rows"] if status in _RECEIVED else None
+    unit = "item" if told["reverts"] else "row"
     return {
         **told,
         "detail": detail,
         "final": final,
+        "unit": unit,
+        "aloud": _aloud(told, final, whole, unit),
         "whole": whole,
         "is_empty": status == "done" and whole == 0 and told["reverts"] is None,
         "is_moving": status in _MOVING,
         "is_going": status in _MOVING or status == "paused",
     }
+
+
+def _steps(told: Mapping[str, Any]) -> list[str]:
+    """List what can be done to an import now; a trial run has changed nothing to take back."""
+    offered = [each for each in _STEPS if each in told["links"]]
+    return [each for each in offered if each != "revert" or not told["dry_run"]]
+
+
+def _aloud(told: Mapping[str, Any], final: int, whole: int | None, unit: str) -> str:
+    """Say how far it is to who does not see it: in words that change at each quarter and at the
+    end, for they are read out whenever they do.
+    """
+    status, applied, rejected = told["status"], told["applied"], told["rejected"]
+    if status in _MOVING:
+        return f"{min(4 * final // whole, 3) * 25} % done" if whole else "Going on"
+    said = f"{status.capitalize()}: {applied:,} {unit if applied == 1 else unit + 's'} applied"
+    return f"{said}, {rejected:,} rejected" if rejected else said

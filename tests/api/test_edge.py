@@ -58,7 +58,13 @@ def test_the_pages_of_the_query_api_may_command(api: Api) -> None:
     allowed = answer.headers["access-control-allow-headers"].lower().split(", ")
     assert set(allowed) == {
         *("authorization", "content-type", "idempotency-key", "if-match", "if-none-match"),
-        *("prefer", "command-deadline", "consistency-token", "content-encoding"),
+        *(
+            "prefer",
+            "command-deadline",
+            "consistency-token",
+            "content-encoding",
+            "content-disposition",
+        ),
     }
     assert "access-control-allow-credentials" not in answer.headers
 

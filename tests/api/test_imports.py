@@ -86,6 +86,24 @@ def test_a_dry_run_and_one_that_stops_say_so_with_every_entry(api: Api, redis: "
     assert (begun.dry, begun.stop) == (True, True)
 
 
+def test_what_the_file_is_called_goes_with_its_beginning_and_is_not_part_of_its_key(
+    api: Api, redis: "Redis"
+) -> None:
+    names = [f"attachment; filename*=UTF-8''{each}.csv" for each in ("%C3%A4", "b")]
+    with applying(redis):
+        answers = [
+            api.client.post(
+                "/imports", content=lines(1), headers=NDJSON | KEY | {"Content-Disposition": each}
+            )
+            for each in names
+        ]
+    assert taken(answers[0]) == taken(answers[1])
+    marks = [each for each in on_the_log(redis) if isinstance(each, ImportMark)]
+    assert {(each.mark, each.file) for each in marks} == {
+        *(("begun", "ä.csv"), ("resumed", None), ("received", None))
+    }
+
+
 def test_no_more_than_a_few_hundred_rows_wait_and_the_upload_waits_with_them(
     api: Api, redis: "Redis"
 ) -> None:
@@ -129,6 +147,7 @@ def test_no_more_than_a_few_hundred_rows_wait_and_the_upload_waits_with_them(
             415,
             "unsupported-media-type",
         ),
+        ("/imports", CSV | {"Content-Disposition": "a.csv;"}, b"x", 400, "malformed-header"),
         ("/imports?map=id", CSV, b"x", 400, "bad-parameter"),
         ("/imports?dry_run=yes", CSV, b"x", 400, "bad-parameter"),
         ("/imports?on_error=cry", CSV, b"x", 400, "bad-parameter"),

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from itemledger_client.file_names import disposition
 from tests.browser.browser import Window, window
 from tests.browser.payloads import PAYLOADS
 from tests.browser.stock import patch, put, write
@@ -92,12 +93,24 @@ def test_what_somebody_signs_in_with_is_no_script(browser: Browser, door: str) -
 
 
 def _import_of(deployment: Deployment) -> str:
-    """Import rows whose ids and values no item can have: the results say them again."""
+    """Import rows whose ids and values no item can have: the results say them again. What else is
+    called like that are files.
+    """
     lines = "\n".join(json.dumps({"id": text, "name": "x", "price": text}) for text in TRIED)
+    for text in TRIED:
+        _send(deployment, "{}", text)
+    return _send(deployment, lines, TRIED[0])
+
+
+def _send(deployment: Deployment, lines: str, file_name: str) -> str:
     answer = httpx.post(
         f"{deployment.command_url}/imports",
         content=lines,
-        headers={"Content-Type": "application/x-ndjson", "Prefer": "wait=20"},
+        headers={
+            "Content-Type": "application/x-ndjson",
+            "Prefer": "wait=20",
+            "Content-Disposition": disposition(file_name) or "attachment",
+        },
         params={"reason": TRIED[0]},
         timeout=30,
         trust_env=False,

@@ -27,15 +27,32 @@ def test_a_file_that_was_chosen_is_not_forgotten_unasked(page: Page) -> None:
 
 def send_a_file(page: Page, name: str, body: bytes) -> None:
     go(page, "/ui/imports")
+    send(page, name, body)
+
+
+def send(page: Page, name: str, body: bytes) -> None:
     page.get_by_role("button", name="Import a file").click()
     file = {"name": name, "mimeType": "text/csv", "buffer": body}
     page.set_input_files("#upload-file", file)
     save(page)
 
 
+@pytest.fixture
+def uploads(page: Page) -> list[Route]:
+    """The files that were sent, none of them answered."""
+    came: list[Route] = []
+
+    def hold(route: Route) -> None:
+        came.append(route)
+
+    page.route("**/write/imports?*", hold)
+    return came
+
+
 def told(**said: Any) -> dict[str, Any]:
     counts = dict.fromkeys(("applied", "unchanged", "rejected", "skipped", "other"), 0)
-    return {"import_id": ID, "status": "receiving", "rows": 0, **counts, **said}
+    known = {"import_id": ID, "status": "receiving", "rows": 0, **counts, **said}
+    return {"import_id": ID, "import": known}
 
 
 def test_while_a_file_is_sent_its_rows_are_counted_and_the_rest_is_reckoned(page: Page) -> None:
@@ -54,13 +71,52 @@ def test_while_a_file_is_sent_its_rows_are_counted_and_the_rest_is_reckoned(page
     rows = b"".join(b'lamp-%d,"a ""b""\nc",1\n\n' % n for n in range(1000))
     send_a_file(page, "stock.csv", b"id,name,price\n" + rows)
     progress = page.locator("[data-progress]")
-    expect(progress).to_contain_text("500 of 1,000")
-    expect(progress.locator("[data-told=rejected]")).to_have_text("1")
+    expect(progress.locator("[data-told=taken]")).to_have_text("500 of 1,000 rows")
+    expect(progress.locator("[data-told=rejected]")).to_have_text("1 row")
     expect(progress.locator("[data-told=left]")).to_contain_text("about")
     key = uploads[0].request.headers["idempotency-key"]
     assert re.fullmatch("[0-9a-f]{32}", key)
     uploads[0].fulfill(status=202, json={"import_id": ID})
     page.wait_for_url(f"**/ui/imports/{ID}")
+
+
+# Keeps what is read out by who does not see the page.
+LISTEN = """() => {
+  const place = document.querySelector("[data-told=aloud]");
+  window.heard = [];
+  new MutationObserver(() => heard.push(place.textContent)).observe(place, { childList: true });
+}"""
+
+
+@pytest.mark.usefixtures("uploads")
+def test_what_is_read_out_is_the_beginning_and_each_quarter_once(page: Page) -> None:
+    # The time that is left changes with each look.
+    looks = iter([0, 90, 240, 260, 270, 280, 290, 300, 310, *[600] * 100])
+    page.route(
+        "**/ui/imports/sent/*",
+        lambda route: route.fulfill(json=told(rows=1000, applied=next(looks))),
+    )
+    go(page, "/ui/imports")
+    page.evaluate(LISTEN)
+    send(page, "stock.ndjson", b"{}\n" * 1000)
+    expect(page.locator("[data-told=aloud]")).to_contain_text("50 % done")
+    first, *others = page.evaluate("heard")
+    assert first == "The file is being sent"
+    assert [each.partition(",")[0] for each in others] == ["25 % done", "50 % done"]
+    assert "not known" not in "".join(others)
+
+
+@pytest.mark.usefixtures("uploads")
+@pytest.mark.parametrize(
+    ("name", "escaped"),
+    [("prices ä (1)'s.csv", "prices%20%C3%A4%20%281%29%27s.csv"), (f"{'x' * 300}.csv", "")],
+    ids=["other characters", "too long"],
+)
+def test_what_a_file_is_called_is_sent_with_it(page: Page, name: str, escaped: str) -> None:
+    with page.expect_request("**/write/imports?*") as sent:
+        send_a_file(page, name, b"id\n1\n")
+    named = f"attachment; filename*=UTF-8''{escaped or 'x' * 251 + '.csv'}"
+    assert sent.value.headers["content-disposition"] == named
 
 
 def test_sending_a_file_is_stopped_by_who_was_asked_and_what_was_taken_in_is_shown(
@@ -124,18 +180,6 @@ def test_a_file_with_semicolons_is_not_sent_and_how_to_save_it_is_said(
 NOT_YET = (404, {"code": "import-not-found", "title": "No such import"})
 ENDED = (409, {"code": "import-over", "title": "The import is over"})
 CANCELLED = (202, {"import_id": ID})
-
-
-@pytest.fixture
-def uploads(page: Page) -> list[Route]:
-    """The files that were sent, none of them answered."""
-    came: list[Route] = []
-
-    def hold(route: Route) -> None:
-        came.append(route)
-
-    page.route("**/write/imports?*", hold)
-    return came
 
 
 def stop_at_once(page: Page, cancels: Callable[[], tuple[int, dict[str, Any]]]) -> None:

@@ -89,6 +89,7 @@ def test_a_file_is_sent_as_it_is_and_what_came_of_it_is_told(
     assert upload.content == b'{"id":"a"}\n{"id":"b"}\n'
     assert upload.headers["Content-Type"] == "application/x-ndjson"
     assert upload.headers["Idempotency-Key"] == "k"
+    assert upload.headers["Content-Disposition"] == "attachment; filename*=UTF-8''rows.ndjson"
     assert upload.headers["Authorization"] == "Bearer t"
     assert dict(upload.url.params) == {"map": "id:id", "on_error": "stop", "reason": "spring"}
     told = capsys.readouterr()

@@ -28,7 +28,10 @@ SERVICES: Mapping[str, Any] = {
 NOT_FOR_PROGRAMS = re.compile(r"/(dead|health|metrics|problems|openapi|docs|schemas)\b")
 # Described only where they make a difference.
 ALWAYS = {"Idempotency-Key", "Prefer"}
-HEADERS = (*ALWAYS, "If-Match", "If-None-Match", "Command-Deadline", "Consistency-Token")
+HEADERS = (
+    *(*ALWAYS, "If-Match", "If-None-Match", "Command-Deadline", "Consistency-Token"),
+    "Content-Disposition",
+)
 AT = datetime(2026, 11, 22, 8, tzinfo=UTC)
 ID = "019aa9b2-6d2e-7c3b-9d0e-6a1b2c3d4e5f"
 TERMS: dict[str, Any] = {"reason": "because", "wait": 5, "deadline": AT}
@@ -55,7 +58,8 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     (
         "send_import",
         (io.BytesIO(b"{}"),),
-        {"dry_run": True, "on_error": "stop", "reason": "x", "wait": 5, "columns": {"id": "A"}},
+        {"dry_run": True, "on_error": "stop", "reason": "x", "wait": 5, "columns": {"id": "A"}}
+        | {"file_name": "ä.ndjson"},
     ),
     ("send_import", (b"",), {"media_type": "text/csv", "charset": "latin-1", "gzipped": True}),
     *((f"{each}_import", (ID,), {}) for each in ("pause", "resume", "cancel")),

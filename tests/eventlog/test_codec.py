@@ -73,6 +73,7 @@ OTHERS: list[Entry] = [
     Atomic("id", (PATCH, replace(PATCH, id="i.000000003", reply_to="api-1", with_item=True))),
     ImportMark("id", "i", "begun", "anna", 5, dry=True, stop=True),
     ImportMark("id", "i", "begun", "anna", 5, reverts="other"),
+    ImportMark("id", "i", "begun", "anna", 5, file="prices ä.csv"),
     ImportMark("id", "i", "received", "anna", 5, 1_000_000),
     ImportMark("id", "i", "failed", "anna", 5, detail="the client left"),
     *(ImportMark("id", "i", mark, "anna", 5) for mark in ("paused", "resumed", "cancelled")),
@@ -123,6 +124,13 @@ FORMER: list[tuple[bytes, Entry]] = [
         Envelope("id", COMMANDS[8], "anna", "f"),
     ),
     (
+        (
+            b'{"id":"id","op":"import","import":"i","mark":"begun","actor":"anna","at":5,"rows":0,'
+            b'"detail":null,"dry":1,"stop":0,"reverts":null}'
+        ),
+        ImportMark("id", "i", "begun", "anna", 5, dry=True),
+    ),
+    (
         b'{"id":"id","op":"ask","of":"of","fp":"f","reply":"api-1","bare":1}',
         Ask("id", "of", "f", "api-1", with_item=False),
     ),
@@ -163,6 +171,8 @@ MALFORMED: list[tuple[Entry, dict[str, Any]]] = [
     (OTHERS[9], {"rows": True}),
     (OTHERS[9], {"at": None}),
     (OTHERS[9], {"reverts": 7}),
+    (OTHERS[9], {"file": ""}),
+    (OTHERS[9], {"file": "x" * 256}),
     (OTHERS[9], {"dry": "no"}),
     (OTHERS[-1], {"reverts": None}),
     (OTHERS[-1], {"after": None}),
@@ -229,9 +239,16 @@ def test_an_entry_that_lacks_a_member_is_unreadable_or_was_optional(entry: Entry
             case Unreadable():
                 pass
             case other:
-                assert name in {"bare", "eff", "dead", "reply", "reason", "trace", "desc"} | (
-                    {"name", "price", "cur"} if document["op"] == "patch" else set[str]()
-                )
+                assert name in {
+                    "bare",
+                    "eff",
+                    "dead",
+                    "reply",
+                    "reason",
+                    "trace",
+                    "desc",
+                    "file",
+                } | ({"name", "price", "cur"} if document["op"] == "patch" else set[str]())
                 assert type(other) is type(entry)
 
 

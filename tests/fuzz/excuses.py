@@ -38,6 +38,7 @@ OF_STATE = frozenset(
 BEYOND_SCHEMAS = frozenset(
     {
         "effective-until-too-early",  # judged by another member
+        "invalid-file-name",  # what escapes of RFC 8187 come to, and the end of a path
         "invalid-map",  # a member mapped twice; something else than a price multiplied
         "name-empty",  # characters beyond U+FFFF that nobody sees: the pattern leaves them out
         "not-an-integer",  # to JSON Schema 12.0 is one; here it is a price in other units

@@ -76,6 +76,7 @@ def test_an_import_is_told_with_its_counts_over_all_partitions(
         imports.count(connection, ID, 1, Counts(unchanged=1))
     assert told(client) == {
         "import_id": ID,
+        "file_name": None,
         "status": "done",
         "dry_run": False,
         "on_error": "skip",
@@ -216,6 +217,12 @@ def test_imports_are_listed_newest_first_page_by_page(ledger: Any, client: Flask
         path = f"/imports?limit=2&cursor={following}" if following else ""
     assert [each["import_id"] for each in found] == names[::-1]
     assert [each["applied"] for each in found] == [4, 3, 2, 1, 0]
+
+
+def test_an_import_is_told_with_what_its_file_is_called(ledger: Any, client: FlaskClient) -> None:
+    begun(ledger, file="prices ä.csv")
+    assert told(client)["file_name"] == "prices ä.csv"
+    assert told(client, "/imports")["imports"][0]["file_name"] == "prices ä.csv"
 
 
 def test_an_import_names_the_first_that_took_it_back_and_offers_no_second(

@@ -216,6 +216,17 @@ def test_an_import_never_has_fewer_rows_than_were_received_once(world: World) ->
     assert importing.told().rows == 5
 
 
+def test_what_its_file_is_called_is_kept_also_from_who_sends_it_again_without_a_name(
+    world: World,
+) -> None:
+    importing = Importing(world)
+    for said, kept in ((None, None), ("a.csv", "a.csv"), (None, "a.csv"), ("b.csv", "b.csv")):
+        importing.mark("begun", file=said)
+        importing.mark("resumed")
+        drain(world)
+        assert importing.told().file == kept
+
+
 def test_a_row_that_is_no_command_is_told_with_the_id_that_it_names(world: World) -> None:
     importing = Importing(world)
     importing.mark("begun")

@@ -13,14 +13,14 @@ export function follow(place, { key, rows, bytes }) {
   const samples = [];
   let last = null;
   let [sent, total] = [0, bytes];
-  let spoken = 0;
+  let spoken = -1;
   let timer = null;
   let isOver = false;
   place.hidden = false;
   show();
 
   async function look() {
-    const { told } = await ask(key);
+    const { import: told } = await ask(key);
     if (isOver) return;
     if (told) {
       last = told;
@@ -34,22 +34,23 @@ export function follow(place, { key, rows, bytes }) {
   function show() {
     const done = last ? final(last) : 0;
     bar.value = rows === null ? sent / Math.max(total, 1) : Math.min(1, done / Math.max(rows, 1));
-    const of = rows === null ? "" : ` of ${number(rows)}`;
     write("sent", `${size(sent, total)} of ${size(total, total)}`);
-    write("taken", last ? `${number(last.rows ?? 0)}${of}` : "none yet");
-    for (const each of ["applied", "unchanged", "rejected"]) write(each, number(last?.[each] ?? 0));
+    write("taken", last ? of(last.rows ?? 0, rows) : "none yet");
+    for (const each of ["applied", "unchanged", "rejected"]) write(each, counted(last?.[each] ?? 0));
     const left = last?.status === "paused" ? "paused" : remaining(samples, rows);
-    write("left", left);
-    // Not every figure is read out: only each quarter.
+    write("left", left ?? "not known yet");
+    // Not every figure is read out: only the beginning and each quarter.
     const quarter = Math.floor(bar.value * 4);
     if (quarter > spoken) {
       spoken = quarter;
-      write("aloud", `${quarter * 25} % done, time left: ${left}`);
+      write("aloud", quarter === 0 ? "The file is being sent" : `${quarter * 25} % done${left ? `, time left: ${left}` : ""}`);
     }
   }
 
+  // What is read out whenever it is written is written where it is another text.
   function write(name, text) {
-    place.querySelector(`[data-told="${name}"]`).textContent = text;
+    const at = place.querySelector(`[data-told="${name}"]`);
+    if (at.textContent !== text) at.textContent = text;
   }
 
   look();
@@ -68,29 +69,28 @@ export function follow(place, { key, rows, bytes }) {
 
 // The id of what is sent under a key, also before anything of it is there; null where nobody tells.
 export async function idOf(key) {
-  const { told, led } = await ask(key);
-  return told?.import_id ?? /\/imports\/([^/?#]+)$/.exec(led)?.[1] ?? null;
+  return (await ask(key)).import_id;
 }
 
-// {told, led}: what the query API says of it, null before it knows, and where it looked for it.
+// {import_id, import}: which import it is, and what the query API says of it; null before it knows.
 async function ask(key) {
   try {
     const response = await fetch(`${document.body.dataset.base}/ui/imports/sent/${key}`, { cache: "no-store" });
-    return { told: response.ok ? await response.json() : null, led: response.redirected ? response.url : "" };
+    if (response.ok) return await response.json();
   } catch {
     // It is asked again in a moment.
-    return { told: null, led: "" };
   }
+  return { import_id: null, import: null };
 }
 
 function final({ applied, unchanged, rejected, skipped, other }) {
   return applied + unchanged + rejected + skipped + other;
 }
 
-// How long the rest takes if it goes on as in the last seconds.
+// How long the rest takes if it goes on as in the last seconds; null where nothing tells that.
 function remaining(samples, rows) {
   const [first, last] = [samples[0], samples.at(-1)];
-  if (rows === null || !last || last.at - first.at < FIRST || last.final === first.final) return "not known yet";
+  if (rows === null || !last || last.at - first.at < FIRST || last.final === first.final) return null;
   const left = ((rows - last.final) * (last.at - first.at)) / (last.final - first.final) / 1000;
   return left <= 0 ? "none" : duration(left);
 }
@@ -103,6 +103,14 @@ function duration(seconds) {
 
 function number(value) {
   return value.toLocaleString("en");
+}
+
+function counted(rows) {
+  return `${number(rows)} ${rows === 1 ? "row" : "rows"}`;
+}
+
+function of(rows, all) {
+  return all === null ? counted(rows) : `${number(rows)} of ${counted(all)}`;
 }
 
 // In the unit that the whole of it is told in.
