@@ -71,6 +71,18 @@ def test_an_import_is_only_reverted_by_who_was_asked(page: Page) -> None:
     assert came[0].url.endswith(f"/imports/{ID}/revert?reason=wrong+file")
 
 
+def test_a_revert_that_is_asked_for_once_more_is_the_same_one(page: Page) -> None:
+    running = {"code": "import-running", "title": "Rows may come", "detail": "cancel it first"}
+    came = answer(page, 409, running)
+    go(page, f"/ui/imports/{ID}")
+    page.get_by_role("button", name="Revert").click()
+    for _ in range(2):
+        with page.expect_request("**/write/**"):
+            save(page)
+        expect(page.get_by_role("dialog")).to_contain_text("cancel it first")
+    assert len({each.headers["idempotency-key"] for each in came}) == 1
+
+
 def test_who_is_signed_out_keeps_the_words_and_is_led_to_sign_in(page: Page) -> None:
     came = answer(page, 401, {"title": "Unauthorized", "detail": "send Authorization: Bearer"})
     page.get_by_role("button", name="Edit").click()
