@@ -138,6 +138,14 @@ def reverting(connection: Connection, import_ids: Sequence[str]) -> dict[str, st
     return {row[0]: row[1] for row in connection.execute(statement) if row[1] is not None}
 
 
+def file_names(connection: Connection, import_ids: Sequence[str]) -> dict[str, str | None]:
+    """Tell what the files of those imports are called that are still known."""
+    statement = select(imports.c.import_id, imports.c.file_name).where(
+        imports.c.import_id.in_(import_ids)
+    )
+    return {row[0]: row[1] for row in connection.execute(statement)}
+
+
 def unheard_of(import_id: str) -> Import:
     """Make an import that is begun, and of which the ledger knows nothing yet."""
     return Import(import_id, 0, "receiving", "", False, False, None, None, None, 0, 0)

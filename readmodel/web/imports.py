@@ -1,6 +1,6 @@
 """The pages of imports: all of them, and how far one is, with what became of its rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -8,6 +8,7 @@ from flask import g
 from sqlalchemy import Engine
 
 from ledger import heads
+from ledger.imports import file_names
 from readmodel import import_rows, params
 from readmodel.answers import Answer, answer
 from readmodel.import_routes import BEFORE, ROW_STATUSES, ImportRoutes
@@ -56,6 +57,7 @@ class ImportPages:
             "imports.html",
             {
                 "imports": [_shown(each) for each in members],
+                "names": self._names(members),
                 "next": self._paging.following(last, "imports page"),
             },
         )
@@ -67,7 +69,8 @@ class ImportPages:
         binding = ("import page", import_id, status)
         after: str | None = self._paging.place(given, str, *binding)
         told = _shown(self._imports.told(import_id))
-        by = told["reverted_by"]
+        # What took it back may itself have been taken back, or not have got everywhere.
+        by = self._imports.known(told["reverted_by"]) if told["reverted_by"] else None
         asked = import_rows.Asked(import_id, None if status == "all" else status, after)
         found = import_rows.read(self._reads, asked, _ROWS + 1)
         last = found[_ROWS - 1].key if len(found) > _ROWS else None
@@ -79,9 +82,9 @@ class ImportPages:
             "import.html",
             {
                 "told": told,
+                "names": self._names([told]),
                 "steps": _steps(told),
-                # What took it back may itself have been taken back, or not have got everywhere.
-                "by": _shown(self._imports.told(by)) if by else None,
+                "by": _shown(by) if by else None,
                 "status": status,
                 "statuses": ("rejected", *(each for each in ROW_STATUSES if each != "rejected")),
                 "rows": [import_rows.members(each) for each in found[:_ROWS]],
@@ -89,6 +92,14 @@ class ImportPages:
                 "next": self._paging.following(last, *binding),
             },
         )
+
+    def _names(self, members: Sequence[Mapping[str, Any]]) -> Mapping[str, str | None]:
+        """Tell what the files of imports are called that these take back, and that are known."""
+        reverted = [each["reverts"] for each in members if each["reverts"]]
+        if not reverted:
+            return {}
+        with self._reads.connect() as connection:
+            return file_names(connection, reverted)
 
     def sent(self, key: str) -> Answer:
         """Tell of the import that whoever asks sends under this key, as programs read it: while it

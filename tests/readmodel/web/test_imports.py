@@ -116,6 +116,16 @@ def test_a_file_is_called_by_its_name(client: FlaskClient, ledger: Ledger) -> No
     page = page_of(client, f"/ui/imports/{ID}")
     assert "File <b>prices ä.csv" in page.texts("span")
     assert page.texts("title") == ["Import <b>prices ä.csv · itemledger"]
+    begun(ledger, Counts(), OTHER, reverts=ID)
+    reverting = page_of(client, f"/ui/imports/{OTHER}")
+    assert "Reverts <b>prices ä.csv" in reverting.texts("span")
+    listed = page_of(client, "/ui/imports")
+    assert "Reverts <b>prices ä.csv" in listed.texts("div", class_="small quiet")
+    assert len(reverting.all("a", href=f"/ui/imports/{ID}")) == 1
+    begun(ledger, Counts(), OTHER, reverts=f"{ID[:-1]}f")
+    reverting = page_of(client, f"/ui/imports/{OTHER}")
+    assert f"Reverts {ID[:-1]}f, which is not kept any more" in reverting.texts("span")
+    assert reverting.all("a", href=f"/ui/imports/{ID[:-1]}f") == []
 
 
 def test_a_row_leads_to_its_item_where_there_is_one(client: FlaskClient, ledger: Ledger) -> None:
