@@ -12,15 +12,8 @@ import typer
 from redis.exceptions import RedisError
 from rich.console import Console
 
-from cli.refusals import (
-    FAILED,
-    UNREACHABLE,
-    WRONG_USAGE,
-    Refusal,
-    reading_refusal,
-    reason,
-    without_password,
-)
+from cli.database_refusals import reading_refusal
+from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal, reason, without_password
 from cli.status import Field, show_rows
 from cli.whoami import operator
 from eventlog.envelope import Order

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.group import Group
-from cli.refusals import read_settings, refusing
+from cli.refusals import refusing
 
 # As in `cli.main`: what a command needs is imported in it.
 # ruff: noqa: PLC0415
@@ -28,6 +28,8 @@ def dead_list(
 ) -> None:
     """List the dead commands, the oldest first."""
     with refusing():
+        from cli.read_settings import read_settings
+
         settings = read_settings()
         from cli.dead import list_dead
 
@@ -40,6 +42,8 @@ def dead_show(
 ) -> None:
     """Show one with its payload and the traceback of its defect."""
     with refusing():
+        from cli.read_settings import read_settings
+
         settings = read_settings()
         from cli.dead import show_dead
 
@@ -54,6 +58,8 @@ def dead_replay(ids: _Ids = None, everything: _All = False, wait: _Wait = 30.0) 
     or no worker came to it in time.
     """
     with refusing():
+        from cli.read_settings import read_settings
+
         settings = read_settings()
         from cli.dead import order
 
@@ -71,6 +77,8 @@ def dead_discard(
 ) -> None:
     """Give dead commands up for good; what is parked behind them goes on."""
     with refusing():
+        from cli.read_settings import read_settings
+
         settings = read_settings()
         from cli.dead import order
 

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from cli import options
-from cli.refusals import read_settings, refusing
-from cli.whereabouts import located
+from cli.refusals import refusing
 
 # A process loads only its own room: the imports stand in the commands.
 # ruff: noqa: PLC0415
@@ -41,6 +40,9 @@ def export(
     usage. 3: the service cannot be reached, or broke off. 130: interrupted.
     """
     with refusing():
+        from cli.read_settings import read_settings
+        from cli.whereabouts import located
+
         settings = located(read_settings(query_url=query_url))
         from cli.export import Wishes, run_export
         from cli.reach import Service

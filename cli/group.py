@@ -5,10 +5,7 @@ and the list of commands.
 from typing import Any
 
 import typer
-from pydantic import ValidationError
 from typer.core import TyperGroup
-
-from cli.refusals import plainly
 
 # As long as a first sentence may be.
 _WHOLE = 1000
@@ -24,6 +21,11 @@ class Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
+            # Only who gave such a word waits for what finds the words for it.
+            from pydantic import ValidationError  # noqa: PLC0415
+
+            from cli.plainly import plainly  # noqa: PLC0415
+
             if isinstance(error.__cause__, ValidationError):
                 error.message = plainly(error.__cause__.errors(include_url=False)[0])
             raise

@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from cli import options
-from cli.refusals import read_settings, refusing
-from cli.whereabouts import located
+from cli.refusals import refusing
 
 # A process loads only its own room: the imports stand in the commands.
 # ruff: noqa: PLC0415
@@ -90,6 +89,9 @@ def import_(
     cannot be reached. 130: interrupted.
     """
     with refusing():
+        from cli.read_settings import read_settings
+        from cli.whereabouts import located
+
         settings = located(read_settings(command_url=command_url, query_url=query_url))
         from cli.import_file import Wishes, plan_import, run_import
         from cli.reach import Service

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,9 +12,8 @@ from cli.dead_words import dead_app
 from cli.export_words import export
 from cli.group import Group
 from cli.import_words import import_
-from cli.refusals import INTERRUPTED, judged_settings, read_settings, refusing
+from cli.refusals import INTERRUPTED, refusing
 from cli.token_words import token_app
-from cli.whereabouts import located
 
 # A process loads only its own room: the imports stand in the commands.
 # ruff: noqa: PLC0415
@@ -70,6 +68,8 @@ def up(
     Nothing that was accepted is lost: the next start finds it in the data folder.
     """
     with refusing():
+        from cli.read_settings import read_settings
+
         settings = read_settings(
             data=data,
             host=host,
@@ -88,6 +88,8 @@ def up(
 def api() -> None:
     """Serve the command API: it takes commands and puts them on the log."""
     with refusing():
+        from cli.read_settings import read_settings
+
         settings = read_settings()
         from api.main import run
         from cli.exposure import require_guard
@@ -100,6 +102,8 @@ def api() -> None:
 def query() -> None:
     """Serve the query API: items, their history, and what became of commands."""
     with refusing():
+        from cli.read_settings import read_settings
+
         settings = read_settings()
         from cli.exposure import require_guard
         from readmodel.main import run
@@ -112,6 +116,8 @@ def query() -> None:
 def worker() -> None:
     """Apply commands from the log to the ledger."""
     with refusing():
+        from cli.read_settings import read_settings
+
         settings = read_settings()
         from worker.main import run
 
@@ -122,6 +128,8 @@ def worker() -> None:
 def cron() -> None:
     """Do what is due at a time of day or every so often; one process is enough."""
     with refusing():
+        from cli.read_settings import read_settings
+
         settings = read_settings()
         from worker.cron import run
 
@@ -132,6 +140,8 @@ def cron() -> None:
 def migrate() -> None:
     """Bring the database's schema up to this release; `up` does it by itself."""
     with refusing():
+        from cli.read_settings import read_settings
+
         settings = read_settings()
         from cli.migrate import migrate_database
 
@@ -160,6 +170,9 @@ def status(
     3: the query API could not be reached.
     """
     with refusing():
+        from cli.read_settings import read_settings
+        from cli.whereabouts import located
+
         settings = located(read_settings(query_url=query_url))
         from cli.reach import Service
         from cli.status import show_status
@@ -187,6 +200,9 @@ def doctor(
     Exit code 0: nothing is bad. 1: something is. 2: wrong usage, or a setting that can not be read.
     """
     with refusing():
+        from cli.read_settings import judged_settings
+        from cli.whereabouts import located
+
         settings = located(
             judged_settings(data=data, redis_url=redis_url, database_url=database_url)
         )
@@ -218,6 +234,8 @@ def verify(
     3: the database cannot be used.
     """
     with refusing():
+        from cli.read_settings import read_settings
+
         settings = read_settings()
         from cli.verify import run_verify
         from runtime.times import now_ms
@@ -226,9 +244,9 @@ def verify(
 
 
 def _views(begun: str) -> list[str]:
-    from readmodel.views.listing import all_views
+    from readmodel.views.names import view_names
 
-    return [each.name for each in all_views() if each.name.startswith(begun)]
+    return [each for each in view_names() if each.startswith(begun)]
 
 
 @app.command()
@@ -269,6 +287,8 @@ def rebuild(
     2: wrong usage. 3: the database cannot be used.
     """
     with refusing():
+        from cli.read_settings import read_settings
+
         settings = read_settings()
         from cli.rebuild import run_rebuild, wish_of
         from runtime.telemetry import configure_logging
@@ -301,6 +321,8 @@ def openapi_(
     Exit code 0: written. 1: the files cannot be written. 2: wrong usage.
     """
     with refusing():
+        from cli.read_settings import read_settings
+
         settings = read_settings()
         from cli.openapi import print_document, write_documents
 
@@ -326,6 +348,8 @@ def alive(
     For health checks. Exit code 0: it is. 1: no sign of life for longer than that.
     """
     with refusing():
+        from cli.read_settings import read_settings
+
         settings = read_settings()
         from cli.alive import check_alive
 
@@ -335,6 +359,8 @@ def alive(
 @app.command()
 def version() -> None:
     """Print the release."""
+    from importlib.metadata import version as installed_version
+
     typer.echo(f"itemledger {installed_version('itemledger')}")
 
 

@@ -1,6 +1,7 @@
 """`itemledger migrate`: bring the database's schema up to this release."""
 
-from cli.refusals import FAILED, Refusal, database_refusal, without_password
+from cli.database_refusals import database_refusal
+from cli.refusals import FAILED, Refusal, without_password
 from ledger.migrate import UnknownSchema, migrate
 from ledger.schema import DatabaseUnusable
 from readmodel.views.listing import install

@@ -8,7 +8,8 @@ import sys
 from cli.durability import told_durability
 from cli.layout import check_layout
 from cli.migrate import migrate_database
-from cli.refusals import Refusal, read_settings
+from cli.read_settings import read_settings
+from cli.refusals import Refusal
 from runtime.telemetry import configure_logging
 
 

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 import typer
 
+from cli.database_refusals import reading_refusal
 from cli.progress import progress as bar_beside
-from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal, reading_refusal
+from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal
 from eventlog.inspect import LogUnavailable, inspect_log
 from ledger import partitions, projections, rebuilding
 from ledger.opening import Opened, opened

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.group import Group
-from cli.refusals import read_settings, refusing
+from cli.refusals import refusing
 
 # As in `cli.main`: what a command needs is imported in it.
 # ruff: noqa: PLC0415
@@ -45,6 +45,8 @@ def create(
     It is shown this once. Its id, which `token revoke` takes, is told on standard error.
     """
     with refusing():
+        from cli.read_settings import read_settings
+
         settings = read_settings()
         from cli.tokens import create_token
 
@@ -60,6 +62,8 @@ def list_(
     Tokens that were made are not kept anywhere.
     """
     with refusing():
+        from cli.read_settings import read_settings
+
         settings = read_settings()
         from cli.tokens import list_revoked
 
@@ -75,6 +79,8 @@ def revoke(
     Exit code 0: it is revoked. 3: the database can not be written, so it is not.
     """
     with refusing():
+        from cli.read_settings import read_settings
+
         settings = read_settings()
         from cli.tokens import revoke_token
 

@@ -11,7 +11,8 @@ from joserfc.errors import JoseError
 from redis.exceptions import RedisError
 from rich.console import Console
 
-from cli.refusals import WRONG_USAGE, Refusal, reading_refusal, reason, warn, without_password
+from cli.database_refusals import reading_refusal
+from cli.refusals import WRONG_USAGE, Refusal, reason, warn, without_password
 from cli.status import Field, show_rows
 from cli.whoami import operator
 from eventlog.clients import working_client

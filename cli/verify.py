@@ -6,8 +6,9 @@ from contextlib import contextmanager
 
 import typer
 
+from cli.database_refusals import reading_refusal
 from cli.progress import progress
-from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal, reading_refusal
+from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal
 from ledger.schema import DatabaseUnusable, SchemaOutOfDate
 from ledger.verify.difference import Difference, Noted, Verified
 from ledger.verify.run import verify_database

@@ -26,6 +26,18 @@ HERE = Path(__file__).parent
 
 _GENERATED = "<!-- Made by docs/generate.py; do not edit. -->\n"
 
+_COMPLETION = """\
+## The Tab key
+
+Shells complete commands, options and views where `itemledger` is found by its name: put
+`.venv/bin` on `PATH`, as `. .venv/bin/activate` does (fish: `. .venv/bin/activate.fish`).
+
+- **bash, fish**: `itemledger --install-completion`, once, in that shell; the next one has it.
+- **zsh**: at the end of `~/.zshrc`, below `autoload -Uz compinit; compinit`, the line
+  `eval "$(_ITEMLEDGER_COMPLETE=source_zsh itemledger)"`. (After `--install-completion` the first
+  Tab of each shell does nothing there.)
+"""
+
 
 def configuration() -> str:
     """Write the page of settings."""
@@ -114,11 +126,11 @@ def commands() -> str:
         "# The console\n\n"
         "`itemledger` stands for `.venv/bin/itemledger` here. Every setting can be given in the "
         "environment or in `.env`, too: [configuration.md](configuration.md). `--help` works "
-        "everywhere and says the same; `itemledger --install-completion` makes Tab complete "
-        "commands, options and views in bash, zsh and fish.\n\n"
+        "everywhere and says the same.\n\n"
         "Exit codes are the same everywhere: 0 done, 1 problems or rejected rows were found, "
         "2 wrong usage, 3 the service or a store could not be reached, 130 Ctrl-C. Warnings do "
         "not change them.\n\n"
+        f"{_COMPLETION}\n"
         f"{told}"
     )
 

@@ -14,12 +14,12 @@ _METRICS_SDK = "opentelemetry.sdk.metrics"
 _modules = cast("dict[str, ModuleType | None]", sys.modules)
 
 
-def keep_out() -> None:
-    """Keep it from being loaded; to be called before anything else is."""
-    _modules.setdefault(_METRICS_SDK, None)
+def keep_out(module: str = _METRICS_SDK) -> None:
+    """Keep a module from being loaded; to be called before anything else is."""
+    _modules.setdefault(module, None)
 
 
 def let_in() -> None:
-    """Let it be loaded again."""
+    """Let redis-py load what it measures with again."""
     if _METRICS_SDK in _modules and _modules[_METRICS_SDK] is None:
         del _modules[_METRICS_SDK]

@@ -4,8 +4,9 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli.database_refusals import reading_refusal
 from cli.doctor.finding import Check, Doubt, Fault, Finding, Fine, Told, clocks, told
-from cli.refusals import Refusal, reading_refusal, without_password
+from cli.refusals import Refusal, without_password
 from ledger.checkup import Database, examine
 from ledger.schema import REVISION, DatabaseUnusable
 from runtime.settings import PREFIX, Settings

@@ -8,7 +8,7 @@ from pathlib import Path
 from cli.doctor.finding import Check, Doubt, Fault, Finding, Fine, Told, told
 from cli.exposure import is_readable_by_others
 from cli.misspelt import is_a_setting_s, tell_unknown
-from cli.refusals import secret_files, settings_file
+from cli.read_settings import secret_files, settings_file
 from runtime.auth.exposure import exposed_without_keys, names_only_itself
 from runtime.settings import PREFIX, Settings
 

@@ -5,8 +5,8 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
+from cli.database_refusals import reading_refusal
 from cli.doctor.finding import Check, Doubt, Fault, Finding, Fine, Told, told
-from cli.refusals import reading_refusal
 from eventlog.inspect import LogInspector, LogUnavailable, inspect_log
 from eventlog.workers import REPORT_EVERY, Report
 from ledger.opening import opened

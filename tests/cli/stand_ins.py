@@ -8,7 +8,8 @@ from dataclasses import replace
 import typer
 
 from cli.children import children
-from cli.refusals import read_settings, refusing
+from cli.read_settings import read_settings
+from cli.refusals import refusing
 from cli.up import run_up
 from runtime.child import Child
 from runtime.nursery import Nursery

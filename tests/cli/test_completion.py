@@ -60,3 +60,23 @@ def test_zsh_is_told_what_it_asks_for(path: str) -> None:
     assert "_ITEMLEDGER_COMPLETE=complete_zsh" in script
     env = {"_ITEMLEDGER_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "itemledger doc"}
     assert '"doctor"' in run(path, "itemledger", **env)
+
+
+@pytest.mark.parametrize("words", ["itemledger doc", "itemledger rebuild it"])
+def test_who_presses_tab_does_not_wait_for_what_only_a_command_needs(words: str) -> None:
+    env = {
+        "_ITEMLEDGER_COMPLETE": "complete_zsh",
+        "_TYPER_COMPLETE_ARGS": words,
+        "PYTHONPROFILEIMPORTTIME": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "cli"],
+        env=os.environ | env,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "typer._completion_classes" in loaded
+    assert not loaded & {"rich", "pydantic_settings", "runtime.settings", "sqlalchemy", "redis"}

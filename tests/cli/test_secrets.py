@@ -7,7 +7,8 @@ import pytest
 
 from cli.doctor import of_settings
 from cli.doctor.finding import Doubt, Fine
-from cli.refusals import WRONG_USAGE, Refusal, read_settings
+from cli.read_settings import read_settings
+from cli.refusals import WRONG_USAGE, Refusal
 
 URL = "redis://api:hush@log.example:6379/0"
 

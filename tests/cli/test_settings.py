@@ -2,15 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.database_refusals import database_refusal
 from cli.migrate import migrate_database
-from cli.refusals import (
-    UNREACHABLE,
-    WRONG_USAGE,
-    Refusal,
-    database_refusal,
-    read_settings,
-    without_password,
-)
+from cli.read_settings import read_settings
+from cli.refusals import UNREACHABLE, WRONG_USAGE, Refusal, without_password
 from ledger.schema import DatabaseUnusable
 
 SECRET_URLS = [

@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 
 from domain.events import ItemCreated
 from readmodel.views import listing
+from readmodel.views.names import view_names
 
 AT = 1_763_798_400_000
 
@@ -33,3 +34,7 @@ def test_a_parameter_with_a_nul_never_comes_to_a_view(client: FlaskClient) -> No
 
 def test_every_view_says_which_events_it_reads() -> None:
     assert all(view.reads for view in listing.all_views())
+
+
+def test_every_view_is_called_as_its_file_and_named_without_being_loaded() -> None:
+    assert view_names() == [view.name for view in listing.all_views()]

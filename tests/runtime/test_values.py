@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.refusals import Refusal, read_settings
+from cli.read_settings import read_settings
+from cli.refusals import Refusal
 from runtime.settings import Settings
 
 GOOD = "0123456789abcdef0123456789abcdef"
