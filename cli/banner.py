@@ -2,14 +2,23 @@
 
 from collections.abc import Generator
 
+from cli.lines import tell
 from cli.refusals import without_password
 from runtime.settings import Settings
+
+# Columns of what stands before a value.
+_NAMES = 12
 
 
 def banner(settings: Settings, durability: str) -> str:
     """Write the banner; `durability` says how safely the log is kept."""
-    rows = "".join(f"  {name:<12} {value}\n" for name, value in _rows(settings, durability))
+    rows = "".join(f"  {name:<{_NAMES}} {value}\n" for name, value in _rows(settings, durability))
     return f"\nitemledger is ready.\n{rows}Ctrl-C stops it; what was accepted is kept.\n"
+
+
+def tell_banner(told: str) -> None:
+    """Print it; what does not fit a terminal goes on below what it is about."""
+    tell(told, hang=2 + _NAMES + 1)
 
 
 def _rows(settings: Settings, durability: str) -> Generator[tuple[str, str]]:

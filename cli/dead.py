@@ -13,8 +13,9 @@ from redis.exceptions import RedisError
 from rich.console import Console
 
 from cli.database_refusals import reading_refusal
+from cli.lines import tell
 from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal, reason, without_password
-from cli.status import Field, show_rows
+from cli.tables import Field, show_rows
 from cli.whoami import operator
 from eventlog.envelope import Order
 from eventlog.orders import OrderRefused
@@ -60,7 +61,7 @@ def list_dead(settings: Settings, *, as_json: bool) -> None:
     ]
     show_rows(Console(highlight=False, markup=False), _FIELDS, rows)
     _tell_of_more(found)
-    typer.echo(
+    tell(
         "`itemledger dead show ID` tells more; `dead replay ID` tries again, `dead discard ID` "
         "gives up."
     )
@@ -105,16 +106,16 @@ def order(
         failed = False
         for each in given:
             obeyed = dead.obeyed(each, max(0.0, until - time.monotonic()))
-            typer.echo(f"{each.command_id}: {_told(what, obeyed)}")
+            tell(f"{each.command_id}: {_told(what, obeyed)}")
             failed |= obeyed is None or obeyed.status == "rejected" or obeyed.error is not None
     return FAILED if failed else 0
 
 
 def _tell_of_more(found: Oldest, *, err: bool = False) -> None:
     if found.more:
-        typer.echo(
-            f"These are the oldest {len(found.commands)}; there are more dead commands, to be seen "
-            "when these are replayed or discarded.",
+        tell(
+            f"These are the oldest {len(found.commands):,}; there are more dead commands, to be "
+            "seen when these are replayed or discarded.",
             err=err,
         )
 
@@ -134,7 +135,7 @@ def _chosen(dead: DeadCommands, command_ids: Sequence[str]) -> list[Quarantined]
 
 
 def _ask(count: int) -> None:
-    commands = "1 command" if count == 1 else f"{count} commands"
+    commands = "1 command" if count == 1 else f"{count:,} commands"
     if not sys.stdin.isatty():
         raise Refusal(f"discard gives {commands} up for good: say --yes", WRONG_USAGE)
     if not typer.confirm(f"Give {commands} up for good?"):

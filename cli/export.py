@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 import httpx
-import typer
 
 from cli.export_file import check_target, standard_output, written_whole
+from cli.lines import tell
 from cli.progress import progress
 from cli.reach import Service, away, catalogue, refused
 from cli.refusals import INTERRUPTED, UNREACHABLE, Refusal
@@ -76,11 +76,11 @@ def run_export(
             _copy(service, export, wishes, file)
     except KeyboardInterrupt:
         left = "" if wishes.output is None else f" Nothing was written to {wishes.output}."
-        typer.echo(f"\nInterrupted.{left}", err=True)
+        tell(f"\nInterrupted.{left}", err=True)
         return INTERRUPTED
     where = "" if wishes.output is None else f" to {wishes.output}"
     told = f"{export.count:,} items{where}. What happens after them: {export.changes}"
-    typer.echo(told, err=True)
+    tell(told, err=True)
     return 0
 
 

@@ -2,10 +2,11 @@
 and the list of commands.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 # As long as a first sentence may be.
 _WHOLE = 1000
@@ -41,3 +42,34 @@ class Group(TyperGroup):
         if rows:
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
+
+
+class Command(TyperCommand):
+    """A word that is done, and tells at once all that it lacks, not the first of it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take options and arguments. Raises BadParameter where some are missing."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            _name_all_missing(error, self._missing(ctx, given))
+            raise
+
+    def _missing(self, ctx: Any, given: list[str]) -> list[str]:
+        found, _, _ = self.make_parser(ctx).parse_args(args=given)
+        options: list[Any] = [each for each in self.params if each.param_type_name == "option"]
+        return [
+            _hint(each, ctx) for each in options if each.required and found.get(each.name) is None
+        ]
+
+
+def _hint(option: Any, ctx: Any) -> str:
+    choices = (option.get_missing_message(ctx) or "").removeprefix("Choose from:").split()
+    return f"'{option.opts[0]}'" + (f" ({' '.join(choices)})" if choices else "")
+
+
+def _name_all_missing(error: Any, missing: Sequence[str]) -> None:
+    """Have the error of the first option that is missing name all of them."""
+    if hasattr(error, "param_type") and len(missing) > 1:
+        error.param_type, error.param_hint = "options", " and ".join(missing)

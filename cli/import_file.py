@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Literal
 
 import httpx
-import typer
 
 from cli.import_client import Client, GoesOn, Pause, Told
 from cli.import_report import Report, say, write_rejects
 from cli.import_source import Source, check_charset, examine
 from cli.import_watch import likely_ids, watching
+from cli.lines import tell
 from cli.reach import Service
 from cli.refusals import FAILED, INTERRUPTED, UNREACHABLE, WRONG_USAGE, Refusal
 from itemledger_client.file_names import disposition
@@ -137,7 +137,7 @@ def run_import(
         return INTERRUPTED
     except GoesOn as refusal:
         raise Refusal(f"{refusal}\n{_so_far(report, plan)}", refusal.code) from None
-    typer.echo(report.summary(told, plan.rejects, dry=plan.wishes.dry))
+    tell(report.summary(told, plan.rejects, dry=plan.wishes.dry), hang=2)
     fine = told.status == "done" and not with_rejects and not told.counts["other"]
     return 0 if fine else FAILED
 

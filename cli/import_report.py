@@ -12,6 +12,7 @@ import orjson
 import typer
 
 from cli.import_client import Reject, Told
+from cli.lines import tell
 from cli.progress import progress
 from cli.refusals import Refusal
 
@@ -154,7 +155,7 @@ def write_rejects(rejects: Iterable[Reject], path: Path) -> None:
             for place, each in enumerate(rejects):
                 file.write(orjson.dumps(asdict(each), option=orjson.OPT_APPEND_NEWLINE))
                 if place < _SHOWN:
-                    say(f"row {each.row}: {each.code}, {each.reason}")
+                    say(f"row {each.row:,}: {each.code}, {each.reason}")
                 elif place == _SHOWN:
                     say(f"and more: {path} has them all")
     except OSError as error:
@@ -166,5 +167,5 @@ def write_rejects(rejects: Iterable[Reject], path: Path) -> None:
 
 def say(line: str) -> None:
     """Tell the person at the terminal something that is not the result."""
-    typer.echo(line, err=True)
+    tell(line, err=True, hang=2)
     sys.stderr.flush()

@@ -7,7 +7,6 @@ from rich.progress import (
     ProgressColumn,
     Task,
     TextColumn,
-    TimeRemainingColumn,
 )
 from rich.text import Text
 
@@ -16,7 +15,9 @@ class _Rate(ProgressColumn):
     """How many of them a second, as it went lately."""
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
+        # What ended within a moment has no other: how fast it went in all.
+        taken = task.finished_time
+        speed = task.completed / taken if taken else task.speed
         return Text("" if speed is None else f"{speed:,.0f}/s")
 
 
@@ -28,15 +29,45 @@ class _Share(ProgressColumn):
 
 
 class _Count(ProgressColumn):
-    """How many of how many, where both are known."""
+    """How many of how many, where both are known; where there is no room, the share says the
+    rest.
+    """
+
+    def __init__(self, *, narrow: bool) -> None:
+        super().__init__()
+        self._narrow = narrow
 
     def render(self, task: Task) -> Text:
-        told = "" if task.total is None else f"{task.completed:,.0f} of {task.total:,.0f}"
-        return Text(told, style="progress.download")
+        if task.total is None:
+            return Text("")
+        of = "" if self._narrow else f" of {task.total:,.0f}"
+        return Text(f"{task.completed:,.0f}{of}", style="progress.download")
 
 
-# Columns of a terminal that what is told takes beside a bar, and those that a bar takes at most.
-_BESIDE, _BAR = 64, 40
+class _Left(ProgressColumn):
+    """How long it takes from here on, as it goes now; nothing where that is not known."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        left = task.time_remaining
+        if left is None or task.total is None or task.finished:
+            return Text("")
+        return Text(f"{time_left(left)} left", style="progress.remaining")
+
+
+def time_left(seconds: float) -> str:
+    """Write for how long something goes on."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+# Columns of a terminal below which a count is told alone; what stands beside a bar takes, alone and
+# not; and a bar takes at most.
+_NARROW, _BESIDE_ALONE, _BESIDE, _BAR = 90, 62, 78, 40
 
 
 def progress(beside: str, *, transient: bool = False, rated: bool = True) -> Progress:
@@ -44,14 +75,15 @@ def progress(beside: str, *, transient: bool = False, rated: bool = True) -> Pro
     and the time that is left; disabled where standard error is no terminal.
     """
     console = Console(stderr=True)
-    bar = min(console.width - _BESIDE, _BAR)
+    narrow = console.width < _NARROW
+    bar = min(console.width - (_BESIDE_ALONE if narrow else _BESIDE), _BAR)
     return Progress(
         _Share(),
         *([BarColumn(bar_width=bar)] if bar > 0 else []),
-        _Count(),
+        _Count(narrow=narrow),
         TextColumn(beside),
         *([_Rate()] if rated else []),
-        TimeRemainingColumn(),
+        _Left(),
         console=console,
         disable=not console.is_terminal,
         transient=transient,

@@ -5,10 +5,10 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
-import typer
-
 from cli.database_refusals import reading_refusal
+from cli.lines import tell
 from cli.progress import progress as bar_beside
+from cli.progress import time_left
 from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal
 from eventlog.inspect import LogUnavailable, inspect_log
 from ledger import partitions, projections, rebuilding
@@ -67,13 +67,13 @@ def run_rebuild(
         if wanted == "cancel":
             seen = _look(ledger, view)
             if seen.book.state == "cancelled":
-                typer.echo(f"{view}: cancelled at {_place(seen)}.")
-                typer.echo(f"`itemledger rebuild {view}` goes on from there.")
+                tell(f"{view}: cancelled at {_place(seen)}.")
+                tell(f"`itemledger rebuild {view}` goes on from there.")
             else:
-                typer.echo(f"{view}: cancelled; all is as it was.")
+                tell(f"{view}: cancelled; all is as it was.")
             return 0
         if not watch:
-            typer.echo(f"{view}: the workers do it; `itemledger status` shows how far they are.")
+            tell(f"{view}: the workers do it; `itemledger status` shows how far they are.")
             return 0
         with _helping(settings, ledger) as helps:
             return _told(_watch(ledger, view, helps=helps))
@@ -92,12 +92,12 @@ def _watch(ledger: Opened, view: str, *, helps: bool) -> Progress:
                     return seen
                 if bar.disable and time.monotonic() - said >= _LINE:
                     said = time.monotonic()
-                    typer.echo(f"{view}: {seen.book.state}, {_place(seen)}", err=True)
+                    tell(f"{view}: {seen.book.state}, {_place(seen)}", err=True)
                 threading.Event().wait(_LOOK)
         except KeyboardInterrupt:
             bar.stop()
             goes_on = "stops here; a worker goes on with it, or" if helps else "goes on;"
-            typer.echo(
+            tell(
                 f"\n{view}: {goes_on} `itemledger rebuild {view}` watches it again, "
                 f"`itemledger rebuild {view} --cancel` ends it.",
                 err=True,
@@ -109,26 +109,26 @@ def _told(seen: Progress) -> int:
     book = seen.book
     match book.state:
         case "idle":
-            typer.echo(f"{book.view}: live after {seen.events} events ({book.detail}).")
+            tell(f"{book.view}: live after {seen.events:,} events ({book.detail}).")
             if book.previous:
-                typer.echo(f"`itemledger rebuild {book.view} --rollback` goes back to what was.")
+                tell(f"`itemledger rebuild {book.view} --rollback` goes back to what was.")
             return 0
         case "different":
-            typer.echo(f"{book.view}: built, and not equal to what is live: {book.detail}.")
-            typer.echo(
+            tell(f"{book.view}: built, and not equal to what is live: {book.detail}.")
+            tell(
                 f"Where the view's code has changed, or what is live is damaged, that is right: "
                 f"`itemledger rebuild {book.view} --accept` lets it be live, --cancel leaves "
                 "everything as it is."
             )
         case _:
-            typer.echo(f"{book.view}: {book.state} at {_place(seen)}. {book.detail or ''}".strip())
+            tell(f"{book.view}: {book.state} at {_place(seen)}. {book.detail or ''}".strip())
     return FAILED
 
 
 def _place(seen: Progress) -> str:
-    line = f"{seen.taken} of {seen.events} events ({seen.percent:.0f} %)"
+    line = f"{seen.taken:,} of {seen.events:,} events ({seen.percent:.0f} %)"
     if seen.rate is not None and seen.left is not None:
-        line += f", {seen.rate:,.0f} a second, {seen.left:.0f} s left"
+        line += f", {seen.rate:,.0f} a second, {time_left(seen.left)} left"
     return line
 
 
@@ -175,7 +175,7 @@ def _helping(settings: Settings, ledger: Opened) -> Generator[bool]:
     try:
         with sole_writer(settings.sql_url):
             if settings.is_sqlite:
-                typer.echo(_ALONE, err=True)
+                tell(_ALONE, err=True)
             stopping = threading.Event()
             builder = Builder(
                 Stores(ledger.writes, ledger.reads, count), all_views(), now_ms, stopping, _PACE

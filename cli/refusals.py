@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import typer
 
+from cli.lines import tell
 from runtime.errors import first_line
 
 # Every command begins by loading this file: nothing stands here that takes long to load.
@@ -33,13 +34,13 @@ def refusing() -> Generator[None]:
     try:
         yield
     except Refusal as refusal:
-        typer.echo(f"itemledger: {refusal}", err=True)
+        tell(f"itemledger: {refusal}", err=True, hang=2)
         raise typer.Exit(refusal.code) from None
 
 
 def warn(line: str) -> None:
     """Print what an operator should know, and what stops nothing."""
-    typer.echo(f"itemledger: warning: {line}", err=True)
+    tell(f"itemledger: warning: {line}", err=True, hang=2)
 
 
 def without_password(url: str) -> str:

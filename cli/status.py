@@ -1,78 +1,27 @@
 """`itemledger status`: how far the service has taken its log, as a table."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import httpx
 import orjson
 import typer
-from rich.cells import cell_len
 from rich.console import Console
-from rich.style import Style
-from rich.table import Table
 
+from cli.lines import broken
 from cli.reach import Service, away, catalogue, refused
 from cli.refusals import FAILED, UNREACHABLE, Refusal
+from cli.tables import ALARM, Field, show_rows
 from itemledger_client import NotFound, NotUnderstood, Problem, Unreachable
 from runtime.times import now_ms, parse_rfc3339
 
 _TIMEOUT = 10.0
-# The least width of a column whose values may go over several lines.
-_FOLDED = 20
 _FOLDING = frozenset({"why", "error"})
 # Members of workers: when they came to be how they are, and were last heard of.
 _MOMENTS = frozenset({"since", "seen"})
-_ALARM = "bold red"
+# Numbers that are names: a partition's, and an epoch's, which is a moment in milliseconds.
+_NAMES = frozenset({"partition", "epoch"})
 _DETACHED = "detached"
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A column of rows; only where it `folds` may a value of it go over several lines."""
-
-    name: str
-    number: bool = False
-    folds: bool = False
-
-
-def show_rows(
-    console: Console,
-    fields: Sequence[Field],
-    rows: Sequence[Sequence[str]],
-    title: str = "",
-    alarms: Collection[int] = (),
-) -> None:
-    """Print rows with every value whole: as a table where a terminal is wide enough for it, else
-    one line per row, parted by tabs. `alarms` are the places of those that are to be seen first.
-    """
-    names = [field.name for field in fields]
-    widths = [
-        min(_FOLDED, longest) if field.folds else longest
-        for field, *values in zip(fields, names, *rows, strict=True)
-        for longest in [max(map(cell_len, values))]
-    ]
-    # A border before each column, a space on either side of its values, and the last border.
-    if console.is_terminal and sum(widths) + 3 * len(fields) + 1 <= console.width:
-        table = Table(title=title or None, title_justify="left")
-        for field in fields:
-            table.add_column(
-                field.name,
-                justify="right" if field.number else "left",
-                no_wrap=not field.folds,
-                overflow="fold",
-            )
-        for place, row in enumerate(rows):
-            table.add_row(*row, style=_ALARM if place in alarms else None)
-        console.print(table)
-        return
-    lines = [*([[title]] if title else []), names, *rows]
-    first = len(lines) - len(rows)
-    for place, line in enumerate(lines, -first):
-        # Not by `print`, which makes spaces of tabs.
-        text = "\t".join(line)
-        is_red = place in alarms and console.is_terminal and not console.no_color
-        console.file.write(f"{Style.parse(_ALARM).render(text) if is_red else text}\n")
 
 
 def show_status(
@@ -132,36 +81,42 @@ def print_status(console: Console, document: Mapping[str, Any]) -> None:
                 _show_list(console, name, cast("Sequence[Mapping[str, Any]]", value))
             case [] if name == "workers" and _is_full(document.get("durability")):
                 # They say how they are in Redis, which takes nothing from them.
-                console.print("workers: not heard of (Redis is full)", soft_wrap=True)
+                _say(console, "workers: not heard of (Redis is full)")
             case []:
-                console.print(f"{name}: none")
+                _say(console, f"{name}: none")
             case str() if name == "pump":
-                style = None if value == "ok" else _ALARM
-                console.print(f"{name}: {value}", style=style, soft_wrap=True)
+                _say(console, f"{name}: {value}", alarm=value != "ok")
             case int() if name == "dead":
-                console.print(f"{name}: {value}", style=_ALARM if value else None)
+                _say(console, f"{name}: {_shown(console, value)}", alarm=bool(value))
             case {"level": _, "required": _}:
                 _show_durability(console, cast("Mapping[str, Any]", value))
             case dict():
                 facts = cast("Mapping[str, Any]", value).items()
-                line = ", ".join(f"{key} {_shown(each)}" for key, each in facts)
-                console.print(f"{name}: {line}", soft_wrap=True)
+                line = ", ".join(f"{key} {_shown(console, each)}" for key, each in facts)
+                _say(console, f"{name}: {line}")
             case _:
-                console.print(f"{name}: {_shown(value)}", soft_wrap=True)
+                _say(console, f"{name}: {_shown(console, value)}")
+
+
+def _say(console: Console, line: str, *, alarm: bool = False) -> None:
+    """Print a line, which on a narrow terminal goes on in others."""
+    told = broken(line, console.width if console.is_terminal else None, hang=2)
+    console.print(told, style=ALARM if alarm else None, soft_wrap=True)
 
 
 def _show_durability(console: Console, facts: Mapping[str, Any]) -> None:
     """Show how safely the log is kept, and in lines of their own why nothing is accepted."""
+    memory = f"{_mib(console, facts.get('used_memory'))} of {_mib(console, facts.get('maxmemory'))}"
     shown = {
         "AOF": "on" if facts.get("appendonly") else "off",
-        "appendfsync": _shown(facts.get("appendfsync")),
-        "eviction": _shown(facts.get("eviction")),
-        "memory": f"{_mib(facts.get('used_memory'))} of {_mib(facts.get('maxmemory'))} MiB",
-        "replicas": _shown(facts.get("replicas")),
+        "appendfsync": _shown(console, facts.get("appendfsync")),
+        "eviction": _shown(console, facts.get("eviction")),
+        "memory": f"{memory} MiB",
+        "replicas": _shown(console, facts.get("replicas")),
     }
     line = ", ".join(f"{name} {value}" for name, value in shown.items())
     level, required = facts["level"], facts["required"]
-    console.print(f"durability: {level} ({required} is required), {line}", soft_wrap=True)
+    _say(console, f"durability: {level} ({required} is required), {line}")
     why = [facts.get("lack")]
     if facts.get("short_of_memory"):
         why.append(
@@ -169,7 +124,7 @@ def _show_durability(console: Console, facts: Mapping[str, Any]) -> None:
             "CONFIG SET maxmemory to more there"
         )
     for each in filter(None, why):
-        console.print(f"no command is accepted: {each}", style=_ALARM, soft_wrap=True)
+        _say(console, f"no command is accepted: {each}", alarm=True)
 
 
 def _is_full(durability: object) -> bool:
@@ -180,9 +135,9 @@ def _is_full(durability: object) -> bool:
             return False
 
 
-def _mib(size: object) -> str:
+def _mib(console: Console, size: object) -> str:
     # Redis tells 0 where there is no limit.
-    return f"{size / (1 << 20):.0f}" if isinstance(size, int) and size else "-"
+    return _shown(console, round(size / (1 << 20))) if isinstance(size, int) and size else "-"
 
 
 def _show_list(console: Console, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -197,7 +152,7 @@ def _show_list(console: Console, name: str, rows: Sequence[Mapping[str, Any]]) -
             _ago(now, row.get(member))
             if console.is_terminal and member in _MOMENTS
             # Programs that read it are better served with the moment itself.
-            else _shown(row.get(member))
+            else _shown(console, row.get(member), is_name=member in _NAMES)
             for member in rows[0]
         ]
         for row in rows
@@ -215,16 +170,16 @@ def _ago(now: int, moment: object) -> str:
     return f"{seconds} s ago"
 
 
-def _shown(value: object) -> str:
+def _shown(console: Console, value: object, *, is_name: bool = False) -> str:
+    """Write a value: a number for people with commas, unless it is what something is called."""
     match value:
         case None:
             return "-"
         case bool() | str():
             return str(value)
         case int():
-            # An epoch is a moment in milliseconds, so numbers stay as they can be searched for.
-            return str(value)
+            return f"{value:,}" if console.is_terminal and not is_name else str(value)
         case float():
-            return f"{value:.1f}"
+            return f"{value:,.1f}" if console.is_terminal else f"{value:.1f}"
         case _:
             return orjson.dumps(value).decode()

@@ -14,9 +14,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from cli.lines import broken
 from cli.reach import Service
 from cli.refusals import UNREACHABLE, Refusal
 from cli.status import ask_status, print_status
+from cli.tables import ALARM
 
 _EVERY = 1.0
 
@@ -80,13 +82,13 @@ class _Tables:
 
     def found(self, document: Mapping[str, Any]) -> None:
         self._last, self._at = document, _now()
-        self._show(Text(f"{self._url} at {self._at}"))
+        self._show(f"{self._url} at {self._at}")
 
     def missed(self, refusal: Refusal) -> None:
         told = f"{_now()}: {refusal}\nWhat follows is of {self._at}."
-        self._show(Text(told, style="bold red"))
+        self._show(told, style=ALARM)
 
-    def _show(self, head: Text) -> None:
+    def _show(self, head: str, style: str | None = None) -> None:
         drawn = io.StringIO()
         page = Console(
             file=drawn,
@@ -96,7 +98,8 @@ class _Tables:
             highlight=False,
             markup=False,
         )
-        page.print(head, soft_wrap=True)
+        width = page.width if page.is_terminal else None
+        page.print(broken(head, width), style=style, soft_wrap=True)
         if self._last is not None:
             print_status(page, self._last)
         if self._live is None:

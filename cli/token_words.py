@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.group import Group
+from cli.group import Command, Group
 from cli.refusals import refusing
 
 # As in `cli.main`: what a command needs is imported in it.
@@ -28,7 +28,7 @@ class ScopeWord(StrEnum):
     OPS = "ops"
 
 
-@token_app.command("create")
+@token_app.command("create", cls=Command)
 def create(
     subject: Annotated[
         str, typer.Option(help="Whose it is: the actor of every event that follows.")

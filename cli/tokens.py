@@ -12,8 +12,9 @@ from redis.exceptions import RedisError
 from rich.console import Console
 
 from cli.database_refusals import reading_refusal
+from cli.lines import tell
 from cli.refusals import WRONG_USAGE, Refusal, reason, warn, without_password
-from cli.status import Field, show_rows
+from cli.tables import Field, show_rows
 from cli.whoami import operator
 from eventlog.clients import working_client
 from eventlog.revocations import Mirror
@@ -48,7 +49,7 @@ def create_token(
     own = OwnKey(secret, settings.token_issuer)
     made = issue(own, settings.token_audience, subject, dict.fromkeys(scopes), now, _life(ttl))
     typer.echo(made.token)
-    typer.echo(f"Its id is {made.id}; it expires at {rfc3339(made.expires * 1000)}.", err=True)
+    tell(f"Its id is {made.id}; it expires at {rfc3339(made.expires * 1000)}.", err=True)
 
 
 def revoke_token(settings: Settings, token: str, now: int) -> None:
@@ -67,7 +68,7 @@ def revoke_token(settings: Settings, token: str, now: int) -> None:
         raise Refusal(str(error)) from None
     except (DatabaseUnusable, ModuleNotFoundError) as error:
         raise reading_refusal(settings.sql_url, error, "written") from None
-    typer.echo(f"{token_id} is revoked.")
+    tell(f"{token_id} is revoked.")
     if read is None and not is_own_id(token_id):
         warn(
             f"{token_id} is no id that `itemledger token create` gives: see that it is the jti of "

@@ -7,9 +7,7 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import typer
-
-from cli.banner import banner
+from cli.banner import banner, tell_banner
 from cli.children import children, nursery
 from cli.engines import start_engines
 from cli.exposure import require_guard
@@ -32,7 +30,7 @@ _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def run_up(
     settings: Settings,
-    say: Callable[[str], None] = typer.echo,
+    say: Callable[[str], None] = tell_banner,
     list_children: ListChildren = children,
     make_nursery: MakeNursery = nursery,
 ) -> int:

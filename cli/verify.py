@@ -1,15 +1,15 @@
 """`itemledger verify`: make everything again from the events, and tell what is different."""
 
 import re
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 
-import typer
-
 from cli.database_refusals import reading_refusal
+from cli.lines import tell
 from cli.progress import progress
 from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal
 from ledger.schema import DatabaseUnusable, SchemaOutOfDate
+from ledger.verify.advance import Advance
 from ledger.verify.difference import Difference, Noted, Verified
 from ledger.verify.run import verify_database
 from readmodel.verify import live_views
@@ -34,19 +34,21 @@ def run_verify(url: str, expect: Iterable[str], now: int) -> int:
     except (DatabaseUnusable, ModuleNotFoundError) as error:
         raise reading_refusal(url, error) from None
     for each in report.partitions:
-        typer.echo(_line(each))
+        tell(_line(each), hang=2)
     for each in report.differences:
-        typer.echo(_told(each))
+        tell(_told(each), hang=2)
     total = sum(each.offset for each in report.partitions)
     left_out = _views(len(report.not_compared))
     if report.differences:
-        found = f"Differences: {len(report.differences)}; what follows the first is not looked for."
-        typer.echo(f"{found} {left_out} not compared." if report.not_compared else found)
+        found = (
+            f"Differences: {len(report.differences):,}; what follows the first is not looked for."
+        )
+        tell(f"{found} {left_out} not compared." if report.not_compared else found)
         return FAILED
     if report.not_compared:
-        typer.echo(f"{_events(total)} verified; {left_out} not compared.")
+        tell(f"{_events(total)} verified; {left_out} not compared.")
         return FAILED
-    typer.echo(f"{_events(total)} verified, no difference.")
+    tell(f"{_events(total)} verified, no difference.")
     return 0
 
 
@@ -62,12 +64,15 @@ def _noted(text: str) -> Noted:
 
 
 @contextmanager
-def _progress() -> Generator[Callable[[int, int], None]]:
+def _progress() -> Generator[Advance]:
     """Show a bar on a terminal, and nothing elsewhere."""
-    with progress("events", transient=True) as bar:
-        task = bar.add_task("", total=None)
+    with progress("{task.fields[what]}", transient=True) as bar:
+        task = bar.add_task("", total=None, what="")
 
-        def advance(done: int, total: int) -> None:
+        def advance(what: str, done: int, total: int) -> None:
+            if bar.tasks[0].fields["what"] != what:
+                # How fast it went with what was before says nothing of this.
+                bar.reset(task, total=total, what=what)
             bar.update(task, completed=done, total=total)
 
         yield advance
@@ -92,7 +97,7 @@ def _views(count: int) -> str:
 
 
 def _events(count: int) -> str:
-    return "1 event" if count == 1 else f"{count} events"
+    return "1 event" if count == 1 else f"{count:,} events"
 
 
 def _told(difference: Difference) -> str:

@@ -77,12 +77,12 @@ def _memory(facts: LogFacts) -> Finding | None:
         return None
     if not kept.maxmemory:
         return Doubt(
-            f"{kept.used_memory // _MIB} MiB used, and no limit: the system ends a Redis that "
+            f"{kept.used_memory // _MIB:,} MiB used, and no limit: the system ends a Redis that "
             "takes all there is",
             f"CONFIG SET maxmemory to what the machine can spare {_CONFIGURED}",
         )
     percent = 100 * kept.used_memory // kept.maxmemory
-    seen = f"{kept.used_memory // _MIB} of {kept.maxmemory // _MIB} MiB used ({percent} %)"
+    seen = f"{kept.used_memory // _MIB:,} of {kept.maxmemory // _MIB:,} MiB used ({percent} %)"
     mend = (
         "see that the workers keep up (`itemledger status`), or CONFIG SET maxmemory to more "
         f"{_CONFIGURED}"

@@ -65,7 +65,7 @@ def _file_system(facts: FolderFacts) -> Finding | None:
 
 def _disk(facts: FolderFacts) -> Finding:
     percent = 100 * facts.free // max(1, facts.size)
-    seen = f"{facts.free // _MIB} MiB free ({percent} %)"
+    seen = f"{facts.free // _MIB:,} MiB free ({percent} %)"
     mend = f"make room on the disk of {facts.folder}, or move the folder to a larger one"
     if facts.free < _LEAST_FREE:
         return Fault(f"{seen}: nothing can be accepted or applied", mend)
@@ -75,9 +75,9 @@ def _disk(facts: FolderFacts) -> Finding:
 def _open_files(facts: ProcessFacts) -> Finding:
     needed = facts.followers + _OPENED
     if facts.open_files >= needed:
-        return Fine(str(facts.open_files))
+        return Fine(f"up to {facts.open_files:,} at once")
     return Doubt(
-        f"{facts.open_files}, and {facts.followers} followers alone need {needed}",
+        f"{facts.open_files:,}, and {facts.followers} followers alone need {needed}",
         f"`ulimit -n {max(4096, needed)}` before the start (systemd: LimitNOFILE=), or set "
         f"{PREFIX}FOLLOWERS_LIMIT lower",
     )

@@ -11,9 +11,12 @@ from rich.text import Text
 
 from cli.doctor import of_database, of_log, of_machine, of_services, of_settings, of_work
 from cli.doctor.finding import Doubt, Fault, Finding, Fine, Told, verdict
+from cli.lines import broken
 from cli.refusals import FAILED
 from runtime.settings import Settings
 
+# Columns of a verdict and of what was looked at, and of a terminal that has room beside them.
+_WORD, _CHECK, _WIDE = 5, 21, 80
 _STYLES = {"ok": "green", "warn": "yellow", "bad": "bold red"}
 
 
@@ -25,7 +28,7 @@ def run_doctor(settings: Settings, *, as_json: bool, console: Console | None = N
         found.append(told)
         if not as_json:
             # As it is found: a server that does not answer takes its time.
-            screen.print(_line(told), soft_wrap=True)
+            tell_finding(screen, told)
     counts = Counter(verdict(each.finding) for each in found)
     if as_json:
         typer.echo(orjson.dumps(_document(found, counts), option=orjson.OPT_INDENT_2))
@@ -47,11 +50,23 @@ def examine(settings: Settings) -> Generator[Told]:
     yield from of_services.look(settings)
 
 
-def _line(told: Told) -> Text:
+def tell_finding(screen: Console, told: Told) -> None:
+    """Print a line per check; on a terminal what mends it stands below."""
     word = verdict(told.finding)
     seen, mend = _parts(told.finding)
-    line = Text.assemble((f"{word:<5}", _STYLES[word]), f"{told.check:<21} ", seen)
-    return line if mend is None else line.append("; mend: ", "bold").append(mend)
+    line = f"{word:<{_WORD}}{told.check:<{_CHECK}} {seen}"
+    if not screen.is_terminal:
+        screen.print(line if mend is None else f"{line}; mend: {mend}", soft_wrap=True)
+        return
+    # Below what was seen, where there is room for it.
+    hang = _WORD + _CHECK + 1 if screen.width >= _WIDE else _WORD
+    text = Text(broken(line, screen.width, hang))
+    text.stylize(_STYLES[word], 0, _WORD)
+    screen.print(text, soft_wrap=True)
+    if mend is not None:
+        text = Text(broken(f"{'':<{_WORD}}mend: {mend}", screen.width, _WORD + len("mend: ")))
+        text.stylize("bold", _WORD, _WORD + len("mend:"))
+        screen.print(text, soft_wrap=True)
 
 
 def _parts(finding: Finding) -> tuple[str, str | None]:

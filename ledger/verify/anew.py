@@ -10,9 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import Column, Connection, String, Table, create_engine, select, text
+from sqlalchemy import Column, Connection, String, Table, create_engine, func, select, text
 
 from ledger.changes import Changes
+from ledger.verify.advance import Advance, counted
 from ledger.verify.difference import Difference
 
 _AT_ONCE = 2_000
@@ -57,13 +58,15 @@ class MadeAnew:
             view.project(self._connection, changes)
 
     def differences(
-        self, stored: Connection, left_out: frozenset[str]
+        self, stored: Connection, left_out: frozenset[str], advance: Advance
     ) -> Generator[Difference, None, None]:
         """Find the first difference of each table of the views that are not left out."""
         for name, view in self._views.items():
             if name not in left_out:
                 for table in view.tables:
-                    found = _first_difference(self._connection, stored, table)
+                    count = self._connection.scalar(select(func.count()).select_from(table)) or 0
+                    further = counted(advance, f"rows of {table.name} compared", count)
+                    found = _first_difference(self._connection, stored, table, further)
                     if found is not None:
                         yield found
 
@@ -82,10 +85,12 @@ def made_anew(views: Mapping[str, Projected]) -> Generator[MadeAnew]:
             engine.dispose()
 
 
-def _first_difference(made: Connection, stored: Connection, table: Table) -> Difference | None:
+def _first_difference(
+    made: Connection, stored: Connection, table: Table, advance: Callable[[int], None]
+) -> Difference | None:
     names = [column.name for column in table.columns]
     keys = [names.index(column.name) for column in table.primary_key]
-    for expected, found in zip_longest(_rows(made, table), _rows(stored, table)):
+    for expected, found in zip_longest(_rows(made, table, advance), _rows(stored, table)):
         if expected == found:
             continue
         one, other = (_place(row, keys) for row in (expected, found))
@@ -114,13 +119,17 @@ def _place(row: Sequence[Any] | None, keys: Sequence[int]) -> list[tuple[int, An
     return [(_KINDS.index(type(each)), each) for each in values]
 
 
-def _rows(connection: Connection, table: Table) -> Iterator[Sequence[Any]]:
+def _rows(
+    connection: Connection, table: Table, advance: Callable[[int], None] | None = None
+) -> Iterator[Sequence[Any]]:
     """Read all rows in the order of their key, which is that of code points on both databases."""
     order = [_by_code_points(connection, each) for each in table.primary_key]
     statement = select(table).order_by(*order).execution_options(yield_per=_AT_ONCE)
     with connection.execute(statement) as found:
         for some in found.partitions():
             yield from map(tuple, some)
+            if advance is not None:
+                advance(len(some))
 
 
 def _by_code_points(connection: Connection, column: Column[Any]) -> Any:

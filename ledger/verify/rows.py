@@ -21,9 +21,15 @@ class View:
 
 
 def first_difference(
-    connection: Connection, view: View, partition: int, items: Mapping[str, Item]
+    connection: Connection,
+    view: View,
+    partition: int,
+    items: Mapping[str, Item],
+    advance: Callable[[int], None],
 ) -> Difference | None:
-    """Compare a partition's rows with its items: none other, none missing, none too many."""
+    """Compare a partition's rows with its items: none other, none missing, none too many.
+    `advance` hears how many were compared since it last heard.
+    """
     name = view.table.name
     met: set[str] = set()
     last: str | None = None
@@ -39,6 +45,7 @@ def first_difference(
                     return Difference(
                         partition, f"{name}.{column}", value, row[column], item_id=item_id
                     )
+        advance(len(rows))
     missing = next((item for item_id, item in items.items() if item_id not in met), None)
     if missing is None:
         return None

@@ -15,6 +15,7 @@ from ledger.heads import make_row
 from ledger.schema import check_schema, unusable
 from ledger.tables import checkpoints, events, facts, heads, outcomes, partitions, quarantine
 from ledger.verify import guards
+from ledger.verify.advance import Advance, counted
 from ledger.verify.anew import MadeAnew, Projected, made_anew
 from ledger.verify.difference import Behind, Difference, Noted, Report, Verified
 from ledger.verify.replay import Replay
@@ -26,9 +27,6 @@ OUTCOMES_KEPT_MS = 30 * 24 * 60 * 60 * 1000
 
 # Finds the views to compare, by the names of their projections.
 Views = Callable[[Connection], Mapping[str, View | Projected]]
-
-# Hears how many events are taken, and of how many.
-Advance = Callable[[int, int], None]
 
 
 def verify_database(
@@ -89,7 +87,7 @@ def _verify(
     def further(count: int) -> None:
         nonlocal taken
         taken += count
-        advance(taken, stored.events)
+        advance("events", taken, stored.events)
 
     verified: list[Verified] = []
     answered: Counter[int] = Counter()
@@ -99,13 +97,13 @@ def _verify(
         replay = Replay(partition, notes, now - OUTCOMES_KEPT_MS, anew.take)
         replay.run(connection, further)
         behind = _behind([*tables, *anew.names], replay, stored)
-        verified.append(_verified(connection, replay, notes, stored, tables, behind))
+        verified.append(_verified(connection, replay, notes, stored, tables, behind, advance))
         answered.update(replay.answered)
         whole = whole and replay.broken is None
     if whole:
         elsewhere += _unanswered(stored, answered)
         left_out = frozenset(each.view for one in verified for each in one.behind)
-        elsewhere += anew.differences(connection, left_out)
+        elsewhere += anew.differences(connection, left_out, advance)
     return Report(tuple(verified), tuple(elsewhere))
 
 
@@ -170,6 +168,7 @@ def _verified(
     stored: _Stored,
     tables: Mapping[str, View],
     behind: tuple[Behind, ...],
+    advance: Advance,
 ) -> Verified:
     """Compare what is stored of a partition with what its events came to."""
     partition = replay.partition
@@ -184,7 +183,13 @@ def _verified(
         ]
         found.append(_of_partition(replay, stored))
         found += [
-            first_difference(connection, view, partition, replay.items)
+            first_difference(
+                connection,
+                view,
+                partition,
+                replay.items,
+                counted(advance, f"rows of {view.table.name} compared", len(replay.items)),
+            )
             for name, view in tables.items()
             if name not in left_out
         ]

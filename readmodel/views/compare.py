@@ -52,7 +52,7 @@ def _compare(rows: "_Rows", view: View, live: Slot, built: Slot) -> Comparison:
         if before != after:
             counts = f"{one.name} has {before.rows} rows live and {after.rows} as built"
             return Comparison("", counts + rows.first_difference(one, other))
-        told.append(f"{after.rows} rows of {one.name}, sha256 {after.sha256[:16]}")
+        told.append(f"{after.rows:,} rows of {one.name}, sha256 {after.sha256[:16]}")
     return Comparison("; ".join(told))
 
 

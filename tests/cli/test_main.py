@@ -71,6 +71,20 @@ def test_a_word_that_can_not_be_taken_is_told_in_words_for_people(typed: str, to
     assert answer.output.splitlines()[-1] == f"Error: Invalid value for {told}"
 
 
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("", "Missing options '--subject' and '--scope' (items:read, items:write, ops)."),
+        ("--ttl 1h", "Missing options '--subject' and '--scope' (items:read, items:write, ops)."),
+        ("--scope ops", "Missing option '--subject'."),
+    ],
+)
+def test_all_that_is_missing_is_told_at_once(typed: str, told: str) -> None:
+    answer = CliRunner().invoke(app, ["token", "create", *typed.split()])
+    assert answer.exit_code == 2
+    assert answer.output.splitlines()[-1] == f"Error: {told}"
+
+
 @pytest.mark.parametrize("group", [[], ["dead"], ["token"]])
 def test_what_a_command_does_is_listed_whole(group: list[str]) -> None:
     said = CliRunner(env={"COLUMNS": "60"}).invoke(app, [*group, "--help"]).output

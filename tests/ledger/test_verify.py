@@ -397,14 +397,15 @@ def test_an_outcome_that_only_says_applied_is_found(writer: Engine, reader: Engi
 
 
 def test_verifying_sees_one_moment_and_tells_how_far_it_is(writer: Engine, reader: Engine) -> None:
-    heard: list[tuple[int, int]] = []
+    heard: dict[str, tuple[int, int]] = {}
 
-    def meanwhile(done: int, total: int) -> None:
+    def meanwhile(what: str, done: int, total: int) -> None:
         if not heard:
             edit(writer, "UPDATE items SET price = price + 1")
-        heard.append((done, total))
+        heard[what] = done, total
 
     assert verify(reader, live_views, (), NOW, meanwhile).differences == ()
-    done, total = heard[-1]
-    assert done == total
+    compared = {f"rows of {each} compared" for each in ("heads", "items", "search", "timeline")}
+    assert {"events"} | compared <= set(heard)
+    assert all(done == total for done, total in heard.values()), heard
     assert look(reader).differences != ()
