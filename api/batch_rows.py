@@ -81,7 +81,7 @@ def _parsed(raw: Any, number: int) -> Row | BadRow:
     try:
         return ROW.validate_python(raw)
     except ValidationError as error:
-        return BadRow(_item_id(raw), invalid_body(spots(error, f"/commands/{number}")))
+        return BadRow(_item_id(raw), invalid_body(spots(error, f"/commands/{number}", raw)))
 
 
 def _item_id(raw: Any) -> str | None:

@@ -4,16 +4,17 @@ from codecs import BOM_UTF8
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from math import isfinite
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import unquote_plus
 
+import orjson
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from api.amounts import what_is_wrong
 from api.json_words import TOO_DEEP, why_no_json
 from api.problems import ProblemRaised, bad_parameter, invalid_body, not_json
-from domain.rules import PRICE_LIMIT
 from runtime.problems import Problem
 
 JSON = frozenset({"application/json"})
@@ -90,15 +91,19 @@ def require_media_type(request: Request, media_types: Collection[str]) -> None:
     )
 
 
-def spots(error: ValidationError, prefix: str = "") -> list[Mapping[str, str]]:
+def spots(
+    error: ValidationError, prefix: str = "", document: object = None
+) -> list[Mapping[str, str]]:
     """Name every wrong spot by an RFC 6901 pointer, with a code and a sentence; of very many, only
-    say how many they are.
+    say how many they are. The `document` says of which currency a price is.
     """
     count = error.error_count()
     if count > _MOST_SPOTS:
         detail = f"has {count:,} members or values that are wrong"
         return [{"pointer": prefix, "code": "too-many-errors", "detail": detail}]
-    return [_spot(each, prefix) for each in error.errors(include_url=False)]
+    members = cast("dict[str, object]", document) if isinstance(document, dict) else {}
+    currency = members.get("currency")
+    return [_spot(each, prefix, currency) for each in error.errors(include_url=False)]
 
 
 def _raised(error: ValidationError, body: bytes, model: type[BaseModel]) -> ProblemRaised:
@@ -112,7 +117,19 @@ def _raised(error: ValidationError, body: bytes, model: type[BaseModel]) -> Prob
     if why is None and first is not None and first["type"] == "json_invalid":
         # It goes less deep than the other.
         why = TOO_DEEP
-    return ProblemRaised(invalid_body(spots(error))) if why is None else not_json(why)
+    return (
+        ProblemRaised(invalid_body(spots(error, document=_document(body))))
+        if why is None
+        else not_json(why)
+    )
+
+
+def _document(body: bytes) -> object:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        # The other parser takes more, such as halves of characters.
+        return None
 
 
 def _wanted(model: type[BaseModel]) -> str:
@@ -122,7 +139,7 @@ def _wanted(model: type[BaseModel]) -> str:
     return f"send a JSON object with any of {', '.join(model.model_fields)}"
 
 
-def _spot(error: ErrorDetails, prefix: str) -> Mapping[str, str]:
+def _spot(error: ErrorDetails, prefix: str, currency: object) -> Mapping[str, str]:
     location = error["loc"]
     # A discriminated union puts the tag into the location; it is no part of the document.
     path = location[1:] if prefix and location[:1] and location[0] in _OPERATIONS else location
@@ -131,17 +148,15 @@ def _spot(error: ErrorDetails, prefix: str) -> Mapping[str, str]:
     if error["type"] == "extra_forbidden" and path == ("id",):
         detail = "is no member here: an id of your own stands in the path, as in PUT /items/lamp-1"
     if error["type"] == "int_type" and path[-1:] == ("price",):
-        detail = _price_hint(error["input"])
+        detail = _price_hint(error["input"], currency)
     return {"pointer": prefix + _pointer(path), "code": code, "detail": detail}
 
 
-def _price_hint(value: Any) -> str:
+def _price_hint(value: Any, currency: object) -> str:
     """Say what a price is and, where it looks like an amount, what was probably meant."""
     rule = "must be a JSON integer, in minor units (cents)"
     if isinstance(value, float) and isfinite(value):
-        cents = Decimal(repr(value)) * 100
-        if cents == cents.to_integral_value() and 0 <= cents <= PRICE_LIMIT:
-            return f"{rule}; {value} is probably meant as {int(cents)}"
+        return f"{rule}; {what_is_wrong(Decimal(repr(value)), repr(value), currency)}"
     if isinstance(value, bool | str):
         return f"{rule}, not a {'boolean' if isinstance(value, bool) else 'string'}"
     return rule

@@ -1,5 +1,6 @@
 """What holds for every request and every answer, whoever made it: the outermost middleware."""
 
+import asyncio
 import uuid
 from collections.abc import Mapping
 
@@ -9,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
-from api.problems import ProblemAnswer, internal_error
+from api.problems import ProblemAnswer, internal_error, told_to_stop
 from runtime.auth import codes
 from runtime.auth.denied import Denied
 from runtime.auth.guard import Guard
@@ -37,8 +38,8 @@ log = structlog.get_logger()
 class Edge:
     """ASGI middleware: refuses foreign visitors and what is too long, answers preflights of the
     query API's pages (CORS), puts on each answer what browsers have to know, and turns what nobody
-    caught into a problem, so that not even that answer goes without. What is logged meanwhile has
-    the ids that the request came with.
+    caught into a problem, and a request that is cut off by the end of the process, so that not even
+    those answers go without. What is logged meanwhile has the ids that the request came with.
     """
 
     def __init__(self, app: ASGIApp, guard: Guard, settings: Settings) -> None:
@@ -87,6 +88,13 @@ class Edge:
         except Denied as denied:
             answer = self._problem(denied.problem, denied.headers)
             await answer(scope, receive, send_with_headers)
+        except asyncio.CancelledError:
+            # Nobody else ends a request: the process stops, and this one took too long.
+            if begun:
+                raise
+            await self._problem(told_to_stop(), {"Retry-After": "1"})(
+                scope, receive, send_with_headers
+            )
         except Exception:
             # Who asks about it needs something to name it by.
             request_id = request_id or uuid.uuid4().hex

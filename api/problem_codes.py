@@ -108,9 +108,10 @@ _OWN = (
         "outcome-unknown",
         504,
         "It is not known whether the command was accepted",
-        "The log's answer did not come, and repeating for five seconds did not help.",
+        "The log's answer did not come, and repeating for five seconds did not help; or the "
+        "service was told to stop before the request was done.",
         "Send the same request with the same Idempotency-Key again: it is applied once at most. "
-        "Without a key, ask the query API for the `command_id` in the problem.",
+        "Without a key, ask the query API for the `command_id` in the problem, if there is one.",
     ),
     ProblemCode(
         "internal-error",

@@ -101,6 +101,17 @@ def outcome_unknown(command_id: str, why: str) -> Problem:
     )
 
 
+def told_to_stop() -> Problem:
+    """Say that the service ends before a request does."""
+    return Problem(
+        504,
+        "outcome-unknown",
+        "It is not known whether the command was accepted",
+        "the service is being stopped and could not wait any longer; the same Idempotency-Key may "
+        "be sent again safely, as soon as it is there again",
+    )
+
+
 def precondition_required() -> Problem:
     return Problem(
         428,

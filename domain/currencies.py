@@ -1,5 +1,7 @@
 """The active currency codes of ISO 4217:2015, list one, without funds and testing codes."""
 
+from collections.abc import Mapping
+
 ISO_4217 = frozenset(
     [
         "AED",
@@ -161,3 +163,21 @@ ISO_4217 = frozenset(
         "ZWG",
     ]
 )
+
+# ISO 4217, list one, column "minor unit", where it is not 2: how many decimals an amount has.
+DIGITS: Mapping[str, int] = {
+    **dict.fromkeys(
+        (
+            *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX"),
+            *("VND", "VUV", "XAF", "XOF", "XPF"),
+        ),
+        0,
+    ),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+}
+_USUAL = 2
+
+
+def minor_digits(currency: object) -> int:
+    """Tell how many decimals an amount of a currency has; two where it is none that is known."""
+    return DIGITS.get(currency, _USUAL) if isinstance(currency, str) else _USUAL

@@ -32,12 +32,17 @@ def name(value: str) -> str:
     if 0 < len(trimmed) <= NAME_LIMIT and trimmed.isascii() and trimmed.isprintable():
         return trimmed  # Most are like this, and it is soon seen.
     if all(unicodedata.category(each) in _INVISIBLE for each in trimmed):
-        raise RuleBroken("name", "name-empty", "a name has at least one visible character")
+        raise RuleBroken(
+            "name",
+            "name-empty",
+            f"a name has at least one visible character, and at most {NAME_LIMIT}",
+        )
     if len(trimmed) > NAME_LIMIT:
         raise RuleBroken(
             "name",
             "name-too-long",
-            f"a name has at most {NAME_LIMIT} characters, not {len(trimmed)}",
+            f"a name has at most {NAME_LIMIT} characters, not {len(trimmed):,}: a description "
+            f"takes {DESCRIPTION_LIMIT:,}",
         )
     if not trimmed.isprintable() and any(unicodedata.category(each) == "Cc" for each in trimmed):
         raise RuleBroken("name", "name-control-character", "a name has no control characters")
@@ -64,14 +69,16 @@ def price(value: int) -> int:
         raise RuleBroken(
             "price",
             "price-range",
-            f"a price is a whole number of minor units from 0 to {PRICE_LIMIT}",
+            f"a price is a whole number of minor units from 0 to {PRICE_LIMIT:,}, not {value}",
         )
     return value
 
 
 def currency(value: str) -> str:
     if value not in ISO_4217:
+        meant = value.strip().upper()
+        hint = f"; {meant} is probably meant" if meant in ISO_4217 else ""
         raise RuleBroken(
-            "currency", "currency-unknown", "a currency is a code of ISO 4217, such as EUR"
+            "currency", "currency-unknown", f"a currency is a code of ISO 4217, such as EUR{hint}"
         )
     return value

@@ -7,6 +7,9 @@ from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Any
 
+from api.amounts import in_minor_units, what_is_wrong
+from domain.currencies import minor_digits
+
 MEMBERS = (
     "op",
     "id",
@@ -105,7 +108,8 @@ def members_of(columns: Columns, value_of: Callable[[str], Any]) -> dict[str, An
             case "price" if source.factor is not None:
                 value = _multiplied(source, source.factor, value)
             case "price" | "if_version" if isinstance(value, str):
-                value = _integer(member, value, columns)
+                currency = value_of(columns["currency"].column) if "currency" in columns else None
+                value = _integer(member, value, columns, currency)
             case "effective_at" if isinstance(value, str):
                 value = _time(value)
             case _:
@@ -128,7 +132,7 @@ def _multiplied(source: Source, factor: Decimal, value: Any) -> int:
     return int(product)
 
 
-def _integer(member: str, text: str, columns: Columns) -> int:
+def _integer(member: str, text: str, columns: Columns, currency: object) -> int:
     text = text.strip()
     if _INTEGER.fullmatch(text) is not None:
         return int(text)
@@ -138,19 +142,21 @@ def _integer(member: str, text: str, columns: Columns) -> int:
     has_comma = _COMMA.fullmatch(text) is not None
     point = text.replace(",", ".") if has_comma else text
     if _DECIMAL.fullmatch(point) is not None:
-        cents = _EXACT.multiply(Decimal(point), Decimal(100))
-        if cents == cents.to_integral_value():
-            meant = f"{text} is probably meant as {int(cents)}"
-            # A map takes no commas.
-            written = f"write {point}, and then: " if has_comma else ""
-            raise BadValue(f"{rule}; {meant}: {written}map {_with_cents(columns)}")
+        amount = Decimal(point)
+        wrong = f"{rule}; {what_is_wrong(amount, text, currency)}"
+        digits = minor_digits(currency)
+        if in_minor_units(amount, currency) is None or digits == 0:
+            raise BadValue(wrong)
+        # A map takes no commas.
+        written = f"write {point}, and then: " if has_comma else ""
+        raise BadValue(f"{wrong}: {written}map {_multiplying(columns, 10**digits)}")
     raise BadValue(f"{rule}, not {text:.60}")
 
 
-def _with_cents(columns: Columns) -> str:
+def _multiplying(columns: Columns, factor: int) -> str:
     """Write the map that takes the same columns, and prices as amounts."""
     return ",".join(
-        f"{member}:{source.column}" + ("*100" if member == "price" else "")
+        f"{member}:{source.column}" + (f"*{factor}" if member == "price" else "")
         for member, source in columns.items()
     )
 

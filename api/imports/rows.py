@@ -75,7 +75,13 @@ def read_row(record: Record, parse: Parse, given: Given, now: int) -> Envelope |
         named = members.get("id", error.item_id)
         return _bad(row, fingerprint, error.code, str(error), named)
     except ValidationError as error:
-        return _bad(row, fingerprint, "invalid-body", _told(error), members.get("id"))
+        return _bad(
+            row,
+            fingerprint,
+            "invalid-body",
+            _told(error, {"currency": given.currency} | members),
+            members.get("id"),
+        )
     unnamed = parsed.op == "create" and parsed.id is None
     command = translate.row(parsed, uuid8(row, "item") if unnamed else "", now, given.currency)
     return Envelope(
@@ -113,10 +119,10 @@ def _fingerprint(text: bytes) -> str:
     return base64.urlsafe_b64encode(digest).decode()
 
 
-def _told(error: ValidationError) -> str:
+def _told(error: ValidationError, members: Mapping[str, Any]) -> str:
     """Name every wrong member and what is wrong with it."""
     return "; ".join(
         f"{spot}: {each['detail']}" if spot else each["detail"]
-        for each in spots(error, _SPOT)
+        for each in spots(error, _SPOT, members)
         for spot in [each["pointer"].removeprefix(_SPOT).removeprefix("/")]
     )

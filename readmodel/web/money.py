@@ -1,23 +1,12 @@
 """Amounts as people write them: `12.99` for 1299 minor units of EUR (ISO 4217)."""
 
 import re
-from collections.abc import Mapping
 
 from domain import rules
+from domain.currencies import DIGITS
 from readmodel.params import BadValue
 
 _USUAL = 2
-# ISO 4217, list one, column "minor unit", where it is not 2.
-DIGITS: Mapping[str, int] = {
-    **dict.fromkeys(
-        (
-            *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX"),
-            *("VND", "VUV", "XAF", "XOF", "XPF"),
-        ),
-        0,
-    ),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}
 # Nothing between the thousands, and a point or a comma before the decimals; or as `written` has it.
 _PLAIN = re.compile(r"([0-9]{1,16})(?:[.,]([0-9]{1,4}))?")
 _GROUPED = re.compile(r"([1-9][0-9]{0,2}(?:,[0-9]{3}){1,5})(?:\.([0-9]{1,4}))?")

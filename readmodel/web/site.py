@@ -1,6 +1,7 @@
 """The pages and what they need, by path; and the page that says what is wrong."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from flask import Response, request
@@ -10,6 +11,7 @@ from readmodel.answers import FRESH_ONLY, Answer, answer
 from readmodel.cursors import FeedCursors
 from readmodel.guard import Doorkeeper
 from readmodel.paging import Paging
+from readmodel.problem_codes import NOT_FOUND
 from readmodel.problems import Trouble, nothing_here
 from readmodel.reads import Reads
 from readmodel.web.assets import assets, edition
@@ -93,7 +95,12 @@ class Site:
             return None
         if trouble.problem.status == _UNAUTHORIZED and "HX-Request" not in request.headers:
             return self._sign_in.lead_here()
-        values = {"problem": trouble.problem}
+        problem = trouble.problem
+        if request.url_rule is None and problem.status == NOT_FOUND.status:
+            # Programs are sent to the description, which says nothing to a person.
+            detail = f"There is no page at {request.path}. Those that there are stand above."
+            problem = replace(problem, detail=detail)
+        values = {"problem": problem}
         headers = {**FRESH_ONLY, **trouble.headers}
         return self._pages.page("problem.html", values, trouble.problem.status, headers)
 

@@ -1,5 +1,7 @@
 """What holds for every answer: security headers, the other origin, and who is a stranger."""
 
+import asyncio
+
 import pytest
 
 from runtime.settings import Settings
@@ -43,6 +45,19 @@ def test_an_error_that_nobody_caught_has_them_too(
     problem(answer, 500, "internal-error")
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["access-control-allow-origin"] == PAGES
+
+
+def test_a_request_that_the_end_of_the_process_cuts_off_is_answered_with_them_too(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr("api.routes.items.translate.create", cut_off)
+    answer = api.client.post("/items", json=LAMP, headers={"Origin": PAGES})
+    problem(answer, 504, "outcome-unknown")
+    assert answer.headers["access-control-allow-origin"] == PAGES
+    assert answer.headers["retry-after"] == "1"
 
 
 def test_the_pages_of_the_query_api_may_command(api: Api) -> None:

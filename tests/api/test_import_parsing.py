@@ -116,6 +116,46 @@ def test_empty_fields_are_not_there() -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
+        ("a,A,12.5,JPY", "JPY has no decimals: round 12.5"),
+        ("a,A,12.0,JPY", "12.0 is probably meant as 12"),
+        ("a,A,12.345,EUR", "12.345 has more decimals than the 2 that are minor units: round it"),
+        (
+            "a,A,1.25,KWD",
+            (
+                "1.25 is probably meant as 1250: "
+                "map id:id,name:name,price:price*1000,currency:currency"
+            ),
+        ),
+        (
+            "a,A,99999999999999999999.99,EUR",
+            (
+                "99999999999999999999.99 is more than the most that a price can be, "
+                "9,007,199,254,740,991 minor units"
+            ),
+        ),
+    ],
+)
+def test_an_amount_is_judged_by_its_currency(line: str, told: str) -> None:
+    (row,) = csv("id,name,price,currency", line)
+    assert why(row) == ("invalid-body", f"{WHOLE}; {told}")
+
+
+@pytest.mark.parametrize(
+    ("price", "told"),
+    [
+        ("99999999999999999999", "is more than the most that a price can be"),
+        ("12.5", "12.5 is probably meant as 1250"),
+        ('12.5, "currency": "JPY"', "JPY has no decimals: round 12.5"),
+    ],
+)
+def test_a_number_of_a_json_row_is_judged_by_its_currency(price: str, told: str) -> None:
+    (row,) = ndjson('{"id": "a", "name": "A", "price": ' + price + "}")
+    assert told in why(row)[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
         ("a,A", ("not-csv", "the row has 2 fields, the header 3")),
         ("a,A,1,", ("not-csv", "the row has 4 fields, the header 3")),
         ('a,"A"x,1', ("not-csv", "the row is not CSV: ',' expected after '\"'")),
@@ -149,7 +189,10 @@ def test_empty_fields_are_not_there() -> None:
             "a,A,-1",
             (
                 "invalid-body",
-                "price: a price is a whole number of minor units from 0 to 9007199254740991",
+                (
+                    "price: a price is a whole number of minor units from 0 to "
+                    "9,007,199,254,740,991, not -1"
+                ),
             ),
         ),
     ],

@@ -99,9 +99,13 @@ def test_what_is_wrong_is_a_page_for_people_and_a_document_for_programs(
     for_people = get(client, "/ui/nothing-here")
     assert for_people.status_code == 404
     assert Page(for_people.text).texts("h1") == ["There is nothing here"]
-    assert "not-found" not in Page(for_people.text).one("main").text
+    told = Page(for_people.text).one("main").text
+    assert "There is no page at /ui/nothing-here." in told
+    assert "not-found" not in told
+    assert "openapi" not in told
     for_programs = client.get("/ui/nothing-here", headers={"Accept": "application/json"})
     assert (for_programs.status_code, for_programs.content_type) == (404, PROBLEM_JSON)
+    assert "/openapi.json" in for_programs.json["detail"]
     elsewhere = get(client, "/items/nothing-here")
     assert elsewhere.content_type == PROBLEM_JSON
 
