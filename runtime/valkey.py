@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from runtime.child import Child
+from runtime.damaged_log import told_damage
 from runtime.lock import FolderLock, lock_folder
 from runtime.settings import Settings
 from runtime.tether import tethered
@@ -57,10 +58,15 @@ def valkey_log(settings: Settings) -> Path:
 
 
 def why_it_ended(settings: Settings) -> str:
-    """Say in one line that the server ended before it answered, with the last thing it logged."""
+    """Say in one line that the server ended before it answered, and why: by the last thing it
+    logged.
+    """
     log = valkey_log(settings)
     text = log.read_text(errors="replace").strip() if log.exists() else ""
     last = text.splitlines()[-1] if text else "it logged nothing"
+    damage = told_damage(_server(), _folder(settings), last)
+    if damage is not None:
+        return damage
     return f"the embedded Valkey ended before it answered; the end of {log}: {last}"
 
 

@@ -189,3 +189,33 @@ def test_an_old_log_file_is_put_aside_when_it_is_long(settings: Settings) -> Non
         wait_until(log.exists, "a new log file")
         assert not log.read_text().startswith("old")
     assert log.with_suffix(".log.1").exists()
+
+
+def test_a_log_damaged_in_its_middle_is_told_with_the_byte_and_a_mend_that_says_what_it_costs(
+    settings: Settings,
+) -> None:
+    with running_valkey(settings) as process, client(settings) as connection:
+        connection.set("before", b"whole")
+        (file,) = (settings.data / "valkey" / "appendonlydir").glob("*.incr.aof")
+        whole = file.stat().st_size
+        connection.set("behind", b"lost")
+        connection.set("last", b"lost")
+        process.kill()
+        process.wait()
+    written = file.read_bytes()
+    damaged = written[: whole + 6] + written[whole + 9 :]
+    file.write_bytes(damaged)
+
+    with pytest.raises(ValkeyUnavailable) as refused, running_valkey(settings):
+        pass
+    told = str(refused.value)
+    assert len(told.splitlines()) == 1
+    assert f"{file} is damaged behind byte {whole} of {len(damaged)}" in told
+    assert "give those commands up for good, which are told as lost then" in told
+    assert f"`truncate -s {whole} {file}`" in told
+    assert file.read_bytes() == damaged
+
+    os.truncate(file, whole)
+    with running_valkey(settings), client(settings) as connection:
+        assert connection.get("before") == b"whole"
+        assert connection.get("behind") is None
