@@ -19,6 +19,11 @@ API ?= command
 DATABASE ?= sqlite
 GOALS ?=
 
+# An environment whose Python has gone, with an upgrade or another folder, is made anew.
+ifeq ($(shell test -e .venv/.runs && ! .venv/bin/python -c '' 2>/dev/null && echo gone),gone)
+.PHONY: $(STAMP) $(RUNS)
+endif
+
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -112,10 +117,11 @@ define sync
 	  uv=.uv/bin/uv; \
 	  if ! $$uv --version >/dev/null 2>&1; then \
 	    "$$python" -m venv --clear .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check uv || { \
-	      echo "make: uv could not be installed: pip and venv of $$python and a package index are needed (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }; \
+	      echo "make: uv could not be installed: pip and venv of $$python (Debian, Ubuntu: apt install python3-venv) and a package index (another than pypi.org: PIP_INDEX_URL=https://…) are needed" >&2; exit 1; }; \
 	  fi; \
 	}; \
-	env -u VIRTUAL_ENV "$$uv" sync --locked --all-extras --compile-bytecode --python "$$python" $(1)
+	env -u VIRTUAL_ENV "$$uv" sync --locked --all-extras --compile-bytecode --python "$$python" $(1) || { \
+	  echo "make: .venv could not be filled, for the reason above: it takes a package index (another one than pypi.org: UV_DEFAULT_INDEX=https://…; a proxy: HTTPS_PROXY=…) and a folder that can be written to; what has come is kept for the next try" >&2; exit 1; }
 	@.venv/bin/python -m compileall -q $(ROOMS)
 endef
 
