@@ -44,7 +44,8 @@ class Report:
         self._sent_rows = 0
         self._first: tuple[int, float] | None = None
         self._bar = progress("{task.fields[note]}", rated=False)
-        self._task = self._bar.add_task("", total=size or None, note="")
+        # Nothing is shown before there is something to tell.
+        self._task = self._bar.add_task("", total=size or None, note="", visible=False)
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -142,7 +143,7 @@ class Report:
             self._bar.reset(self._task, total=total)
         task = self._bar.tasks[0]
         task.total = total
-        self._bar.update(self._task, completed=completed, note=note)
+        self._bar.update(self._task, completed=completed, note=note, visible=True)
         if self._bar.disable and time.monotonic() - self._said >= _SAY_EVERY:
             self._said = time.monotonic()
             typer.echo(note if total is None else f"{completed:,} of {total:,} {note}", err=True)

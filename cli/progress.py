@@ -47,8 +47,6 @@ class _Count(ProgressColumn):
 class _Left(ProgressColumn):
     """How long it takes from here on, as it goes now; nothing where that is not known."""
 
-    max_refresh = 0.5
-
     def render(self, task: Task) -> Text:
         left = task.time_remaining
         if left is None or task.total is None or task.finished:
