@@ -91,16 +91,12 @@ class Site:
 
     def explain(self, trouble: Trouble) -> Answer | None:
         """Write the page of a problem, where it is a page that was asked for; else `None`."""
+        trouble = _for_people(trouble)
         if not request.path.startswith(f"{ROOT}/") or "text/html" not in request.accept_mimetypes:
             return None
         if trouble.problem.status == _UNAUTHORIZED and "HX-Request" not in request.headers:
             return self._sign_in.lead_here()
-        problem = trouble.problem
-        if request.url_rule is None and problem.status == NOT_FOUND.status:
-            # Programs are sent to the description, which says nothing to a person.
-            detail = f"There is no page at {request.path}. Those that there are stand above."
-            problem = replace(problem, detail=detail)
-        values = {"problem": problem}
+        values = {"problem": trouble.problem}
         headers = {**FRESH_ONLY, **trouble.headers}
         return self._pages.page("problem.html", values, trouble.problem.status, headers)
 
@@ -118,3 +114,13 @@ class Site:
             return view(**arguments)
 
         return page
+
+
+def _for_people(trouble: Trouble) -> Trouble:
+    """Say of an address where nothing is that there is no page: programs are sent to the
+    description, which says nothing to a person.
+    """
+    if request.url_rule is not None or trouble.problem.status != NOT_FOUND.status:
+        return trouble
+    detail = f"There is no page at {request.path}. Those that there are stand above."
+    return Trouble(replace(trouble.problem, detail=detail), trouble.headers)
