@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import Connection
 
 from domain.item import Item
-from ledger import heads
+from ledger import heads, imports
 from readmodel import params
 from readmodel.answers import Answer
 from readmodel.cursors import FeedCursors
@@ -26,7 +26,8 @@ from readmodel.web import form
 from readmodel.web.form import Form
 from readmodel.web.render import Pages
 from readmodel.web.timeline import Entry, entries, money
-from runtime.times import rfc3339
+from runtime.row_ids import whole_of
+from runtime.times import parse_rfc3339, rfc3339
 
 _EVENTS = 25
 # Intervals in the table; the chart has them all.
@@ -37,6 +38,8 @@ _NO_PRICES = PricePage((), None)
 _TO_THE_MINUTE = len("2026-11-22T08:00")
 # With which RFC 3339 ends a moment; fields for date and time do not.
 _ZONE = re.compile(r"(?:Z|[+-]\d\d:\d\d)$", re.IGNORECASE)
+# Milliseconds: what is recorded sooner took effect at once, as people see it.
+_LATE = 60_000
 # In place of a version, where there was none.
 _NOT_YET = 0
 _FIELDS = ("name", "description", "price", "deleted_at")
@@ -152,7 +155,9 @@ class ItemPage:
         if page is None:
             return [], None
         newest = current if before is None else _at(connection, current.id, before - 1)
-        told = [_entry(each) for each in entries(page.events, newest.currency)]
+        whole = [whole_of(each["command_id"]) for each in page.events]
+        found = imports.among_imports(connection, {each for each in whole if each is not None})
+        told = [_entry(each, found) for each in entries(page.events, newest.currency)]
         return told, self._paging.following(page.last, *binding)
 
 
@@ -202,8 +207,23 @@ def _document(item: Item) -> dict[str, Any]:
     return orjson.loads(items.render(item))
 
 
-def _entry(entry: Entry) -> Mapping[str, Any]:
-    return {**entry.told, "title": entry.title, "lines": [asdict(each) for each in entry.lines]}
+def _entry(entry: Entry, imported: Mapping[str, str | None]) -> Mapping[str, Any]:
+    """Add when it was recorded, where that was not when it took effect, and of which import it is a
+    row.
+    """
+    told = entry.told
+    late = parse_rfc3339(told["recorded_at"]) - parse_rfc3339(told["effective_at"])
+    import_id = whole_of(told["command_id"])
+    return {
+        **told,
+        "title": entry.title,
+        "about": entry.about,
+        "note": entry.note,
+        "lines": [asdict(each) for each in entry.lines],
+        "is_late": late >= _LATE,
+        "import_id": import_id if import_id in imported else None,
+        "takes_back": imported.get(import_id or ""),
+    }
 
 
 def _compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Compared]:
