@@ -24,7 +24,7 @@ def short(at: str) -> str:
 def span(seconds: float) -> str:
     """Write how long something takes or waits, in the two largest units that matter."""
     whole = round(seconds)
-    if seconds < _FEW:
+    if round(seconds, 1) < _FEW:
         return f"{seconds:.1f} s"
     if whole < _MINUTE:
         return f"{whole} s"

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from domain.currencies import ISO_4217
 from readmodel.answers import Answer, answer
-from readmodel.web import moments, money, sizes
+from readmodel.web import moments, money
 from readmodel.web.assets import edition
 from runtime.auth.caller import Caller
 from runtime.auth.visitors import origin_of
@@ -48,7 +48,6 @@ class Pages:
         filters: dict[str, Any] = {
             "amount": money.written,
             "ago": moments.ago,
-            "bytes": sizes.size,
             "moment": moments.moment,
             "query": _query,
             "span": moments.span,
