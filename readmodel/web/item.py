@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import Connection
 
 from domain.item import Item
+from domain.schedules import SCHEDULES_LIMIT
 from ledger import heads, imports
 from readmodel import params
 from readmodel.answers import Answer
@@ -23,7 +24,9 @@ from readmodel.views import changes, history, items, prices, schedules, versions
 from readmodel.views.prices import PricePage
 from readmodel.views.versions import Stamp
 from readmodel.web import form
+from readmodel.web.coming import grouped
 from readmodel.web.form import Form
+from readmodel.web.moments import moment
 from readmodel.web.render import Pages
 from readmodel.web.timeline import Entry, entries, money
 from runtime.row_ids import whole_of
@@ -32,7 +35,10 @@ from runtime.times import parse_rfc3339, rfc3339
 _EVENTS = 25
 # Intervals in the table; the chart has them all.
 _INTERVALS = 200
-_SCHEDULES = 50
+# All that can be pending, and as many that are over.
+_SCHEDULES = 2 * SCHEDULES_LIMIT
+# Characters of a description that leave room for what else a page shows.
+_LONG = 1000
 _NO_PRICES = PricePage((), None)
 # What a field for date and time sends, which people read as UTC here.
 _TO_THE_MINUTE = len("2026-11-22T08:00")
@@ -85,6 +91,7 @@ class ItemPage:
             priced = prices.page(connection, checked, _INTERVALS, (None, None), None) or _NO_PRICES
             scheduled = schedules.page(connection, checked, _SCHEDULES, None)
             place = changes.head(connection)
+        currencies = dict.fromkeys(each.price.currency for each in priced.intervals)
         return self._pages.page(
             "item.html",
             {
@@ -100,7 +107,11 @@ class ItemPage:
                 "next": following,
                 "prices": [each.document() for each in priced.intervals],
                 "all_prices": priced.following is None,
-                "scheduled": [each.document() for each in scheduled.scheduled],
+                "scheduled": grouped([each.document() for each in scheduled.scheduled]),
+                "all_scheduled": scheduled.last is None,
+                "is_long": len(shown.description or "") > _LONG,
+                "not_drawn": [each for each in currencies if each != current.currency],
+                "drawn": current.currency,
             },
             400 if asked.wrong else 200,
         )
@@ -228,7 +239,13 @@ def _entry(entry: Entry, imported: Mapping[str, str | None]) -> Mapping[str, Any
 
 def _compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Compared]:
     def value(state: Mapping[str, Any], field: str) -> str | None:
-        return money(state["price"], state["currency"]) if field == "price" else state[field]
+        match field:
+            case "price":
+                return money(state["price"], state["currency"])
+            case "deleted_at" if state[field] is not None:
+                return f"{moment(state[field])} UTC"
+            case _:
+                return state[field]
 
     return [
         Compared(each.removesuffix("_at").capitalize(), value(before, each), value(after, each))

@@ -207,7 +207,8 @@ def test_a_state_of_the_past_is_shown_by_moment_and_by_version_without_ways_to_c
         page = page_of(client, "/ui/items/lamp", **asked)
         assert shown(page) == "12.99 EUR"
         assert page.all("dialog") == []
-        assert page.texts("p", class_="notice")
+        (notice,) = page.texts("p", class_="notice")
+        assert "version 1 of 2." in notice
     assert shown(page_of(client, "/ui/items/lamp", as_of=rfc3339(AT + DAY))) == "9.99 EUR"
 
 
@@ -322,6 +323,48 @@ def test_scheduled_prices_say_when_and_can_be_cancelled_until_they_are_over(
     assert told in page.texts("span", class_="price")
 
 
+def test_of_many_scheduled_prices_the_next_ones_come_first_and_the_rest_is_folded(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    ledger.add(created("lamp"))
+    for day in range(14, 2, -1):
+        at, ends = AT + day * DAY, AT + day * DAY + 1
+        ledger.add(ItemPriceScheduled("lamp", AT, AT, f"s{day}", day, "JPY", at, ends, "r", None))
+    ledger.add(ItemPriceScheduled("lamp", AT, AT, "begun", 1, "JPY", AT, AT + DAY, "r", None))
+    ledger.add(ItemRepriced("lamp", AT, AT, 1, "JPY", "begun"))
+    ledger.add(ItemPriceUnscheduled("lamp", AT, AT, "s3", "cancelled"))
+    page = page_of(client, "/ui/items/lamp")
+    card = page.one("section", aria_labelledby="h-scheduled")
+    prices = [each.text.split()[0] for each in card.inside if each.tag == "strong"]
+    assert prices == [*map(str, [1, *range(4, 15), 3])]
+    assert [each.text for each in card.inside if each.tag == "summary"] == [
+        "2 later",
+        "1 over or cancelled",
+    ]
+    tags = [each.text for each in card.inside if each.attributes.get("class", "")[:3] == "tag"]
+    assert tags == ["in force", *["pending"] * 11, "cancelled"]
+
+
+def test_of_prices_in_several_currencies_it_is_said_which_are_not_drawn(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    ledger.add(created("lamp"), created("fan"))
+    for n, currency in enumerate(("USD", "JPY", "EUR"), 1):
+        ledger.add(ItemRepriced("lamp", AT + n, AT + n, 9, currency))
+    said = "Drawn in EUR alone; the table has what it cost in USD, JPY, too."
+    assert said in page_of(client, "/ui/items/lamp").texts("p")
+    assert "Drawn in" not in get(client, "/ui/items/fan").text
+
+
+def test_a_long_description_leaves_room_and_is_scrolled_by_keyboard(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    ledger.add(created("lamp", description="x" * 10_000), created("fan", description="x" * 999))
+    long, short = (page_of(client, f"/ui/items/{each}") for each in ("lamp", "fan"))
+    assert long.one("p", class_="prose").attributes["tabindex"] == "0"
+    assert "tabindex" not in short.one("p", class_="prose").attributes
+
+
 def test_the_table_of_prices_has_every_interval(client: FlaskClient, ledger: Ledger) -> None:
     ledger.add(created("lamp", price=1299), ItemRepriced("lamp", AT + 1, AT + 1, 999, "EUR"))
     ledger.add(ItemDeleted("lamp", AT + 2, AT + 2))
@@ -338,6 +381,8 @@ def test_two_versions_are_compared_field_by_field(client: FlaskClient, ledger: L
     assert page.texts("ins") == ["<i>Lantern</i>", "9.99 EUR"]
     # Not told otherwise: the last one with the one before it.
     assert page_of(client, "/ui/items/lamp/diff").texts("ins") == ["9.99 EUR"]
+    ledger.add(ItemDeleted("lamp", AT, AT))
+    assert page_of(client, "/ui/items/lamp/diff").texts("ins") == ["2025-11-22 08:00:00 UTC"]
     equal = page_of(client, "/ui/items/lamp/diff", **{"from": "2", "to": "2"})
     said = "Both versions are the same in every field."
     assert said in equal.texts("p")
