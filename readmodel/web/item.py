@@ -107,7 +107,7 @@ class ItemPage:
                 "next": following,
                 "prices": [each.document() for each in priced.intervals],
                 "all_prices": priced.following is None,
-                "scheduled": grouped([each.document() for each in scheduled.scheduled]),
+                "scheduled": grouped(scheduled.scheduled),
                 "all_scheduled": scheduled.last is None,
                 "is_long": len(shown.description or "") > _LONG,
                 "not_drawn": [each for each in currencies if each != current.currency],

@@ -319,6 +319,13 @@ def test_scheduled_prices_say_when_and_can_be_cancelled_until_they_are_over(
     page = page_of(client, "/ui/items/lamp")
     (opens,) = page.all("button", data_opens="unschedule")
     assert opens.attributes["data-fill-schedule"] == "s1"
+    # Whoever is asked whether to cancel it is told which one it is.
+    when = "from 2025-11-23 08:00 until 2025-11-24 08:00 UTC"
+    assert opens.attributes["data-fill-what"] == f"7.99 EUR {when}"
+    assert opens.attributes["data-fill-back"] == ""
+    ledger.add(ItemRepriced("lamp", AT, AT, 799, "EUR", "s1"))
+    (opens,) = page_of(client, "/ui/items/lamp").all("button", data_opens="unschedule")
+    assert opens.attributes["data-fill-back"].startswith("It is in force")
     told = "7.99 EUR"
     assert told in page.texts("span", class_="price")
 
