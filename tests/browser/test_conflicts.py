@@ -7,6 +7,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from tests.browser.acting import answer, go, save
+from tests.browser.browser import PATIENCE
 from tests.readmodel.conftest import Ledger
 from tests.readmodel.web.stock import created
 
@@ -40,7 +41,8 @@ def until(page: Page, condition: str) -> None:
     allows none.
     """
     page.evaluate(
-        f"new Promise((done) => {{ const look = () => ({condition}) ? done() :"
+        f"new Promise((done, fail) => {{ const end = Date.now() + {PATIENCE};"
+        f" const look = () => ({condition}) ? done() : Date.now() > end ? fail(Error('never so')) :"
         " setTimeout(look, 20); look(); })"
     )
 

@@ -133,7 +133,9 @@ def test_while_the_log_does_not_answer_the_page_says_so(client: FlaskClient, log
     log.go_down()
     answer = get(client, "/ui/operations")
     assert answer.status_code == 503
-    assert "does not answer" in Page(answer.text).one("main").text
+    page = Page(answer.text)
+    assert "does not answer" in page.one("main").text
+    assert page.one("a", class_="button main").attributes["href"] == "/ui/operations"
 
 
 def test_a_parameter_is_refused(client: FlaskClient) -> None:
