@@ -6,10 +6,11 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from domain.events import ItemDeleted
 from tests.browser.acting import answer, go, save
 from tests.browser.browser import PATIENCE
 from tests.readmodel.conftest import Ledger
-from tests.readmodel.web.stock import created
+from tests.readmodel.web.stock import AT, created
 
 # As programs read it; pages are below /ui.
 ITEM = re.compile(r"\d/items/lamp$")
@@ -146,3 +147,15 @@ def test_the_axis_of_a_new_items_prices_says_no_moment_twice(page: Page, ledger:
     )
     go(page, "/ui/items/new")
     until(page, r"new Set(said.filter((each) => /^\d\d:\d\d:\d\d$/.test(each))).size > 3")
+
+
+def test_who_used_a_button_that_is_gone_goes_on_from_what_the_page_is_about(
+    page: Page, ledger: Ledger
+) -> None:
+    answer(page, 200, {"id": "lamp"})
+    page.get_by_role("button", name="Delete").click()
+    ledger.add(ItemDeleted("lamp", AT, AT))
+    save(page)
+    heading = page.locator("h1")
+    expect(heading).to_contain_text("deleted")
+    expect(heading).to_be_focused()
