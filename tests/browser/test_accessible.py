@@ -54,6 +54,14 @@ def test_axe_finds_nothing_serious_on_any_page_and_none_is_too_wide(
                 opened.page.evaluate("document.documentElement.scrollWidth")
                 <= seen["viewport"]["width"]
             )
+        # The zone of moments is in the head of a list, or where that is not shown beside each.
+        opened.go("/ui/feed")
+        zone = "getComputedStyle(document.querySelector('td time'), '::after').content"
+        told = {
+            opened.page.evaluate(zone),
+            *opened.page.get_by_role("columnheader").all_inner_texts(),
+        }
+        assert told & {'" UTC"', "When (UTC)"}
         opened.go("/ui/items/plate")
         opened.page.get_by_role("button", name="Edit").click()
         _check(opened.page, "the form")
