@@ -149,6 +149,19 @@ def test_the_axis_of_a_new_items_prices_says_no_moment_twice(page: Page, ledger:
     until(page, r"new Set(said.filter((each) => /^\d\d:\d\d:\d\d$/.test(each))).size > 3")
 
 
+def test_the_highest_price_and_the_longest_id_are_shown_whole(page: Page, ledger: Ledger) -> None:
+    longest = "a-" * 32
+    ledger.add(created(longest, "Something dear, " * 12, price=2**53 - 1, at=AT - 1_000_000))
+    ledger.add(ItemDeleted("lamp", AT, AT))
+    go(page, f"/ui/items/{longest}")
+    expect(page.locator(".u-legend")).to_contain_text("90,071,992,547,409.91")
+    go(page, "/ui/")
+    # Beside each other there is room for both.
+    name = page.locator("td", has_text="Something dear").bounding_box()
+    assert name is not None
+    assert name["width"] > 300
+
+
 def test_who_used_a_button_that_is_gone_goes_on_from_what_the_page_is_about(
     page: Page, ledger: Ledger
 ) -> None:

@@ -38,9 +38,12 @@ export function understood(written, currency) {
 
 // As pages show it.
 function shown(amount, currency) {
+  return `${grouped(amount, currency)} ${currency}`;
+}
+
+export function grouped(amount, currency) {
   const [whole, part] = plain(amount, currency).split(".");
-  const thousands = whole.replace(/\B(?=(\d{3})+$)/g, ",");
-  return `${thousands}${part ? `.${part}` : ""} ${currency}`;
+  return `${whole.replace(/\B(?=(\d{3})+$)/g, ",")}${part ? `.${part}` : ""}`;
 }
 
 // The amount with its decimals, as fields take it.
