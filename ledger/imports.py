@@ -100,6 +100,12 @@ def find(connection: Connection, import_id: str) -> Import | None:
     return None if row is None else _import(row)
 
 
+def among_imports(connection: Connection, ids: Collection[str]) -> Mapping[str, str | None]:
+    """Tell which of these are imports, each with the one that it takes back, if it does."""
+    statement = select(imports.c.import_id, imports.c.reverts).where(imports.c.import_id.in_(ids))
+    return {row.import_id: row.reverts for row in connection.execute(statement)}
+
+
 def newest(connection: Connection, before: Sequence[Any] | None, most: int) -> list[Import]:
     """List imports, the newest first: those that began before one (its moment and id), if that is
     said.

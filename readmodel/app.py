@@ -134,7 +134,7 @@ def create_app(
         wants_tokens=guard.wants_tokens,
     )
     import_pages = ImportPages(for_people, imported, lookups, paging)
-    operations = OperationsPage(for_people, status.document, lookups)
+    operations = OperationsPage(for_people, status.document, lookups, clock)
     site = Site(for_people, reads, paging, cursors, import_pages, operations, door, settings)
     for path, view in (
         ("/items", items.items),

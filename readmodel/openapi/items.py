@@ -268,7 +268,9 @@ SCHEMAS: Mapping[str, Any] = {
                         "type": STRING,
                         "changes": {
                             "type": "object",
-                            "description": "Only what changed, by field",
+                            "description": "Only what changed, by field; without `fields` also, as "
+                            "`scheduled_price`, the one that was asked for, began, ended or was "
+                            "cancelled, with its `status` before and after",
                             "additionalProperties": {
                                 "type": "object",
                                 "properties": {"from": {}, "to": {}},

@@ -4,17 +4,22 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection, Row, bindparam, select
 
-from domain.events import ItemCreated, ItemDescribed, ItemRenamed, ItemRepriced
+from domain.events import (
+    Event,
+    ItemCreated,
+    ItemDescribed,
+    ItemRenamed,
+    ItemRepriced,
+)
 from domain.evolve import evolve
 from domain.item import Item
 from ledger import heads
-from ledger.codec import decode
 from ledger.shapes import stored_types
 from ledger.tables import events
 from ledger.upcasting import stored_type
+from readmodel.views import schedule_changes
 from runtime.times import rfc3339
 
 _MEMBERS = ("name", "description", "price", "currency")
@@ -97,25 +102,36 @@ def history(
         return None
     rows = found[:limit]
     oldest = rows[-1].version
+    happened = [(row, schedule_changes.decode_row(row)) for row in reversed(rows)]
     start = heads.at_version(connection, item_id, oldest - 1) if oldest > 1 else None
-    described = list(_describe(reversed(rows), start, members))
+    if fields is None and start is not None:
+        start = schedule_changes.with_schedules(connection, start, [each for _, each in happened])
+    described = list(_describe(happened, start, members, scheduled=fields is None))
     described.reverse()
     return HistoryPage(described, oldest if len(found) > limit else None)
 
 
 def _describe(
-    rows: Iterable[Row[*tuple[Any, ...]]], start: Item | None, members: Collection[str]
+    happened: Iterable[tuple[Row[*tuple[Any, ...]], Event]],
+    start: Item | None,
+    members: Collection[str],
+    *,
+    scheduled: bool,
 ) -> Iterable[dict[str, Any]]:
-    """Say of each event, oldest first, what it changed of these members; `start` is the item before
-    them, and no event is left out that changes one of them.
+    """Say of each event, oldest first, what it changed of these members and, where that is asked
+    for, of a scheduled price; `start` is the item before them, and no event is left out that
+    changes what is told.
     """
     item = start
-    for row in rows:
-        after = evolve(item, _event(row))
+    for row, event in happened:
+        after = evolve(item, event)
+        changes = _changes(item, after, members)
+        if scheduled:
+            changes |= schedule_changes.described(item, event, after)
         yield {
             "version": row.version,
             "type": stored_type(row.type).name,
-            "changes": _changes(item, after, members) | _schedule(row),
+            "changes": changes,
             "actor": row.actor,
             "reason": row.reason,
             "command_id": row.command_id,
@@ -134,28 +150,3 @@ def _changes(
         if old != new:
             changes[name] = {"from": old, "to": new}
     return changes
-
-
-def _schedule(row: Row[*tuple[Any, ...]]) -> dict[str, dict[str, Any]]:
-    """Say of an event of a scheduled price which one it is about."""
-    match stored_type(row.type).name:
-        case "ItemPriceScheduled":
-            data = orjson.loads(row.data)
-            until = data["effective_until"]
-            scheduled = {
-                "id": data["schedule_id"],
-                "price": data["price"],
-                "currency": data["currency"],
-                "effective_from": rfc3339(data["effective_from"]),
-                "effective_until": None if until is None else rfc3339(until),
-            }
-            return {"scheduled_price": {"from": None, "to": scheduled}}
-        case "ItemPriceUnscheduled":
-            scheduled = {"id": orjson.loads(row.data)["schedule_id"]}
-            return {"scheduled_price": {"from": scheduled, "to": None}}
-        case _:
-            return {}
-
-
-def _event(row: Row[*tuple[Any, ...]]) -> Any:
-    return decode(row.type, row.data, row.item_id, row.recorded_at, row.effective_at)

@@ -15,7 +15,7 @@ from readmodel.views.change_rows import ChangeRow
 from readmodel.views.changes import Wanted
 from readmodel.web import form
 from readmodel.web.render import Pages
-from readmodel.web.timeline import money, title_of
+from readmodel.web.timeline import money, scheduled, titled
 from runtime.times import rfc3339
 
 # Events that are shown, and how far back each partition is looked at for them.
@@ -43,19 +43,26 @@ class FeedPage:
 
 def _event(row: ChangeRow) -> Mapping[str, Any]:
     told = tell(row.type, row.data)
+    data = orjson.loads(told.data)
     return {
         "item_id": row.item_id,
         "version": row.version,
-        "title": title_of(told.name),
-        "says": _says(orjson.loads(told.data)),
+        "title": titled(told.name, data),
+        "says": _says(told.name, data),
         "actor": row.actor,
         "reason": row.reason,
         "recorded_at": rfc3339(row.recorded_at),
     }
 
 
-def _says(data: Mapping[str, Any]) -> Sequence[str]:
+def _says(name: str, data: Mapping[str, Any]) -> Sequence[str]:
     """Say what an event holds, in parts of a line."""
-    price = money(data.get("price"), data.get("currency"))
-    parts = (data.get("name"), price, data.get("description"))
-    return [each for each in parts if each]
+    match name, data:
+        case "ItemPriceScheduled", {"effective_from": str(), "effective_until": _}:
+            return [scheduled(data)]
+        case "ItemDescribed", {"description": None}:
+            return ["no description any more"]
+        case _:
+            price = money(data.get("price"), data.get("currency"))
+            parts = (data.get("name"), price, data.get("description"))
+            return [each for each in parts if each]

@@ -11,7 +11,8 @@ import orjson
 from sqlalchemy import Connection
 
 from domain.item import Item
-from ledger import heads
+from domain.schedules import SCHEDULES_LIMIT
+from ledger import heads, imports
 from readmodel import params
 from readmodel.answers import Answer
 from readmodel.cursors import FeedCursors
@@ -23,20 +24,28 @@ from readmodel.views import changes, history, items, prices, schedules, versions
 from readmodel.views.prices import PricePage
 from readmodel.views.versions import Stamp
 from readmodel.web import form
+from readmodel.web.coming import grouped
 from readmodel.web.form import Form
+from readmodel.web.moments import moment
 from readmodel.web.render import Pages
 from readmodel.web.timeline import Entry, entries, money
-from runtime.times import rfc3339
+from runtime.row_ids import whole_of
+from runtime.times import parse_rfc3339, rfc3339
 
 _EVENTS = 25
 # Intervals in the table; the chart has them all.
 _INTERVALS = 200
-_SCHEDULES = 50
+# All that can be pending, and as many that are over.
+_SCHEDULES = 2 * SCHEDULES_LIMIT
+# Characters of a description that leave room for what else a page shows.
+_LONG = 1000
 _NO_PRICES = PricePage((), None)
 # What a field for date and time sends, which people read as UTC here.
 _TO_THE_MINUTE = len("2026-11-22T08:00")
 # With which RFC 3339 ends a moment; fields for date and time do not.
 _ZONE = re.compile(r"(?:Z|[+-]\d\d:\d\d)$", re.IGNORECASE)
+# Milliseconds: what is recorded sooner took effect at once, as people see it.
+_LATE = 60_000
 # In place of a version, where there was none.
 _NOT_YET = 0
 _FIELDS = ("name", "description", "price", "deleted_at")
@@ -82,6 +91,7 @@ class ItemPage:
             priced = prices.page(connection, checked, _INTERVALS, (None, None), None) or _NO_PRICES
             scheduled = schedules.page(connection, checked, _SCHEDULES, None)
             place = changes.head(connection)
+        currencies = dict.fromkeys(each.price.currency for each in priced.intervals)
         return self._pages.page(
             "item.html",
             {
@@ -97,7 +107,11 @@ class ItemPage:
                 "next": following,
                 "prices": [each.document() for each in priced.intervals],
                 "all_prices": priced.following is None,
-                "scheduled": [each.document() for each in scheduled.scheduled],
+                "scheduled": grouped(scheduled.scheduled),
+                "all_scheduled": scheduled.last is None,
+                "is_long": len(shown.description or "") > _LONG,
+                "not_drawn": [each for each in currencies if each != current.currency],
+                "drawn": current.currency,
             },
             400 if asked.wrong else 200,
         )
@@ -152,7 +166,9 @@ class ItemPage:
         if page is None:
             return [], None
         newest = current if before is None else _at(connection, current.id, before - 1)
-        told = [_entry(each) for each in entries(page.events, newest.currency)]
+        whole = [whole_of(each["command_id"]) for each in page.events]
+        found = imports.among_imports(connection, {each for each in whole if each is not None})
+        told = [_entry(each, found) for each in entries(page.events, newest.currency)]
         return told, self._paging.following(page.last, *binding)
 
 
@@ -202,13 +218,34 @@ def _document(item: Item) -> dict[str, Any]:
     return orjson.loads(items.render(item))
 
 
-def _entry(entry: Entry) -> Mapping[str, Any]:
-    return {**entry.told, "title": entry.title, "lines": [asdict(each) for each in entry.lines]}
+def _entry(entry: Entry, imported: Mapping[str, str | None]) -> Mapping[str, Any]:
+    """Add when it was recorded, where that was not when it took effect, and of which import it is a
+    row.
+    """
+    told = entry.told
+    late = parse_rfc3339(told["recorded_at"]) - parse_rfc3339(told["effective_at"])
+    import_id = whole_of(told["command_id"])
+    return {
+        **told,
+        "title": entry.title,
+        "about": entry.about,
+        "note": entry.note,
+        "lines": [asdict(each) for each in entry.lines],
+        "is_late": late >= _LATE,
+        "import_id": import_id if import_id in imported else None,
+        "takes_back": imported.get(import_id or ""),
+    }
 
 
 def _compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Compared]:
     def value(state: Mapping[str, Any], field: str) -> str | None:
-        return money(state["price"], state["currency"]) if field == "price" else state[field]
+        match field:
+            case "price":
+                return money(state["price"], state["currency"])
+            case "deleted_at" if state[field] is not None:
+                return f"{moment(state[field])} UTC"
+            case _:
+                return state[field]
 
     return [
         Compared(each.removesuffix("_at").capitalize(), value(before, each), value(after, each))

@@ -10,7 +10,7 @@ from ledger import quarantine
 from ledger.quarantine import Quarantined
 from readmodel import params
 from readmodel.answers import FRESH_ONLY, Answer
-from readmodel.web import form
+from readmodel.web import form, kept
 from readmodel.web.render import Pages
 from runtime.errors import headline
 from runtime.times import rfc3339
@@ -19,14 +19,21 @@ _MOST = 100
 
 
 class OperationsPage:
-    """Shows what `status` tells, and dead commands from `reads` to those who operate."""
+    """Shows what `status` tells, and dead commands from `reads` to those who operate; `clock`
+    gives milliseconds.
+    """
 
     def __init__(
-        self, pages: Pages, status: Callable[[], Mapping[str, Any]], reads: Engine
+        self,
+        pages: Pages,
+        status: Callable[[], Mapping[str, Any]],
+        reads: Engine,
+        clock: Callable[[], int],
     ) -> None:
         self._pages = pages
         self._status = status
         self._reads = reads
+        self._clock = clock
 
     def operations(self) -> Answer:
         params.read(form.filled_in(), {})
@@ -37,6 +44,8 @@ class OperationsPage:
             "operations.html",
             {
                 "status": told,
+                "now": self._clock(),
+                "kept": None if told["durability"] is None else list(kept.rows(told["durability"])),
                 "lag": sum(each["lag"] for each in told["partitions"]),
                 "age": max((each["lag_seconds"] or 0.0 for each in told["partitions"]), default=0),
                 "views": _by_view(told["projections"]),

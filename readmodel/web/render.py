@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from domain.currencies import ISO_4217
 from readmodel.answers import Answer, answer
-from readmodel.web import money
+from readmodel.web import moments, money
 from readmodel.web.assets import edition
 from runtime.auth.caller import Caller
 from runtime.auth.visitors import origin_of
@@ -19,7 +19,6 @@ from runtime.auth.visitors import origin_of
 HTML = "text/html; charset=utf-8"
 # For who asked, and asked about before every use: the page says what was so then.
 _CACHING = {"Cache-Control": "private, no-cache", "Vary": "Accept, Cookie"}
-_TIME = len("2026-11-22T08:00:00")
 
 
 class Pages:
@@ -46,7 +45,13 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        filters: dict[str, Any] = {"amount": money.written, "moment": _moment, "query": _query}
+        filters: dict[str, Any] = {
+            "amount": money.written,
+            "ago": moments.ago,
+            "moment": moments.moment,
+            "query": _query,
+            "span": moments.span,
+        }
         self._templates.filters.update(filters)
         self._shared: Mapping[str, Any] = {
             "base": self.base,
@@ -81,11 +86,6 @@ class Pages:
 def lead_to(url: str, status: int = 302) -> Answer:
     """Answer that the page is somewhere else."""
     return answer(b"", {"Location": url, "Cache-Control": "no-store"}, status)
-
-
-def _moment(text: str) -> str:
-    """Write a moment of RFC 3339 (UTC) for people, to the second."""
-    return text[:_TIME].replace("T", " ")
 
 
 def _query(values: Mapping[str, Any]) -> str:

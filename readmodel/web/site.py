@@ -29,7 +29,7 @@ View = Callable[..., Response]
 # Below it everything is for people.
 ROOT = "/ui"
 
-_UNAUTHORIZED = 401
+_UNAUTHORIZED, _UNAVAILABLE = 401, 503
 _ASSET_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
@@ -96,7 +96,10 @@ class Site:
             return None
         if trouble.problem.status == _UNAUTHORIZED and "HX-Request" not in request.headers:
             return self._sign_in.lead_here()
-        values = {"problem": trouble.problem}
+        # What passes by itself is asked for again at the same address.
+        passes = trouble.problem.status == _UNAVAILABLE and request.method == "GET"
+        again = self._pages.base + request.full_path.rstrip("?") if passes else None
+        values = {"problem": trouble.problem, "again": again}
         headers = {**FRESH_ONLY, **trouble.headers}
         return self._pages.page("problem.html", values, trouble.problem.status, headers)
 

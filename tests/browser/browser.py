@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Milliseconds.
-_PATIENCE = 30_000
+PATIENCE = 30_000
 
 
 def path_of_browser() -> str | None:
@@ -28,7 +28,7 @@ def running_browser() -> Iterator[Browser]:
         pytest.skip(f"no browser is here: install one of {', '.join(_NAMES)}")
     # Chromium refuses to sandbox what root runs.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    expect.set_options(timeout=_PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=arguments)
         yield browser
@@ -52,7 +52,7 @@ class Window:
 @contextmanager
 def window(browser: Browser, url: str, **how: Any) -> Iterator[Window]:
     context = browser.new_context(**how)
-    context.set_default_timeout(_PATIENCE)
+    context.set_default_timeout(PATIENCE)
     opened = Window(context.new_page(), url)
     page, complaints = opened.page, opened.complaints
 

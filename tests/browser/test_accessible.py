@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
@@ -38,6 +39,13 @@ def test_axe_finds_nothing_serious_on_any_page_and_none_is_too_wide(
 ) -> None:
     write(deployment, put("plate", "Plate", description="Round. " * 60))
     write(deployment, patch("plate", price=999, description="Flat.", reason="sale " * 30))
+    # Its history leads to where this came from.
+    httpx.post(
+        f"{deployment.command_url}/imports",
+        content=b'{"op":"patch","id":"plate","price":%d}' % seen["viewport"]["width"],
+        headers={"Content-Type": "application/x-ndjson", "Prefer": "wait=20"},
+        trust_env=False,
+    ).raise_for_status()
     with window(browser, deployment.query_url, **seen) as opened:
         for path in PATHS if seen is SEEN[0] else FEW:
             opened.go(path)
@@ -46,6 +54,14 @@ def test_axe_finds_nothing_serious_on_any_page_and_none_is_too_wide(
                 opened.page.evaluate("document.documentElement.scrollWidth")
                 <= seen["viewport"]["width"]
             )
+        # The zone of moments is in the head of a list, or where that is not shown beside each.
+        opened.go("/ui/feed")
+        zone = "getComputedStyle(document.querySelector('td time'), '::after').content"
+        told = {
+            opened.page.evaluate(zone),
+            *opened.page.get_by_role("columnheader").all_inner_texts(),
+        }
+        assert told & {'" UTC"', "When (UTC)"}
         opened.go("/ui/items/plate")
         opened.page.get_by_role("button", name="Edit").click()
         _check(opened.page, "the form")

@@ -6,9 +6,11 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from domain.events import ItemDeleted
 from tests.browser.acting import answer, go, save
+from tests.browser.browser import PATIENCE
 from tests.readmodel.conftest import Ledger
-from tests.readmodel.web.stock import created
+from tests.readmodel.web.stock import AT, created
 
 # As programs read it; pages are below /ui.
 ITEM = re.compile(r"\d/items/lamp$")
@@ -40,7 +42,8 @@ def until(page: Page, condition: str) -> None:
     allows none.
     """
     page.evaluate(
-        f"new Promise((done) => {{ const look = () => ({condition}) ? done() :"
+        f"new Promise((done, fail) => {{ const end = Date.now() + {PATIENCE};"
+        f" const look = () => ({condition}) ? done() : Date.now() > end ? fail(Error('never so')) :"
         " setTimeout(look, 20); look(); })"
     )
 
@@ -144,3 +147,28 @@ def test_the_axis_of_a_new_items_prices_says_no_moment_twice(page: Page, ledger:
     )
     go(page, "/ui/items/new")
     until(page, r"new Set(said.filter((each) => /^\d\d:\d\d:\d\d$/.test(each))).size > 3")
+
+
+def test_the_highest_price_and_the_longest_id_are_shown_whole(page: Page, ledger: Ledger) -> None:
+    longest = "a-" * 32
+    ledger.add(created(longest, "Something dear, " * 12, price=2**53 - 1, at=AT - 1_000_000))
+    ledger.add(ItemDeleted("lamp", AT, AT))
+    go(page, f"/ui/items/{longest}")
+    expect(page.locator(".u-legend")).to_contain_text("90,071,992,547,409.91")
+    go(page, "/ui/")
+    # Beside each other there is room for both.
+    name = page.locator("td", has_text="Something dear").bounding_box()
+    assert name is not None
+    assert name["width"] > 300
+
+
+def test_who_used_a_button_that_is_gone_goes_on_from_what_the_page_is_about(
+    page: Page, ledger: Ledger
+) -> None:
+    answer(page, 200, {"id": "lamp"})
+    page.get_by_role("button", name="Delete").click()
+    ledger.add(ItemDeleted("lamp", AT, AT))
+    save(page)
+    heading = page.locator("h1")
+    expect(heading).to_contain_text("deleted")
+    expect(heading).to_be_focused()

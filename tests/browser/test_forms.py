@@ -14,7 +14,7 @@ from tests.browser.browser import window
 from tests.readmodel.conftest import Ledger
 from tests.readmodel.test_imports import ID
 from tests.readmodel.web.stock import created
-from tests.readmodel.web.test_money import READ, REFUSED
+from tests.readmodel.web.test_money import CASES
 from tests.readmodel.web.test_operations import set_aside
 
 # As programs read it; pages are below /ui.
@@ -202,16 +202,13 @@ def test_scripts_read_amounts_as_the_service_does(page: Page) -> None:
     script = page.locator("script[src$='/page.js']").get_attribute("src") or ""
     found = page.evaluate(
         """async ([path, cases]) => {
-          const { amountOf, understood } = await import(path);
-          return cases.map(
-            ([currency, text]) => [amountOf(text, currency), understood(text, currency)]);
+          const { advice, amountOf, understood } = await import(path);
+          return cases.map(([currency, text]) =>
+            [amountOf(text, currency) ?? advice(text, currency), understood(text, currency)]);
         }""",
-        [script.replace("page.js", "money.js"), [each[:2] for each in (*READ, *REFUSED)]],
+        [script.replace("page.js", "money.js"), [each[:2] for each in CASES]],
     )
-    assert found == [
-        *([amount, understood(currency, text)] for currency, text, amount in READ),
-        *([None, None] for _ in REFUSED),
-    ]
+    assert found == [[outcome, understood(currency, text)] for currency, text, outcome in CASES]
 
 
 def test_a_price_is_pasted_as_the_page_shows_it_and_how_it_was_read_is_told(page: Page) -> None:

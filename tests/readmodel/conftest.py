@@ -38,7 +38,7 @@ class Ledger:
     offset: int = 0
     n: int = 0
 
-    def add(self, *events: Event, reason: str | None = None) -> None:
+    def add(self, *events: Event, reason: str | None = None, command_id: str | None = None) -> None:
         rows: list[dict[str, Any]] = []
         touched: dict[str, Item] = {}
         before = dict(self.items)
@@ -47,7 +47,7 @@ class Ledger:
             item = evolve(self.items.get(event.item_id), event)
             self.items[item.id] = touched[item.id] = self.states[item.id, item.version] = item
             self.offset += 1
-            command = f"command-{self.offset}"
+            command = command_id or f"command-{self.offset}"
             recorded.append(Recorded(0, self.offset, item.version, event, command, "rosa", reason))
             type_name, data = encode(event)
             rows.append(

@@ -10,6 +10,8 @@ from domain.events import (
     ItemCreated,
     ItemDeleted,
     ItemDescribed,
+    ItemPriceScheduled,
+    ItemPriceUnscheduled,
     ItemRenamed,
     ItemRepriced,
     ItemRestored,
@@ -18,6 +20,7 @@ from domain.evolve import fold
 from ledger import tables
 from ledger.codec import encode
 from ledger.heads import at_version
+from runtime.times import rfc3339
 
 AT = 1_763_798_400_000
 LAMP = ItemCreated("lamp", AT, AT - 5, "Lamp", None, 100, "EUR")
@@ -219,3 +222,34 @@ def test_the_last_event_of_each_type_rebuilds_every_version(later: Any) -> None:
             assert at_version(connection, "lamp", version) == fold(events[:version])
         assert at_version(connection, "lamp", 0) is None
     engine.dispose()
+
+
+@pytest.mark.parametrize("limit", [1, 3, 200])
+def test_what_becomes_of_a_scheduled_price_is_told_with_it_on_whatever_page_it_is(
+    ledger: Any, client: FlaskClient, limit: int
+) -> None:
+    ends = AT + 9
+    ledger.add(LAMP, ItemPriceScheduled("lamp", AT, AT, "a", 80, "EUR", AT + 5, ends, "rosa", None))
+    ledger.add(
+        ItemPriceScheduled("lamp", AT, AT, "b", 70, "USD", AT + 10, None, "rosa", None),
+        ItemRepriced("lamp", AT, AT, 80, "EUR", "a"),
+        ItemRepriced("lamp", AT, AT, 100, "EUR", "a"),
+        ItemPriceUnscheduled("lamp", AT, AT, "b", "cancelled"),
+    )
+    a = {"id": "a", "price": 80, "currency": "EUR"}
+    a |= {"effective_from": "2025-11-22T08:00:00.005Z", "effective_until": rfc3339(ends)}
+    b = {"id": "b", "price": 70, "currency": "USD"}
+    b |= {"effective_from": "2025-11-22T08:00:00.010Z", "effective_until": None}
+    told = [each["changes"].get("scheduled_price") for each in walk(client, limit)]
+    assert told == [
+        {"from": b | {"status": "pending"}, "to": b | {"status": "cancelled"}},
+        {"from": a | {"status": "active"}, "to": a | {"status": "done"}},
+        {"from": a | {"status": "pending"}, "to": a | {"status": "active"}},
+        {"from": None, "to": b | {"status": "pending"}},
+        {"from": None, "to": a | {"status": "pending"}},
+        None,
+    ]
+    # Of fields that are asked for nothing else is told.
+    assert all(
+        "scheduled_price" not in each["changes"] for each in walk(client, limit, fields="price")
+    )

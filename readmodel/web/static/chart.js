@@ -1,7 +1,7 @@
 // The price over time as steps: a price is in force until the next one, and where there is none
 // (the item was deleted) there is a gap.
 
-import { digits, plain } from "./money.js";
+import { grouped, plain } from "./money.js";
 
 const PAGES = 10;
 
@@ -57,23 +57,30 @@ function plot(place, intervals) {
   const { currency } = intervals.at(-1);
   const times = [];
   const prices = [];
+  const written = [];
   for (const each of intervals) {
     const price = each.currency === currency ? Number(plain(each.price, currency)) : null;
     times.push(Date.parse(each.from) / 1000, (each.until ? Date.parse(each.until) : Date.now()) / 1000);
     prices.push(price, price);
+    const text = price === null ? "–" : grouped(each.price, currency);
+    written.push(text, text);
   }
   // Where one interval ends and the next begins, both have a point at the same moment; between two
   // that do not meet nothing is in force.
   const xs = [];
   const ys = [];
+  // As it is: the highest prices are no floating-point numbers.
+  const told = [];
   times.forEach((time, index) => {
     const isGap = index > 0 && index % 2 === 0 && time > times[index - 1];
     if (isGap) {
       xs.push(times[index - 1] + 0.001);
       ys.push(null);
+      told.push("–");
     }
     xs.push(time);
     ys.push(prices[index]);
+    told.push(written[index]);
   });
   const style = getComputedStyle(document.body);
   const colour = (name) => style.getPropertyValue(name).trim();
@@ -105,7 +112,7 @@ function plot(place, intervals) {
           width: 2,
           points: { show: false },
           paths: window.uPlot.paths.stepped({ align: 1 }),
-          value: (_, value) => (value === null ? "–" : value.toLocaleString("en", { minimumFractionDigits: digits(currency) })),
+          value: (_, __, ___, index) => told[index] ?? "–",
         },
       ],
     },

@@ -79,11 +79,22 @@ async function load({ part, token }) {
   if (isOpen() || location.href !== address) return LATE;
   if (response.ok) {
     const place = { sourceElement: old, target: part, select: part, swap: "outerMorph" };
+    const focused = document.activeElement;
     await window.htmx.swap({ ...place, text: response.text });
+    if (!focused.isConnected) stand(part);
   } else {
     window.htmx.trigger(document, "htmx:response:error", { ctx: { response } });
   }
   return DONE;
+}
+
+// What had the focus is gone, as the button of what can not be done any more: whoever uses the keyboard
+// or hears the page goes on from what it is about now.
+function stand(part) {
+  const heading = document.querySelector(`${part} h1`);
+  if (!heading) return;
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
 }
 
 // Null where nobody knows what it would be.

@@ -2,7 +2,14 @@
 
 from flask.testing import FlaskClient
 
-from domain.events import ItemDeleted, ItemRenamed, ItemRepriced
+from domain.events import (
+    ItemDeleted,
+    ItemDescribed,
+    ItemPriceScheduled,
+    ItemPriceUnscheduled,
+    ItemRenamed,
+    ItemRepriced,
+)
 from tests.readmodel.conftest import Ledger
 from tests.readmodel.web.reading import get, page_of
 from tests.readmodel.web.stock import AT, created
@@ -27,6 +34,32 @@ def test_the_last_events_of_all_items_are_shown_newest_first(
     said = [each.text for row in rows for each in row.inside if each.tag == "span"]
     assert "<b>Ventilator</b>" in said
     assert "Lamp · 12.99 EUR" in said
+
+
+def test_of_scheduled_prices_the_feed_says_when_and_how_they_end(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    ledger.add(created("lamp"))
+    for name, price in (("s", 899), ("t", 799)):
+        ledger.add(
+            ItemPriceScheduled("lamp", AT, AT, name, price, "EUR", AT, AT + 60_000, "rosa", None),
+            ItemRepriced("lamp", AT, AT, price, "EUR", name),
+        )
+    ledger.add(ItemPriceUnscheduled("lamp", AT, AT, "s", "ended"))
+    ledger.add(ItemPriceUnscheduled("lamp", AT, AT, "t", "cancelled"))
+    ledger.add(ItemDescribed("lamp", AT, AT, None))
+    rows = page_of(client, "/ui/feed").all("tr")[1:]
+    told = [" ".join(row.inside[0].text.split()) for row in rows]
+    assert told == [
+        "Description changed no description any more",
+        "Scheduled price cancelled",
+        "Scheduled price ended",
+        "Price changed as scheduled 7.99 EUR",
+        "Price scheduled 7.99 EUR from 2025-11-22 08:00 until 2025-11-22 08:01 UTC",
+        "Price changed as scheduled 8.99 EUR",
+        "Price scheduled 8.99 EUR from 2025-11-22 08:00 until 2025-11-22 08:01 UTC",
+        "Created lamp · 12.99 EUR",
+    ]
 
 
 def test_of_a_long_feed_only_the_end_is_read(client: FlaskClient, ledger: Ledger) -> None:

@@ -1,6 +1,7 @@
 """The page of an item, and the one that compares two of its versions."""
 
-from typing import Any
+import re
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
@@ -11,16 +12,21 @@ from domain.events import (
     ItemDeleted,
     ItemDescribed,
     ItemPriceScheduled,
+    ItemPriceUnscheduled,
     ItemRenamed,
     ItemRepriced,
     ItemRestored,
 )
+from ledger.imports import Counts
+from runtime.row_ids import row_id
 from runtime.times import rfc3339
 from tests.readmodel.conftest import Ledger
+from tests.readmodel.test_imports import ID, begun
 from tests.readmodel.web.reading import Page, get, page_of
 from tests.readmodel.web.stock import AT, created
 
 DAY = 86_400_000
+OTHER = "01941f29-7c00-7000-8000-000000000009"
 
 
 def lines(page: Page) -> list[str]:
@@ -53,7 +59,13 @@ def test_the_history_says_who_changed_what_from_what_to_what_and_why(
     ledger.add(ItemRepriced("lamp", AT + 3, AT + 3, 1500, "JPY"))
     ledger.add(ItemDescribed("lamp", AT + 4, AT + 4, "Shines."))
     page = page_of(client, "/ui/items/lamp")
-    assert titles(page) == ["Described", "Price changed", "Price changed", "Renamed", "Created"]
+    assert titles(page) == [
+        "Description changed",
+        "Price changed",
+        "Price changed",
+        "Renamed",
+        "Created",
+    ]
     assert lines(page) == [
         "Description after: Shines.",
         "Price before: 9.99 EUR → after: 1,500 JPY",
@@ -64,6 +76,90 @@ def test_the_history_says_who_changed_what_from_what_to_what_and_why(
     ]
     assert page.texts("blockquote") == ["<b>rebranding</b>"]
     assert "by rosa" in page.one("ol", class_="timeline").text
+
+
+def test_what_happens_to_a_scheduled_price_says_which_one_and_what_became_of_it(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    def sale(name: str, price: int, ends: int | None = AT + 9 * DAY) -> ItemPriceScheduled:
+        return ItemPriceScheduled("lamp", AT, AT, name, price, "EUR", AT + DAY, ends, "rosa", None)
+
+    def repriced(price: int, name: str | None) -> ItemRepriced:
+        return ItemRepriced("lamp", AT, AT, price, "EUR", name)
+
+    def over(name: str, how: Literal["ended", "cancelled"]) -> ItemPriceUnscheduled:
+        return ItemPriceUnscheduled("lamp", AT, AT, name, how)
+
+    ledger.add(created("lamp"), sale("a", 899), over("a", "cancelled"))
+    ledger.add(sale("b", 799), repriced(799, "b"), repriced(1299, "b"))
+    ledger.add(sale("c", 699), repriced(699, "c"), repriced(650, None), over("c", "ended"))
+    ledger.add(sale("d", 599, None), repriced(599, "d"), sale("e", 499), repriced(499, "e"))
+    ledger.add(repriced(599, None), over("e", "cancelled"))
+    page = page_of(client, "/ui/items/lamp")
+    history = page.one("ol", id="history")
+    said = [" ".join(each.text.split()) for each in history.inside if each.tag in {"strong", "p"}]
+    told = [each for each in said if re.match("(Price|Scheduled)(?!.* v[0-9])", each)]
+    when = "from 2025-11-23 08:00 until 2025-12-01 08:00 UTC"
+    assert told[::-1] == [
+        "Price after: 12.99 EUR",
+        f"Scheduled after: 8.99 EUR {when}",
+        "Price scheduled",
+        f"Scheduled before: 8.99 EUR {when}",
+        "Scheduled price cancelled",
+        f"Scheduled after: 7.99 EUR {when}",
+        "Price scheduled",
+        "Price before: 12.99 EUR → after: 7.99 EUR",
+        f"Scheduled 7.99 EUR {when}",
+        "Scheduled price began",
+        "Price before: 7.99 EUR → after: 12.99 EUR",
+        f"Scheduled 7.99 EUR {when}",
+        "Scheduled price ended",
+        f"Scheduled after: 6.99 EUR {when}",
+        "Price scheduled",
+        "Price before: 12.99 EUR → after: 6.99 EUR",
+        f"Scheduled 6.99 EUR {when}",
+        "Scheduled price began",
+        "Price before: 6.99 EUR → after: 6.50 EUR",
+        "Price changed",
+        f"Scheduled 6.99 EUR {when}",
+        "Scheduled price ended",
+        "Scheduled after: 5.99 EUR from 2025-11-23 08:00 UTC",
+        "Price scheduled",
+        "Price before: 6.50 EUR → after: 5.99 EUR",
+        "Scheduled 5.99 EUR from 2025-11-23 08:00 UTC",
+        "Scheduled price began",
+        f"Scheduled after: 4.99 EUR {when}",
+        "Price scheduled",
+        "Price before: 5.99 EUR → after: 4.99 EUR",
+        f"Scheduled 4.99 EUR {when}",
+        "Scheduled price began",
+        "Price before: 4.99 EUR → after: 5.99 EUR",
+        "Price changed",
+        f"Scheduled before: 4.99 EUR {when}",
+        "Scheduled price cancelled",
+    ]
+    assert history.text.count("scheduled by") == 6
+    assert said.count("The price that was set meanwhile stays.") == 1
+
+
+def test_what_an_import_changed_leads_to_it_and_so_does_what_took_it_back(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    ledger.add(created("lamp"))
+    begun(ledger, Counts(applied=1), rows=1)
+    begun(ledger, Counts(applied=1), rows=1, import_id=OTHER, reverts=ID)
+    for whole, price in ((ID, 5), (OTHER, 1299), ("a-batch", 7)):
+        ledger.add(ItemRepriced("lamp", AT, AT, price, "EUR"), command_id=row_id(whole, 1))
+    page = page_of(client, "/ui/items/lamp")
+    entries = [each for each in page.all("li") if each.attributes.get("id", "").startswith("v")]
+    links = [
+        [part.attributes["href"] for part in each.inside if part.text == "an import"]
+        for each in entries
+    ]
+    assert links == [[], [f"/ui/imports/{ID}"], [f"/ui/imports/{ID}"], []]
+    told = [" ".join(each.text.split()) for each in entries]
+    assert "taking back an import" in told[1]
+    assert "from an import" in told[2]
 
 
 def test_a_change_that_took_effect_earlier_says_both_moments(
@@ -111,7 +207,8 @@ def test_a_state_of_the_past_is_shown_by_moment_and_by_version_without_ways_to_c
         page = page_of(client, "/ui/items/lamp", **asked)
         assert shown(page) == "12.99 EUR"
         assert page.all("dialog") == []
-        assert page.texts("p", class_="notice")
+        (notice,) = page.texts("p", class_="notice")
+        assert "version 1 of 2." in notice
     assert shown(page_of(client, "/ui/items/lamp", as_of=rfc3339(AT + DAY))) == "9.99 EUR"
 
 
@@ -222,8 +319,57 @@ def test_scheduled_prices_say_when_and_can_be_cancelled_until_they_are_over(
     page = page_of(client, "/ui/items/lamp")
     (opens,) = page.all("button", data_opens="unschedule")
     assert opens.attributes["data-fill-schedule"] == "s1"
+    # Whoever is asked whether to cancel it is told which one it is.
+    when = "from 2025-11-23 08:00 until 2025-11-24 08:00 UTC"
+    assert opens.attributes["data-fill-what"] == f"7.99 EUR {when}"
+    assert opens.attributes["data-fill-back"] == ""
+    ledger.add(ItemRepriced("lamp", AT, AT, 799, "EUR", "s1"))
+    (opens,) = page_of(client, "/ui/items/lamp").all("button", data_opens="unschedule")
+    assert opens.attributes["data-fill-back"].startswith("It is in force")
     told = "7.99 EUR"
     assert told in page.texts("span", class_="price")
+
+
+def test_of_many_scheduled_prices_the_next_ones_come_first_and_the_rest_is_folded(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    ledger.add(created("lamp"))
+    for day in range(14, 2, -1):
+        at, ends = AT + day * DAY, AT + day * DAY + 1
+        ledger.add(ItemPriceScheduled("lamp", AT, AT, f"s{day}", day, "JPY", at, ends, "r", None))
+    ledger.add(ItemPriceScheduled("lamp", AT, AT, "begun", 1, "JPY", AT, AT + DAY, "r", None))
+    ledger.add(ItemRepriced("lamp", AT, AT, 1, "JPY", "begun"))
+    ledger.add(ItemPriceUnscheduled("lamp", AT, AT, "s3", "cancelled"))
+    page = page_of(client, "/ui/items/lamp")
+    card = page.one("section", aria_labelledby="h-scheduled")
+    prices = [each.text.split()[0] for each in card.inside if each.tag == "strong"]
+    assert prices == [*map(str, [1, *range(4, 15), 3])]
+    assert [each.text for each in card.inside if each.tag == "summary"] == [
+        "2 later",
+        "1 over or cancelled",
+    ]
+    tags = [each.text for each in card.inside if each.attributes.get("class", "")[:3] == "tag"]
+    assert tags == ["in force", *["pending"] * 11, "cancelled"]
+
+
+def test_of_prices_in_several_currencies_it_is_said_which_are_not_drawn(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    ledger.add(created("lamp"), created("fan"))
+    for n, currency in enumerate(("USD", "JPY", "EUR"), 1):
+        ledger.add(ItemRepriced("lamp", AT + n, AT + n, 9, currency))
+    said = "Drawn in EUR alone; the table has what it cost in USD, JPY, too."
+    assert said in page_of(client, "/ui/items/lamp").texts("p")
+    assert "Drawn in" not in get(client, "/ui/items/fan").text
+
+
+def test_a_long_description_leaves_room_and_is_scrolled_by_keyboard(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    ledger.add(created("lamp", description="x" * 10_000), created("fan", description="x" * 999))
+    long, short = (page_of(client, f"/ui/items/{each}") for each in ("lamp", "fan"))
+    assert long.one("p", class_="prose").attributes["tabindex"] == "0"
+    assert "tabindex" not in short.one("p", class_="prose").attributes
 
 
 def test_the_table_of_prices_has_every_interval(client: FlaskClient, ledger: Ledger) -> None:
@@ -242,6 +388,8 @@ def test_two_versions_are_compared_field_by_field(client: FlaskClient, ledger: L
     assert page.texts("ins") == ["<i>Lantern</i>", "9.99 EUR"]
     # Not told otherwise: the last one with the one before it.
     assert page_of(client, "/ui/items/lamp/diff").texts("ins") == ["9.99 EUR"]
+    ledger.add(ItemDeleted("lamp", AT, AT))
+    assert page_of(client, "/ui/items/lamp/diff").texts("ins") == ["2025-11-22 08:00:00 UTC"]
     equal = page_of(client, "/ui/items/lamp/diff", **{"from": "2", "to": "2"})
     said = "Both versions are the same in every field."
     assert said in equal.texts("p")

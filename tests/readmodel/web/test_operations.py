@@ -1,5 +1,6 @@
 """The page of operations."""
 
+import re
 from typing import Any
 
 import pytest
@@ -56,11 +57,26 @@ def test_what_waits_is_shown_with_its_age(ledger: Ledger, operated: Operated) ->
     page = page_of(operated.client, "/ui/operations")
     told = figures(page)
     assert (told["Waiting"], told["Events"], told["Dead"]) == ("2", "1", "0")
-    assert told["Oldest waits for"].endswith(" s")
-    assert told["Oldest waits for"] != "0.0 s"
+    assert told["Oldest waits for"] == "9.0 s"
     (board,) = [each for each in page.all("div") if "data-board" in each.attributes]
     assert board.attributes["data-lag"] == "2"
     assert "the <database> does not answer" in page.one("main").text
+    # The worker began a minute before.
+    assert "2025-11-22 07:59:00 UTC (1 minute ago)" in page.texts("td", class_="quiet")
+
+
+def test_how_the_log_is_kept_is_said_in_words_and_sizes(operated: Operated) -> None:
+    page = page_of(operated.client, "/ui/operations")
+    told = [each.text for each in page.one("dl", class_="rows").inside]
+    assert told[:4] == [
+        "A command is",
+        "on disk before a command is answered (fsync)",
+        "At least wanted",
+        "fsync",
+    ]
+    memory = told[told.index("Memory") + 1]
+    assert re.fullmatch(r"[\d.]+ MiB of [\d.]+ GiB", memory)
+    assert told[-1] == "0 online; none is waited for"
 
 
 def test_views_say_how_they_stand_and_a_rebuild_how_far_it_is(
@@ -97,7 +113,7 @@ def test_dead_commands_are_shown_with_what_waits_behind_them_and_ways_to_decide(
     discard = page.one("button", data_opens="discard").attributes
     assert (discard["data-fill-command"], discard["data-fill-partition"]) == ("bad", "0")
     assert page.one("pre").text == f'{{"op": "<i>x</i>"}}\n\n{TRACEBACK}'
-    assert "1 of the same item wait behind it" in page.one("ul", class_="list").text
+    assert "1 of the same item waits behind it" in page.one("ul", class_="list").text
 
 
 @pytest.mark.parametrize("scopes", [("items:read",), ("ops",)])
@@ -117,7 +133,9 @@ def test_while_the_log_does_not_answer_the_page_says_so(client: FlaskClient, log
     log.go_down()
     answer = get(client, "/ui/operations")
     assert answer.status_code == 503
-    assert "does not answer" in Page(answer.text).one("main").text
+    page = Page(answer.text)
+    assert "does not answer" in page.one("main").text
+    assert page.one("a", class_="button main").attributes["href"] == "/ui/operations"
 
 
 def test_a_parameter_is_refused(client: FlaskClient) -> None:
