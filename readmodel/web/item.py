@@ -1,18 +1,15 @@
-"""The page of an item: as it is or was, what happened to it, what it cost, and what it will cost;
-and what differs between two of its versions.
-"""
+"""The page of an item: as it is or was, what happened to it, what it cost, what it will cost."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection
 
 from domain.item import Item
 from domain.schedules import SCHEDULES_LIMIT
-from ledger import heads, imports
+from ledger import imports
 from readmodel import params
 from readmodel.answers import Answer
 from readmodel.cursors import FeedCursors
@@ -20,15 +17,15 @@ from readmodel.item_problems import known, never_seen, no_such_version
 from readmodel.paging import Paging
 from readmodel.params import BadValue, Reader
 from readmodel.reads import LEDGER, Reads
-from readmodel.views import changes, history, items, prices, schedules, versions
+from readmodel.views import changes, history, prices, schedules, versions
 from readmodel.views.prices import PricePage
 from readmodel.views.versions import Stamp
 from readmodel.web import form
 from readmodel.web.coming import grouped
 from readmodel.web.form import Form
-from readmodel.web.moments import moment
 from readmodel.web.render import Pages
-from readmodel.web.timeline import Entry, entries, money
+from readmodel.web.states import at, document
+from readmodel.web.timeline import Entry, entries
 from runtime.row_ids import whole_of
 from runtime.times import parse_rfc3339, rfc3339
 
@@ -48,20 +45,6 @@ _ZONE = re.compile(r"(?:Z|[+-]\d\d:\d\d)$", re.IGNORECASE)
 _LATE = 60_000
 # In place of a version, where there was none.
 _NOT_YET = 0
-_FIELDS = ("name", "description", "price", "deleted_at")
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """A field in two states of an item, as people read it."""
-
-    field: str
-    before: str | None
-    after: str | None
-
-    @property
-    def is_changed(self) -> bool:
-        return self.before != self.after
 
 
 class ItemPage:
@@ -82,11 +65,11 @@ class ItemPage:
             last = versions.last(connection, checked)
             if last is None:
                 raise never_seen(checked)
-            current = _at(connection, checked, last.version)
+            current = at(connection, checked, last.version)
             version = _version(connection, checked, last, values)
             if version == _NOT_YET:
                 return self._not_yet(connection, current, asked)
-            shown = current if version == last.version else _at(connection, checked, version)
+            shown = current if version == last.version else at(connection, checked, version)
             told, following = self._history(connection, current, values)
             priced = prices.page(connection, checked, _INTERVALS, (None, None), None) or _NO_PRICES
             scheduled = schedules.page(connection, checked, _SCHEDULES, None)
@@ -95,7 +78,7 @@ class ItemPage:
         return self._pages.page(
             "item.html",
             {
-                "item": _document(shown),
+                "item": document(shown),
                 "shown": self._cursors.write(place),
                 "last": last.version,
                 "is_past": bool(asked.filled["version"] or asked.filled["as_of"]),
@@ -122,38 +105,12 @@ class ItemPage:
         return self._pages.page(
             "not_yet.html",
             {
-                "item": _document(current),
+                "item": document(current),
                 "as_of": asked.filled["as_of"],
                 "then": rfc3339(asked.values["as_of"]),
                 "created_at": rfc3339(created_at),
             },
             404,
-        )
-
-    def diff(self, item_id: str) -> Answer:
-        asked = form.read(form.filled_in(), _DIFF)
-        checked = known(item_id)
-        with self._reads.snapshot(LEDGER) as read:
-            connection = read.connection
-            last = versions.last(connection, checked)
-            if last is None:
-                raise never_seen(checked)
-            after: int = asked.values.get("to", last.version)
-            before: int = asked.values.get("from", max(after - 1, 1))
-            if max(before, after) > last.version:
-                raise no_such_version(checked, last.version)
-            states = [_document(_at(connection, checked, each)) for each in (before, after)]
-        return self._pages.page(
-            "diff.html",
-            {
-                "item": states[1],
-                "last": last.version,
-                "before": before,
-                "after": after,
-                "compared": list(_compare(*states)),
-                "wrong": next(iter(asked.wrong.values()), ""),
-            },
-            400 if asked.wrong else 200,
         )
 
     def _history(
@@ -165,7 +122,7 @@ class ItemPage:
         page = history.history(connection, current.id, _EVENTS, before)
         if page is None:
             return [], None
-        newest = current if before is None else _at(connection, current.id, before - 1)
+        newest = current if before is None else at(connection, current.id, before - 1)
         whole = [whole_of(each["command_id"]) for each in page.events]
         found = imports.among_imports(connection, {each for each in whole if each is not None})
         told = [_entry(each, found) for each in entries(page.events, newest.currency)]
@@ -189,7 +146,6 @@ _STATE: Mapping[str, Reader] = {
     "as_of": _moment,
     "cursor": params.text,
 }
-_DIFF: Mapping[str, Reader] = {"from": params.version(1), "to": params.version(1)}
 
 
 def _version(connection: Connection, item_id: str, last: Stamp, values: Mapping[str, Any]) -> int:
@@ -205,17 +161,6 @@ def _version(connection: Connection, item_id: str, last: Stamp, values: Mapping[
             return versions.as_of(connection, item_id, last, at)
         case _:
             return last.version
-
-
-def _at(connection: Connection, item_id: str, version: int) -> Item:
-    item = heads.at_version(connection, item_id, version)
-    if item is None:
-        raise LookupError(f"item {item_id} has a version {version} and no events up to it")
-    return item
-
-
-def _document(item: Item) -> dict[str, Any]:
-    return orjson.loads(items.render(item))
 
 
 def _entry(entry: Entry, imported: Mapping[str, str | None]) -> Mapping[str, Any]:
@@ -235,19 +180,3 @@ def _entry(entry: Entry, imported: Mapping[str, str | None]) -> Mapping[str, Any
         "import_id": import_id if import_id in imported else None,
         "takes_back": imported.get(import_id or ""),
     }
-
-
-def _compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Compared]:
-    def value(state: Mapping[str, Any], field: str) -> str | None:
-        match field:
-            case "price":
-                return money(state["price"], state["currency"])
-            case "deleted_at" if state[field] is not None:
-                return f"{moment(state[field])} UTC"
-            case _:
-                return state[field]
-
-    return [
-        Compared(each.removesuffix("_at").capitalize(), value(before, each), value(after, each))
-        for each in _FIELDS
-    ]

@@ -16,6 +16,7 @@ from readmodel.problems import Trouble, nothing_here
 from readmodel.reads import Reads
 from readmodel.web.assets import assets, edition
 from readmodel.web.catalogue import CataloguePage
+from readmodel.web.comparison import ComparisonPage
 from readmodel.web.feed import FeedPage
 from readmodel.web.imports import ImportPages
 from readmodel.web.item import ItemPage
@@ -52,6 +53,7 @@ class Site:
         self._sign_in = SignInPage(pages, door, settings)
         self._catalogue = CataloguePage(pages, reads, paging, cursors)
         self._item = ItemPage(pages, reads, paging, cursors)
+        self._comparison = ComparisonPage(pages, reads)
         self._feed = FeedPage(pages, reads, cursors)
         self._imports = imports
         self._operations = operations
@@ -62,7 +64,7 @@ class Site:
         yield "/ui/assets/<asset_edition>/<name>", self.asset
         yield "/ui/", self._at_home(self._catalogue.catalogue)
         yield "/ui/items/<item_id>", self._at_home(self._item.item)
-        yield "/ui/items/<item_id>/diff", self._at_home(self._item.diff)
+        yield "/ui/items/<item_id>/diff", self._at_home(self._comparison.diff)
 
         yield "/ui/feed", self._at_home(self._feed.feed)
         yield "/ui/imports", self._at_home(self._imports.imports)
