@@ -178,7 +178,13 @@ class Running:
     def reader(self) -> httpx.Client:
         """Make a client of the query API."""
         return httpx.Client(
-            base_url=self.query_url, headers=self.headers, trust_env=False, timeout=30
+            base_url=self.query_url,
+            headers=self.headers,
+            trust_env=False,
+            timeout=30,
+            # With one, a thread that was held up finds the connection that it was just given closed
+            # by another (httpcore takes it for idle until the request is written).
+            limits=httpx.Limits(keepalive_expiry=None),
         )
 
     def items(self) -> Iterator[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """What other pages say of speed and memory is what was measured."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -37,13 +38,17 @@ def between(goal: str, sides: Sequence[str]) -> str:
 def told() -> Mapping[str, Sequence[str]]:
     """Write what each page has to say."""
     plain = ("plain Flask CRUD", "plain FastAPI CRUD")
-    memory = about(value("G11", "memory of all processes"))
-    hello = about(value("G1", "of Flask's hello world on granian"))
+    memory = f"{value('G11', 'memory of all processes'):.0f}"
+    hello = "of Flask's hello world on granian"
+    warmly, cold = about(value("G1", hello)), about(value("G2", f"SQLite: {hello}"))
     stored, warm = about(rate("G2", "SQLite")), about(rate("G1", "item by id, warm"))
     creates = about(value("G5", "of the faster plain create on SQLite"))
     saved = rate("G7", "apply, SQLite") / rate("G7", "eventsourcing library, SQLite")
     return {
-        "README.md": [f"{hello} times the rate of Flask's hello world"],
+        "README.md": [
+            f"{warmly} times the rate of Flask's hello world from memory",
+            f"{cold} times from SQLite",
+        ],
         "docs/capacity.md": [f"together {memory} MB (G11)"],
         "docs/comparison.md": [
             f"{memory} MB in all once",
@@ -61,4 +66,5 @@ def told() -> Mapping[str, Sequence[str]]:
 def test_pages_tell_what_was_measured() -> None:
     for page, lines in told().items():
         text = " ".join((ROOT / page).read_text("utf-8").split())
-        assert [each for each in lines if each not in text] == [], page
+        missing = [each for each in lines if not re.search(rf"(?<![\d.,]){re.escape(each)}", text)]
+        assert missing == [], page

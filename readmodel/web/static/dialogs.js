@@ -28,7 +28,9 @@ export function listen() {
   });
   // Browsers let a page refuse the first Escape and not the second, but each of these.
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !event.isComposing) stay(event, openDialog());
+    if (event.key !== "Escape" || event.isComposing) return;
+    opening = null;
+    stay(event, openDialog());
   });
   // What else closes a dialog, such as the way back of a phone. It does not bubble; that of a field
   // for a file does.
@@ -38,11 +40,20 @@ export function listen() {
   document.addEventListener("close", guard, true);
 }
 
+// What is about to be opened, as long as it waits for what it is about.
+let opening = null;
+
 async function open(opener) {
-  await settled();
+  if (opening) return;
+  opening = opener;
+  // A form of no item is not of what is being loaded.
+  if (document.getElementById(opener.dataset.opens)?.querySelector("[data-item]")) await settled();
+  // Somebody has thought better of it.
+  if (opening !== opener) return;
+  opening = null;
   // What is shown by now may offer something else.
-  const dialog = opener.isConnected && document.getElementById(opener.dataset.opens);
-  if (!dialog) return;
+  const dialog = document.getElementById(opener.dataset.opens);
+  if (!opener.isConnected || !dialog) return;
   for (const [name, value] of Object.entries(opener.dataset)) {
     // data-fill-version="3" goes into what the dialog has with data-of="version".
     if (!name.startsWith("fill")) continue;
@@ -53,7 +64,9 @@ async function open(opener) {
     }
   }
   dialog.showModal();
-  remember(dialog.querySelector("form"));
+  const form = dialog.querySelector("form");
+  remember(form);
+  form.dispatchEvent(new CustomEvent("form:opened", { bubbles: true }));
 }
 
 // The one in front; a question is in front of what it is about.

@@ -41,18 +41,30 @@ export function listen() {
   document.addEventListener("input", ({ target: { form } }) => {
     if (form?.dataset.command && form.elements.price) explain(form);
   });
-  document.addEventListener("ledger:event", (event) => {
+  document.addEventListener("ledger:event", ({ detail: { item_id: id, version } }) => {
+    told.set(id, version);
     const form = document.querySelector("dialog[open] form[data-item]");
-    if (form?.dataset.item !== event.detail.item_id || event.detail.version <= Number(form.dataset.version)) return;
     // Its own command brings events, too, and they may be told before it is answered.
-    if (!form.dataset.sending) form.querySelector("[data-meanwhile]").hidden = false;
+    if (form && !("sending" in form.dataset)) compare(form);
+  });
+  document.addEventListener("form:opened", ({ target }) => {
+    if (target.dataset.item) compare(target);
   });
   // `close` does not bubble.
   document.addEventListener("close", (event) => tidy(event.target.querySelector("form")), true);
 }
 
+// The newest version of an item that the feed has told of.
+const told = new Map();
+
+// Says where a form is of an item that has gone on.
+function compare(form) {
+  const { item, version } = form.dataset;
+  form.querySelector("[data-meanwhile]").hidden = !((told.get(item) ?? 0) > Number(version));
+}
+
 async function submit(form) {
-  if (form.dataset.sending) return;
+  if ("sending" in form.dataset) return;
   clear(form);
   const command = COMMANDS[form.dataset.command](form);
   if (!command) {

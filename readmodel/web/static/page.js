@@ -6,7 +6,7 @@ import { listen as listenToForms } from "./forms.js";
 import { follow } from "./live.js";
 import { outdated, watch } from "./operations.js";
 import { keep as keepPlace } from "./place.js";
-import { say } from "./say.js";
+import { say, unsay } from "./say.js";
 import { listen as listenToSteps } from "./steps.js";
 import { listen as listenToUploads } from "./upload.js";
 
@@ -22,9 +22,13 @@ window.htmx.registerExtension("unfolded", {
   htmx_before_morph_attr: (element, { attrName }) => !(element.matches("details") && attrName === "open"),
 });
 
+const SIGNED_OUT = "You are signed out";
+// Who has signed in beside this page sees that here.
+document.addEventListener("htmx:after:swap", () => unsay(SIGNED_OUT));
+
 document.addEventListener("htmx:response:error", (event) => {
   const { status } = event.detail.ctx.response;
-  if (status === 401) say("You are signed out", { bad: true, action: { name: "Sign in", act: signIn } });
+  if (status === 401) say(SIGNED_OUT, { bad: true, action: { name: "Sign in", act: signIn } });
   else if (status !== 400) complain(`The service answered ${status}`);
 });
 

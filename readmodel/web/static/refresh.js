@@ -10,7 +10,9 @@ const REST = 700;
 const FIRST = 1_000;
 const LONGEST = 16_000;
 // How long opening a form waits for what it is about, in milliseconds.
-const PATIENCE = 1_000;
+const PATIENCE = 400;
+// After so long nothing comes any more, in milliseconds.
+const HANGS = 15_000;
 
 // What became of a load; late: a form was opened while it came, or another address is shown by now.
 const [DONE, FAILED, LATE] = ["done", "failed", "late"];
@@ -55,7 +57,7 @@ async function run() {
     const asked = wanted;
     wanted = null;
     const outcome = await load(asked);
-    if (outcome !== DONE) wanted ??= asked;
+    if (outcome !== DONE) wanted = { ...asked, ...wanted, token: wanted?.token ?? asked.token };
     tries = outcome === FAILED ? tries + 1 : 0;
     if (tries === 1) {
       say("The service does not answer; this page is brought up to date when it does", { bad: true });
@@ -101,7 +103,8 @@ function stand(part) {
 async function ask(address, token) {
   const waits = token ? { "Consistency-Token": token, Prefer: "wait=5" } : {};
   try {
-    const response = await fetch(address, { headers: { Accept: "text/html", "HX-Request": "true", ...waits } });
+    const headers = { Accept: "text/html", "HX-Request": "true", ...waits };
+    const response = await fetch(address, { headers, signal: AbortSignal.timeout(HANGS) });
     const { ok, status } = response;
     return status === 429 || status >= 500 ? null : { ok, status, text: await response.text() };
   } catch {

@@ -4,6 +4,8 @@ const SECONDS = 6;
 
 export function say(text, { bad = false, action = null } = {}) {
   const place = document.getElementById("toasts");
+  // What is still asked is not asked again: it would be read out again, and lose the focus.
+  if (action && asked(text).length) return;
   const toast = document.createElement("div");
   toast.className = bad ? "toast bad" : "toast";
   const words = document.createElement("span");
@@ -28,6 +30,16 @@ export function say(text, { bad = false, action = null } = {}) {
   } else {
     setTimeout(() => toast.remove(), SECONDS * 1000);
   }
+}
+
+// Takes back what is asked and has no point any more.
+export function unsay(text) {
+  for (const each of asked(text)) each.remove();
+}
+
+function asked(text) {
+  const all = document.querySelectorAll("#toasts .toast:has(button)");
+  return [...all].filter((each) => each.querySelector("span").textContent === text);
 }
 
 // Says that something is tried again, at its first failure and where another one follows.

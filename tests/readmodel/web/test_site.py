@@ -83,6 +83,13 @@ def test_our_scripts_never_make_markup_of_text() -> None:
         assert found == [], file.name
 
 
+def test_pages_that_follow_the_feed_say_from_where(client: FlaskClient) -> None:
+    head = client.get("/changes?after=head").json["next"]
+    for path, part in (("/ui/items/lamp", "item"), ("/ui/", "catalogue"), ("/ui/feed", "feed")):
+        (shown,) = re.findall(rf'id="{part}"[^>]* data-cursor="([^"]+)"', get(client, path).text)
+        assert shown == head, path
+
+
 def test_an_asset_of_another_edition_is_a_problem(client: FlaskClient) -> None:
     answer = client.get("/ui/assets/0123456789abcdef/style.css")
     assert (answer.status_code, answer.content_type) == (404, PROBLEM_JSON)
