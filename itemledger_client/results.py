@@ -128,8 +128,8 @@ class Command:
 @dataclass(frozen=True, slots=True)
 class Import:
     """An import, and how many of its rows came out how; `rows` is `None` until that is known.
-    `reverts` is the import that this one takes back, `reverted_by` the one that took this back;
-    `file_name` is what the sender called the file.
+    `reverts` is the import that this one takes back, `reverted_by` the one that took this back
+    and is in force; `file_name` is what the sender called the file.
     """
 
     import_id: str

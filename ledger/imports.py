@@ -13,7 +13,6 @@ from sqlalchemy import (
     and_,
     case,
     delete,
-    exists,
     func,
     literal_column,
     or_,
@@ -122,28 +121,6 @@ def newest(connection: Connection, before: Sequence[Any] | None, most: int) -> l
     return [_import(row) for row in connection.execute(statement.limit(most)).mappings()]
 
 
-def reverting(connection: Connection, import_ids: Sequence[str]) -> dict[str, str]:
-    """Find by which import each of these was taken back, or is being: the first one, where that was
-    asked for again. One that has come to nothing yet may never do so, if only its beginning reached
-    the log.
-    """
-    later = imports.alias()
-    counted_some = exists().where(import_counts.c.import_id == later.c.import_id)
-    first = (
-        select(later.c.import_id)
-        .where(
-            later.c.reverts == imports.c.import_id,
-            later.c.status != "failed",
-            or_(later.c.rows.is_not(None), counted_some),
-        )
-        .order_by(later.c.begun_at, later.c.import_id)
-        .limit(1)
-        .scalar_subquery()
-    )
-    statement = select(imports.c.import_id, first).where(imports.c.import_id.in_(import_ids))
-    return {row[0]: row[1] for row in connection.execute(statement) if row[1] is not None}
-
-
 def file_names(connection: Connection, import_ids: Sequence[str]) -> dict[str, str | None]:
     """Tell what the files of those imports are called that are still known."""
     statement = select(imports.c.import_id, imports.c.file_name).where(
@@ -205,12 +182,31 @@ def totals(connection: Connection, import_ids: Sequence[str]) -> dict[str, Count
     return {row[0]: Counts(*map(int, row[1:])) for row in connection.execute(statement)}
 
 
-def count(connection: Connection, import_id: str, partition: int, counts: Counts) -> None:
-    upsert_rows(
-        connection,
-        import_counts,
-        [{"import_id": import_id, "partition": partition, **asdict(counts)}],
-    )
+def count(
+    connection: Connection,
+    import_id: str,
+    partition: int,
+    counts: Counts,
+    *,
+    after: int | None = None,
+    last: int | None = None,
+) -> None:
+    """Keep what became of the rows in one partition. The first of them came after the event at the
+    offset `after`; the `last` event that is theirs is kept until there is a later one.
+    """
+    row = {
+        "import_id": import_id,
+        "partition": partition,
+        **asdict(counts),
+        "after_offset": after,
+        "last_offset": last,
+    }
+    upsert_rows(connection, import_counts, [row], _counted_on)
+
+
+def _counted_on(new: Columns) -> Mapping[str, ColumnElement[Any]]:
+    last = func.coalesce(new["last_offset"], import_counts.c.last_offset)
+    return {each.name: new[each.name] for each in fields(Counts)} | {"last_offset": last}
 
 
 def is_over(connection: Connection, import_id: str) -> bool:

@@ -216,7 +216,9 @@ imports = Table(
 )
 
 # What became of an import's rows, counted per partition; the results themselves are outcomes.
-# `stopped` is 1 where one was rejected of an import that stops then.
+# `stopped` is 1 where one was rejected of an import that stops then. The first came after the event
+# at `after_offset`, and the last event of theirs is at `last_offset`: a revert that began there
+# before that has not taken everything back.
 import_counts = Table(
     "import_counts",
     metadata,
@@ -228,6 +230,8 @@ import_counts = Table(
     Column("skipped", BigInteger, nullable=False),
     Column("other", BigInteger, nullable=False),
     Column("stopped", SmallInteger, nullable=False),
+    Column("after_offset", BigInteger),
+    Column("last_offset", BigInteger),
 )
 
 # The items that an import has changed: their versions before its first change and after its last.

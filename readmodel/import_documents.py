@@ -5,10 +5,13 @@ from typing import Any, Literal
 
 from eventlog.inspect import ImportFed
 from ledger.imports import Counts, Import
+from ledger.reverts import Standing
 from runtime.times import rfc3339
 
 # Milliseconds for which a feeder may be silent; then it is gone, and nobody has said so.
 _GONE_AFTER = 15_000
+# After so many something has come of a revert, unless much waits.
+_SLOW_AFTER = 60_000
 _FORGOTTEN_AFTER = 24 * 60 * 60 * 1000
 # An import that has nothing to be fed, as a revert, is silent from the beginning.
 _NO_FEEDER = 0
@@ -26,14 +29,14 @@ Status = Literal["receiving", "running", "paused", "done", "stopped", "cancelled
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An import, its counts, and what is known of its feeder; `fed` is `None` where that is
-    nothing. `reverted_by` is the id of the import that took it back.
+    """An import, its counts, what is known of its feeder, and whether its rows are in force; `fed`
+    is `None` where nothing is known.
     """
 
     of: Import
     counts: Counts
     fed: ImportFed | None
-    reverted_by: str | None = None
+    stands: Standing
 
 
 def document(known: Known, now: int, query_url: str, command_url: str) -> dict[str, Any]:
@@ -53,7 +56,7 @@ def document(known: Known, now: int, query_url: str, command_url: str) -> dict[s
         "other": counts.other,
         "actor": of.actor,
         "reverts": of.reverts,
-        "reverted_by": known.reverted_by,
+        "reverted_by": known.stands.by,
         "detail": detail,
         "begun_at": rfc3339(of.begun_at) if of.begun_at else None,
         "changed_at": rfc3339(of.changed_at) if of.changed_at else None,
@@ -71,7 +74,7 @@ def _status(known: Known, now: int) -> tuple[Status, str | None]:
             return "stopped", "a row was rejected, and the import stops at the first one"
         case "received":
             done = of.rows is not None and counts.final >= of.rows
-            return ("done" if done else "running"), None
+            return ("done" if done else "running"), _stuck(known, now)
         case "receiving" | "paused":
             if known.fed is not None and known.fed.beat == _NO_FEEDER:
                 return "running", None
@@ -81,6 +84,20 @@ def _status(known: Known, now: int) -> tuple[Status, str | None]:
             else:
                 silent = now - known.fed.beat > _GONE_AFTER
             return ("failed", _ended_early(of.id)) if silent else (of.status, None)
+
+
+def _stuck(known: Known, now: int) -> str | None:
+    """Say what to do where nothing comes of a revert: of what asked for it, only the first part may
+    have reached the log.
+    """
+    of = known.of
+    is_begun = of.reverts is not None and of.rows is None and not known.counts.final
+    if not is_begun or now - of.begun_at < _SLOW_AFTER:
+        return None
+    return (
+        "nothing has come of it so far: if that stays so, only its beginning reached the log; "
+        f"revert import {of.reverts} again, which takes nothing back twice"
+    )
 
 
 def _ended_early(import_id: str) -> str:
@@ -100,8 +117,8 @@ def _rows(known: Known) -> int | None:
 
 
 def _links(known: Known, status: Status, query_url: str, command_url: str) -> dict[str, str]:
-    """Name where it is told more, and what can be done to it now. To take back again what was taken
-    back is allowed, and changes nothing.
+    """Name where it is told more, and what can be done to it now. To take back again what
+    was taken back is allowed, and changes nothing.
     """
     import_id = known.of.id
     links = {
@@ -113,6 +130,6 @@ def _links(known: Known, status: Status, query_url: str, command_url: str) -> di
         "paused": ("resume", "cancel"),
         "failed": ("cancel", "revert"),
     }.get(status, ("revert",))
-    if known.reverted_by is not None:
+    if known.stands.by is not None and not known.stands.has_more:
         actions = tuple(each for each in actions if each != "revert")
     return links | {each: f"{command_url}/imports/{import_id}/{each}" for each in actions}

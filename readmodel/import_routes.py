@@ -9,7 +9,7 @@ from flask import Response, request
 from sqlalchemy import Engine
 
 from eventlog.inspect import LogInspector, LogUnavailable
-from ledger import imports
+from ledger import imports, reverts
 from readmodel import import_rows, params
 from readmodel.answers import FRESH_ONLY, answer
 from readmodel.import_documents import Known, document
@@ -74,7 +74,7 @@ class ImportRoutes:
             found = imports.newest(connection, before, limit + 1)
             names = [each.id for each in found[:limit]]
             counts = imports.totals(connection, names)
-            reverting = imports.reverting(connection, names)
+            stand = reverts.standings(connection, names)
         shown = found[:limit]
         fed = self._fed([each.id for each in shown if each.status in {"receiving", "paused"}])
         members = [
@@ -83,7 +83,7 @@ class ImportRoutes:
                     each,
                     counts.get(each.id, imports.Counts()),
                     fed.get(each.id),
-                    reverting.get(each.id),
+                    stand.get(each.id, reverts.Standing()),
                 )
             )
             for each in shown
@@ -140,13 +140,13 @@ class ImportRoutes:
         with self._reads.connect() as connection:
             found = imports.find(connection, import_id)
             counts = imports.total(connection, import_id)
-            by = imports.reverting(connection, [import_id]).get(import_id)
+            stands = reverts.standing(connection, import_id)
         if found is not None and found.status not in {"receiving", "paused"}:
-            return Known(found, counts, None, by)
+            return Known(found, counts, None, stands)
         fed = self._fed([import_id]).get(import_id)
         if found is None and fed is None:
             return None
-        return Known(found or imports.unheard_of(import_id), counts, fed, by)
+        return Known(found or imports.unheard_of(import_id), counts, fed, stands)
 
     def _fed(self, import_ids: list[str]) -> Mapping[str, Any]:
         try:

@@ -11,7 +11,9 @@ from domain.outcomes import Outcome
 from eventlog.envelope import Envelope, ImportMark, RevertRows, Rows
 from ledger import imports
 from ledger.imports import MIXED, Counts, Import, Touched
+from ledger.partitions import Checkpoint
 from ledger.recorded import Recorded
+from ledger.reverts import left_behind
 from runtime.row_ids import row_id
 from worker.shelf import DryShelf, Shelf
 
@@ -23,9 +25,10 @@ _COUNTED = frozenset(["applied", "unchanged", "rejected", "skipped"])
 
 
 class Imported:
-    def __init__(self, connection: Connection, partition: int, now: int) -> None:
+    def __init__(self, connection: Connection, checkpoint: Checkpoint, now: int) -> None:
         self._connection = connection
-        self._partition = partition
+        self._partition = checkpoint.position.partition
+        self._offset = checkpoint.offset
         self._now = now
         self._counts: dict[str, Counter[str]] = defaultdict(Counter)
         self._over: dict[str, bool] = {}
@@ -77,10 +80,12 @@ class Imported:
         touched = imports.touched_after(
             self._connection, entry.reverts, self._partition, entry.after, REVERT_AT_ONCE
         )
+        # What a revert has changed that was reverted is not changed by somebody else.
+        versions = left_behind(self._connection, entry.reverts, self._partition, touched)
         return [
             Envelope(
                 row_id(entry.import_id, entry.row + place),
-                _back(each, entry.at),
+                _back(each, versions[each.item_id], entry.at),
                 entry.actor,
                 "",
                 reason=entry.reason,
@@ -145,33 +150,38 @@ class Imported:
         """Write what has changed; `recorded` is what has happened in the whole batch."""
         for import_id, more in self._counts.items():
             before = imports.counted(self._connection, import_id, self._partition)
-            imports.count(self._connection, import_id, self._partition, before.plus(Counts(**more)))
-            touched = _touched(import_id, recorded)
-            imports.touch(self._connection, import_id, self._partition, touched)
+            own = [each for each in recorded if each.command_id.startswith(f"{import_id}.")]
+            imports.count(
+                self._connection,
+                import_id,
+                self._partition,
+                before.plus(Counts(**more)),
+                after=self._offset,
+                last=own[-1].offset if own else None,
+            )
+            imports.touch(self._connection, import_id, self._partition, _touched(own))
         for import_id, shelf in self._dry.items():
             imports.store_dry(self._connection, import_id, shelf.changed.values())
 
 
-def _touched(import_id: str, recorded: Iterable[Recorded]) -> list[Touched]:
+def _touched(own: Iterable[Recorded]) -> list[Touched]:
     """Find the items that rows of an import have changed in a batch. One that somebody else has
     changed between two of them can not go back without undoing that, too.
     """
     found: dict[str, Touched] = {}
-    prefix = f"{import_id}."
-    for each in recorded:
-        if each.command_id.startswith(prefix):
-            item_id = each.event.item_id
-            first = found.get(item_id)
-            if first is None:
-                found[item_id] = Touched(item_id, each.version - 1, each.version)
-            else:
-                after = each.version if first.after == each.version - 1 else MIXED
-                found[item_id] = replace(first, after=after)
+    for each in own:
+        item_id = each.event.item_id
+        first = found.get(item_id)
+        if first is None:
+            found[item_id] = Touched(item_id, each.version - 1, each.version)
+        else:
+            after = each.version if first.after == each.version - 1 else MIXED
+            found[item_id] = replace(first, after=after)
     return list(found.values())
 
 
-def _back(touched: Touched, at: int) -> RevertItem | DeleteItem:
-    unchanged = AtVersion(frozenset([touched.after]))
+def _back(touched: Touched, versions: frozenset[int], at: int) -> RevertItem | DeleteItem:
+    unchanged = AtVersion(versions)
     if touched.before == 0:
         return DeleteItem(touched.item_id, at, unchanged)
     return RevertItem(touched.item_id, at, touched.before, unchanged, revive=True)

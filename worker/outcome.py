@@ -1,9 +1,11 @@
 """What is said of a command once it is decided."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from domain.commands import (
+    AtVersion,
     CancelScheduledPrice,
     Command,
     CreateItem,
@@ -17,9 +19,10 @@ from domain.commands import (
 )
 from domain.events import Event, ItemCreated, ItemRestored
 from domain.outcomes import Outcome
-from domain.refusals import Refusal
+from domain.refusals import PreconditionFailed, Refusal
 from eventlog.codec import read
 from eventlog.envelope import Atomic, BadRow, Envelope, Order
+from ledger.imports import MIXED
 from ledger.quarantine import Quarantined
 from runtime.errors import headline
 from runtime.problems import STATUS_OF_KIND
@@ -52,6 +55,23 @@ def refused(envelope: Envelope, refusal: Refusal) -> Outcome:
         str(refusal),
         envelope.fingerprint,
     )
+
+
+def not_as_left(outcome: Outcome, command: Command) -> Outcome:
+    """Say why a revert leaves an item alone, in words of who reads it, where the item is not as the
+    import has left it.
+    """
+    match command.expected:
+        case AtVersion(versions) if outcome.code == PreconditionFailed.code:
+            made, now = min(versions), f"it is at version {outcome.version}"
+            why = (
+                f"somebody else changed it between two rows of the import ({now})"
+                if made == MIXED
+                else f"it was changed since ({now}, the import made version {made})"
+            )
+            return replace(outcome, detail=why)
+        case _:
+            return outcome
 
 
 def expired(envelope: Envelope, now: int) -> Outcome:

@@ -58,7 +58,7 @@ class Work:
         self.dead: dict[str, Dead] = {}
         self.corrected: dict[str, Correction] = {}
         self.aside = Aside(connection, partition, checkpoint.quarantined)
-        self.imported = Imported(connection, partition, now)
+        self.imported = Imported(connection, checkpoint, now)
         self._kept: Mapping[str, KeptOutcome] = {}
         self._known: set[str] = set()
         self._reverts: dict[str, list[Envelope]] = {}
@@ -150,8 +150,12 @@ class Work:
             case ImportMark():
                 self.imported.mark(entry)
             case RevertRows():
-                rows = Rows(entry.id, entry.import_id, tuple(self._reverts[entry.id]))
-                self._take_rows(rows, position, condemned)
+                rows = tuple(self._reverts[entry.id])
+                self._take_rows(Rows(entry.id, entry.import_id, rows), position, condemned)
+                for row in rows:
+                    if (kept := self.outcomes.get(row.id)) is not None:
+                        told = said.not_as_left(kept.outcome, row.command)
+                        self.outcomes[row.id] = replace(kept, outcome=told)
             case _:
                 assert_never(entry)
 

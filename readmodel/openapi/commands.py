@@ -192,7 +192,8 @@ SCHEMAS: Mapping[str, Any] = {
             "reverts": {**NULLABLE, "description": "The import that this one takes back"},
             "reverted_by": {
                 **NULLABLE,
-                "description": "The import that took this one back, or is doing so",
+                "description": "The import that took this one back, or is doing so, and was not "
+                "taken back itself; with `links.revert`, more rows came in since",
             },
             "detail": NULLABLE,
             "begun_at": {"type": ["string", "null"], "format": "date-time"},

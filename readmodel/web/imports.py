@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from ledger import heads
 from ledger.imports import file_names
+from ledger.reverts import standing
 from readmodel import import_rows, params
 from readmodel.answers import Answer, answer
 from readmodel.import_routes import BEFORE, ROW_STATUSES, ImportRoutes
@@ -69,8 +70,6 @@ class ImportPages:
         binding = ("import page", import_id, status)
         after: str | None = self._paging.place(given, str, *binding)
         told = _shown(self._imports.told(import_id))
-        # What took it back may itself have been taken back, or not have got everywhere.
-        by = self._imports.known(told["reverted_by"]) if told["reverted_by"] else None
         asked = import_rows.Asked(import_id, None if status == "all" else status, after)
         found = import_rows.read(self._reads, asked, _ROWS + 1)
         last = found[_ROWS - 1].key if len(found) > _ROWS else None
@@ -78,13 +77,16 @@ class ImportPages:
         with self._reads.connect() as connection:
             # Of a row that was rejected, and in a trial run of any, there may be no item.
             there = heads.load(connection, sorted(named)).keys()
+            stands = standing(connection, import_id)
         return self._pages.page(
             "import.html",
             {
                 "told": told,
                 "names": self._names([told]),
                 "steps": _steps(told),
-                "by": _shown(by) if by else None,
+                # It may not have got everywhere, or have been taken back itself.
+                "by": self._other(stands.by),
+                "undone": self._other(stands.undone),
                 "status": status,
                 "statuses": ("rejected", *(each for each in ROW_STATUSES if each != "rejected")),
                 "rows": [import_rows.members(each) for each in found[:_ROWS]],
@@ -92,6 +94,10 @@ class ImportPages:
                 "next": self._paging.following(last, *binding),
             },
         )
+
+    def _other(self, import_id: str | None) -> Mapping[str, Any] | None:
+        told = None if import_id is None else self._imports.known(import_id)
+        return None if told is None else _shown(told)
 
     def _names(self, members: Sequence[Mapping[str, Any]]) -> Mapping[str, str | None]:
         """Tell what the files of imports are called that these take back, and that are known."""

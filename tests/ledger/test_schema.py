@@ -87,6 +87,8 @@ def test_outcomes_of_earlier_releases_are_counted_when_the_count_comes(database_
         connection.execute(text("ALTER TABLE projections DROP COLUMN by_item"))
         for later in ("request_id", "trace"):
             connection.execute(text(f"ALTER TABLE outcomes DROP COLUMN {later}"))
+        for later in ("after_offset", "last_offset"):
+            connection.execute(text(f"ALTER TABLE import_counts DROP COLUMN {later}"))
         connection.execute(text("ALTER TABLE imports DROP COLUMN file_name"))
         connection.execute(text("DROP INDEX ix_imports_reverts_begun_at_import_id"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0007'"))

@@ -27,6 +27,8 @@ OTHER = "0193c6a5-9c1e-7b6f-8a1d-2f3e4d5c6b7b"
 
 
 def begun(ledger: Any, counts: Counts | None = None, import_id: str = ID, **said: Any) -> None:
+    """Store an import; its first row came `after` an event, its `last` event is another."""
+    offsets = {name: said.pop(name, None) for name in ("after", "last")}
     members: dict[str, Any] = {
         "id": import_id,
         "partition": 0,
@@ -43,7 +45,7 @@ def begun(ledger: Any, counts: Counts | None = None, import_id: str = ID, **said
     with ledger.engine.begin() as connection:
         imports.store(connection, Import(**members | said))
         if counts is not None:
-            imports.count(connection, import_id, 0, counts)
+            imports.count(connection, import_id, 0, counts, **offsets)
 
 
 def results(ledger: Any, import_id: str = ID, rows: int = 3) -> None:
@@ -160,6 +162,26 @@ def test_a_revert_that_no_worker_has_seen_yet_is_running(
 
 
 @pytest.mark.parametrize(
+    ("said", "counts", "is_told"),
+    [
+        ({}, None, True),
+        ({"begun_at": LATELY}, None, False),
+        ({"reverts": None}, None, False),
+        ({"rows": 0}, None, False),
+        ({}, Counts(rejected=1), False),
+    ],
+)
+def test_a_revert_of_which_nothing_comes_says_what_may_be_done(
+    ledger: Any, client: FlaskClient, said: dict[str, Any], counts: Counts | None, is_told: bool
+) -> None:
+    begun(ledger, counts, **{"reverts": OTHER, "rows": None, **said})
+    detail = told(client)["detail"]
+    assert (detail is not None) == is_told
+    if is_told:
+        assert f"revert import {OTHER} again" in detail
+
+
+@pytest.mark.parametrize(
     ("said", "rows"),
     [
         ({"status": "receiving", "rows": None}, 16),
@@ -225,13 +247,15 @@ def test_an_import_is_told_with_what_its_file_is_called(ledger: Any, client: Fla
     assert told(client, "/imports")["imports"][0]["file_name"] == "prices ä.csv"
 
 
-def test_an_import_names_the_first_that_took_it_back_and_offers_no_second(
+def test_an_import_names_the_first_that_took_most_back_and_offers_no_second(
     ledger: Any, client: FlaskClient
 ) -> None:
     begun(ledger, Counts(applied=3))
     begun(ledger, None, f"{OTHER[:-1]}1", reverts=ID, begun_at=AT + 1, rows=None)
     begun(ledger, None, f"{OTHER[:-1]}2", reverts=ID, begun_at=AT + 2, status="failed")
-    begun(ledger, Counts(rejected=3), f"{OTHER[:-1]}3", reverts=ID, begun_at=AT + 9)
+    begun(ledger, Counts(rejected=3), f"{OTHER[:-1]}3", reverts=ID, begun_at=AT + 1)
+    begun(ledger, Counts(applied=1, rejected=2), f"{OTHER[:-1]}4", reverts=ID, begun_at=AT + 1)
+    begun(ledger, Counts(applied=3), f"{OTHER[:-1]}5", reverts=ID, begun_at=AT + 4)
     begun(ledger, Counts(applied=3), OTHER, reverts=ID, begun_at=AT + 3)
     listed = told(client, "/imports")["imports"]
     found = {each["import_id"]: each["reverted_by"] for each in listed}
@@ -239,6 +263,37 @@ def test_an_import_names_the_first_that_took_it_back_and_offers_no_second(
     assert told(client)["reverted_by"] == OTHER
     assert "revert" not in told(client)["links"]
     assert "revert" in told(client, f"/imports/{OTHER}")["links"]
+
+
+def test_an_import_that_brought_in_more_after_its_revert_offers_another(
+    ledger: Any, client: FlaskClient
+) -> None:
+    begun(ledger, Counts(applied=3), after=0, last=4)
+    begun(ledger, Counts(applied=3), OTHER, reverts=ID, after=3, last=9)
+    found = told(client)
+    assert (found["reverted_by"], "revert" in found["links"]) == (OTHER, True)
+
+
+def test_a_revert_that_took_nothing_back_is_none_and_one_that_was_taken_back(
+    ledger: Any, client: FlaskClient
+) -> None:
+    begun(ledger, Counts(applied=3))
+    begun(ledger, Counts(rejected=3), OTHER, reverts=ID)
+    for reverts, counts in (("", None), (OTHER, Counts(applied=3))):
+        if reverts:
+            begun(ledger, counts, OTHER, reverts=ID)
+            begun(ledger, counts, f"{OTHER[:-1]}1", reverts=OTHER)
+        found = told(client)
+        assert (found["reverted_by"], "revert" in found["links"]) == (None, True)
+
+
+def test_reverts_that_lead_back_to_where_they_began_are_followed_once(
+    ledger: Any, client: FlaskClient
+) -> None:
+    begun(ledger, Counts(applied=3), reverts=OTHER)
+    begun(ledger, Counts(applied=3), OTHER, reverts=ID)
+    assert {each["reverts"] for each in told(client, "/imports")["imports"]} == {ID, OTHER}
+    assert told(client)["reverts"] == OTHER
 
 
 def test_a_revert_of_which_only_the_beginning_came_hides_nothing(

@@ -71,8 +71,9 @@ def test_what_somebody_has_changed_since_is_refused_and_the_others_are_taken_bac
 
     assert catalogue(world) == {LAMP: ("Thing", None, 5, "EUR")}
     assert taking.counts() == Counts(applied=1, rejected=1)
-    codes = {row["item_id"]: row["code"] for row in _rows(world, "rev")}
-    assert codes == {LAMP: "precondition-failed", JUG: None}
+    why = {row["item_id"]: (row["code"], row["detail"]) for row in _rows(world, "rev")}
+    changed = "it was changed since (it is at version 2, the import made version 1)"
+    assert why == {LAMP: ("precondition-failed", changed), JUG: (None, None)}
     assert differences(world) == ()
 
 
@@ -106,7 +107,7 @@ def test_what_somebody_has_changed_between_two_rows_of_an_item_is_refused(
     (refused,) = [row for row in _rows(world, "rev") if row["item_id"] == LAMP]
     assert (refused["code"], refused["detail"]) == (
         "precondition-failed",
-        "the item is at version 5",
+        "somebody else changed it between two rows of the import (it is at version 5)",
     )
     assert differences(world) == ()
 

@@ -216,6 +216,12 @@ def test_an_import_offers_what_can_be_done_to_it(
         (Counts(applied=3), 3, f"Reverted by {OTHER}"),
         (Counts(applied=1), 3, f"Being reverted by {OTHER}"),
         (Counts(applied=2, rejected=1), 3, f"Reverted by {OTHER}, but for 1 item changed since"),
+        (Counts(applied=1, other=2), 3, f"Reverted by {OTHER}, but for 2 items set aside"),
+        (
+            Counts(applied=1, rejected=2, other=1),
+            4,
+            f"Reverted by {OTHER}, but for 2 items changed since and 1 item set aside",
+        ),
     ],
 )
 def test_an_import_that_was_reverted_says_so_and_is_not_to_be_reverted_again(
@@ -244,7 +250,22 @@ def test_a_revert_that_was_reverted_is_told_at_what_it_reverted(
     begun(ledger, Counts(applied=3), OTHER, reverts=ID)
     begun(ledger, Counts(applied=3), last, reverts=OTHER)
     page = page_of(client, f"/ui/imports/{ID}")
-    assert f"Reverted by {OTHER}, and that by {last}" in page.texts("span")
+    assert f"Reverted by {OTHER}, and that by {last}: what it changed is back" in page.texts("span")
+    assert page.all("button", data_opens="revert-import")
+    listed = page_of(client, "/ui/imports").texts("div", class_="small quiet")
+    assert listed == [f"Reverts {OTHER}", f"Reverts {ID}", f"Reverted by {last}"]
+
+
+def test_an_import_that_brought_in_more_after_its_revert_says_so_and_is_to_be_reverted_again(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    begun(ledger, Counts(applied=5), rows=5, last=9)
+    begun(ledger, Counts(applied=3), OTHER, reverts=ID, after=4)
+    said = f"Reverted by {OTHER}; more rows came in since"
+    page = page_of(client, f"/ui/imports/{ID}")
+    assert said in page.texts("span")
+    assert page.all("button", data_opens="revert-import")
+    assert said in page_of(client, "/ui/imports").texts("div", class_="small quiet")
 
 
 @pytest.mark.parametrize(
