@@ -12,21 +12,31 @@ _HEADER = "Content-Disposition"
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = r'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
 _EQUALS = r"[ \t]*=[ \t]*"
-# A type, which may be any, and parameters.
-FORM = re.compile(rf"{_WORD}(?:[ \t]*;[ \t]*{_WORD}{_EQUALS}(?:{_WORD}|{_QUOTED}))*")
+# A type, which may be any, and parameters: none of them behind a semicolon too many, and nothing at
+# all, are what senders write who have no name. There is one way alone to read each blank.
+FORM = re.compile(
+    rf"(?:{_WORD}[ \t]*(?:;[ \t]*(?:{_WORD}{_EQUALS}(?:{_WORD}|{_QUOTED})[ \t]*)?)*)?"
+)
 _EACH = re.compile(rf";[ \t]*({_WORD}){_EQUALS}({_WORD}|{_QUOTED})")
 # RFC 8187: a charset, a language that nobody needs, and bytes.
 _EXTENDED = re.compile(
-    r"utf-8'[A-Za-z0-9-]*'((?:%[0-9A-Fa-f]{2}|[!#$&+.^_`|~0-9A-Za-z-])*)", re.IGNORECASE
+    r"(utf-8|iso-8859-1)'[A-Za-z0-9-]*'((?:%[0-9A-Fa-f]{2}|[!#$&+.^_`|~0-9A-Za-z-])*)",
+    re.IGNORECASE,
 )
 _PAIR = re.compile(r"\\(.)")
-# What would break a line, or move what stands around it.
+# What would break a line.
 _UNWANTED = frozenset({"Cc", "Zl", "Zp"})
+# What would move what stands around a name. Files whose names read from the right have some, so
+# these are dropped; names need the other characters of their kind (Cf), as joiners.
+_MOVING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Kinds of characters that nobody sees where they stand alone, and others that are blank.
+_UNSEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Mn", "Me"})
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 
 def file_name(sent: Sequence[str]) -> str | None:
     """Read the name of the file from the header's fields; `None` where they name none. Of a path
-    only its end is kept. Raises ProblemRaised (400).
+    only its end is kept, without what moves text. Raises ProblemRaised (400).
     """
     if not sent:
         return None
@@ -49,7 +59,7 @@ def _extended(value: str) -> str:
             "filename* is UTF-8'' and a name in which other characters are escaped as %C3%A4"
         )
     try:
-        return unquote_to_bytes(match[1]).decode()
+        return unquote_to_bytes(match[2]).decode(match[1])
     except UnicodeDecodeError as error:
         raise _bad("what filename* escapes is not UTF-8") from error
 
@@ -66,14 +76,20 @@ def _plain(value: str) -> str:
 
 
 def _checked(path: str) -> str:
-    name = re.split(r"[/\\]", path)[-1].strip()
-    if name in {"", ".", ".."}:
-        raise _bad("names no file")
-    if len(name) > FILE_NAME_LIMIT:
-        raise _bad(f"a file's name has at most {FILE_NAME_LIMIT} characters")
+    name = _MOVING.sub("", re.split(r"[/\\]", path)[-1]).strip()
     if any(unicodedata.category(each) in _UNWANTED for each in name):
         raise _bad("a file's name has no control characters")
+    if len(name) > FILE_NAME_LIMIT:
+        raise _bad(f"a file's name has at most {FILE_NAME_LIMIT} characters")
+    if _seen(name) in {"", ".", ".."}:
+        raise _bad("names no file")
     return name
+
+
+def _seen(name: str) -> str:
+    return "".join(
+        each for each in name if each not in _BLANK and unicodedata.category(each) not in _UNSEEN
+    )
 
 
 def _bad(detail: str) -> ProblemRaised:

@@ -178,7 +178,8 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
         "header",
         "Content-Disposition",
         "RFC 6266: what the file is called, as `filename*` or `filename`, at most "
-        f"{FILE_NAME_LIMIT} characters; of a path the end. Kept with the import, and shown.",
+        f"{FILE_NAME_LIMIT} characters; of a path the end, without what only moves text. Kept "
+        "with the import, and shown.",
         {"type": "string", "pattern": f"^{FORM.pattern}$"},
         prices="attachment; filename*=UTF-8''prices%20%C3%A4.csv",
     ),

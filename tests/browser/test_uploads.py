@@ -3,6 +3,7 @@ test gives itself.
 """
 
 import gzip
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from api.imports.file_names import file_name
 from runtime.keyed_ids import keyed_id
+from tests.api.test_import_file_names import NAMES, NO_NAMES
 from tests.browser.acting import answer, go, save
 from tests.readmodel.test_imports import ID
 
@@ -80,11 +83,13 @@ def test_while_a_file_is_sent_its_rows_are_counted_and_the_rest_is_reckoned(page
     page.wait_for_url(f"**/ui/imports/{ID}")
 
 
-# Keeps what is read out by who does not see the page.
+# Keeps what is written to one place after the other: who does not see the page may hear it.
 LISTEN = """() => {
-  const place = document.querySelector("[data-told=aloud]");
-  window.heard = [];
-  new MutationObserver(() => heard.push(place.textContent)).observe(place, { childList: true });
+  window.heard = {};
+  for (const place of document.querySelectorAll("[data-told]")) {
+    const here = heard[place.dataset.told] = [];
+    new MutationObserver(() => here.push(place.textContent)).observe(place, { childList: true });
+  }
 }"""
 
 
@@ -100,23 +105,55 @@ def test_what_is_read_out_is_the_beginning_and_each_quarter_once(page: Page) -> 
     page.evaluate(LISTEN)
     send(page, "stock.ndjson", b"{}\n" * 1000)
     expect(page.locator("[data-told=aloud]")).to_contain_text("50 % done")
-    first, *others = page.evaluate("heard")
+    heard = page.evaluate("heard")
+    first, *others = heard["aloud"]
     assert first == "The file is being sent"
     assert [each.partition(",")[0] for each in others] == ["25 % done", "50 % done"]
     assert "not known" not in "".join(others)
+    # A figure that stays the same is not written again.
+    assert heard["taken"] == ["none yet", "1,000 of 1,000 rows"]
 
 
 @pytest.mark.usefixtures("uploads")
-@pytest.mark.parametrize(
-    ("name", "escaped"),
-    [("prices ä (1)'s.csv", "prices%20%C3%A4%20%281%29%27s.csv"), (f"{'x' * 300}.csv", "")],
-    ids=["other characters", "too long"],
-)
-def test_what_a_file_is_called_is_sent_with_it(page: Page, name: str, escaped: str) -> None:
+def test_what_a_file_is_called_is_sent_with_it(page: Page) -> None:
     with page.expect_request("**/write/imports?*") as sent:
-        send_a_file(page, name, b"id\n1\n")
-    named = f"attachment; filename*=UTF-8''{escaped or 'x' * 251 + '.csv'}"
+        send_a_file(page, "prices ä (1)'s.csv", b"id\n1\n")
+    named = "attachment; filename*=UTF-8''prices%20%C3%A4%20%281%29%27s.csv"
     assert sent.value.headers["content-disposition"] == named
+
+
+# A file that has another name than a folder would take.
+CALLED = """name => {
+  const chosen = new DataTransfer();
+  chosen.items.add(new File(["id\\n1\\n"], name));
+  document.querySelector("#upload-file").files = chosen.files;
+}"""
+
+
+@pytest.mark.usefixtures("uploads")
+def test_a_file_of_which_no_name_is_to_be_seen_is_sent_without_one(page: Page) -> None:
+    go(page, "/ui/imports")
+    page.get_by_role("button", name="Import a file").click()
+    page.evaluate(CALLED, "\u202e\u200b ")
+    with page.expect_request("**/write/imports?*") as sent:
+        save(page)
+    assert "content-disposition" not in sent.value.headers
+
+
+def test_the_service_takes_whatever_name_the_page_makes_of_one(page: Page) -> None:
+    go(page, "/ui/imports")
+    script = page.locator("script[src$='page.js']").get_attribute("src") or ""
+    # In the script's own letters, as half a character travels in no other way.
+    names = json.dumps([*(name for name, _ in NAMES), *NO_NAMES])
+    made = page.evaluate(
+        f"""async file => {{
+          const {{ disposition }} = await import(file);
+          return {names}.map(disposition);
+        }}""",
+        script.replace("page.js", "file-name.js"),
+    )
+    assert [file_name([each]) for each in made[: len(NAMES)]] == [kept for _, kept in NAMES]
+    assert made[len(NAMES) :] == [None] * len(NO_NAMES)
 
 
 def test_sending_a_file_is_stopped_by_who_was_asked_and_what_was_taken_in_is_shown(

@@ -192,6 +192,23 @@ def test_a_file_is_sent_again_from_where_it_stood(kind: Kind) -> None:
 
 
 @both
+def test_a_file_is_called_as_is_said_or_as_it_is_itself(kind: Kind) -> None:
+    class Opened(io.BytesIO):
+        def __init__(self, name: object) -> None:
+            super().__init__(b"{}")
+            self.name = name
+
+    client = Driven(kind, [TAKEN] * 6)
+    # A pipe has a number for a name.
+    for file in (Opened("/srv/prices ä.csv"), Opened("\u200b"), Opened(3), b"{}"):
+        client("send_import", file)
+    client("send_import", Opened("a.csv"), file_name="b.csv")
+    client("send_import", b"{}", file_name="c.csv")
+    named = [each and each.partition("''")[2] for each in client.played.sent("Content-Disposition")]
+    assert named == ["prices%20%C3%A4.csv", None, None, None, "b.csv", "c.csv"]
+
+
+@both
 def test_an_upload_that_gets_further_is_not_given_up(kind: Kind) -> None:
     # Each try brings more of it, and takes longer than patience.
     class Growing(io.BytesIO):

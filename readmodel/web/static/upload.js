@@ -2,6 +2,7 @@
 
 import { goOn } from "./ask.js";
 import { look } from "./file.js";
+import { disposition } from "./file-name.js";
 import { busy, keyOf, SIGNED_OUT, signIn } from "./forms.js";
 import { tell } from "./marks.js";
 import { follow } from "./progress.js";
@@ -32,8 +33,6 @@ const running = new WeakMap();
 // An upload whose connection broke is given up by the service after five seconds.
 const REST = 6_000;
 const TRIES = 4;
-// Characters of a file's name.
-const LONGEST = 255;
 
 async function upload(form) {
   if (form.dataset.sending !== undefined) return;
@@ -146,13 +145,6 @@ function typeOf(isCsv, charset) {
   return `${isCsv ? "text/csv" : "application/x-ndjson"}${charset ? `; charset=${charset}` : ""}`;
 }
 
-// RFC 6266 and 8187. What the service does not take in a name, or no text has, is written otherwise.
-function disposition(name) {
-  const told = Array.from(name.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Cs}/\\]/gu, "_")).slice(-LONGEST).join("");
-  const escaped = encodeURIComponent(told).replace(/['()*]/g, (each) => `%${each.charCodeAt(0).toString(16)}`);
-  return `attachment; filename*=UTF-8''${escaped}`;
-}
-
 function send(file, asked, { key, type, zipped }, state) {
   const { command, signsIn } = document.body.dataset;
   // Only this old way of asking tells how much of the file is sent.
@@ -164,7 +156,8 @@ function send(file, asked, { key, type, zipped }, state) {
   request.setRequestHeader("Content-Type", type);
   if (zipped) request.setRequestHeader("Content-Encoding", "gzip");
   request.setRequestHeader("Idempotency-Key", key);
-  request.setRequestHeader("Content-Disposition", disposition(file.name));
+  const named = disposition(file.name);
+  if (named) request.setRequestHeader("Content-Disposition", named);
   request.upload.addEventListener("progress", ({ loaded, total }) => state.progress.sent(loaded, total));
   return new Promise((resolve) => {
     request.addEventListener("loadend", () => {

@@ -115,7 +115,8 @@ def test_a_file_is_called_by_its_name(client: FlaskClient, ledger: Ledger) -> No
     assert page_of(client, "/ui/imports").texts("a", class_="title-link") == ["<b>prices ä.csv"]
     page = page_of(client, f"/ui/imports/{ID}")
     assert "File <b>prices ä.csv" in page.texts("span")
-    assert page.texts("title") == ["Import <b>prices ä.csv · itemledger"]
+    # Whatever direction it is read in, what follows it stands where it would.
+    assert page.texts("title") == ["Import \u2068<b>prices ä.csv\u2069 · itemledger"]
     begun(ledger, Counts(), OTHER, reverts=ID)
     reverting = page_of(client, f"/ui/imports/{OTHER}")
     assert "Reverts <b>prices ä.csv" in reverting.texts("span")
