@@ -118,7 +118,7 @@ NAMES = [
     ("half \ud83d.csv", "half _.csv"),
     ("x" * 300 + ".csv", LONGEST),
     ("😀" * 300 + ".csv", "😀" * 251 + ".csv"),
-    ("\u202e" * 300 + "prices.csv", "prices.csv"),
+    ("prices.csv" + "\u202e" * 300, "prices.csv"),
     ("/srv/feeds/prices.csv", "prices.csv"),
     ("prices\u202evsc.exe\u2069", "pricesvsc.exe"),
     ("\u200fמחר\u200f.csv", "מחר.csv"),
