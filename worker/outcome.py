@@ -61,8 +61,10 @@ def not_as_left(outcome: Outcome, command: Command) -> Outcome:
     """Say why a revert leaves an item alone, in words of who reads it, where the item is not as the
     import has left it.
     """
-    match command.expected:
-        case AtVersion(versions) if outcome.code == PreconditionFailed.code:
+    if outcome.code != PreconditionFailed.code:
+        return outcome
+    match command:
+        case DeleteItem(expected=AtVersion(versions)) | RevertItem(expected=AtVersion(versions)):
             made, now = min(versions), f"it is at version {outcome.version}"
             why = (
                 f"somebody else changed it between two rows of the import ({now})"
