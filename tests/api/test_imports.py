@@ -147,7 +147,7 @@ def test_no_more_than_a_few_hundred_rows_wait_and_the_upload_waits_with_them(
             415,
             "unsupported-media-type",
         ),
-        ("/imports", CSV | {"Content-Disposition": "a.csv;"}, b"x", 400, "malformed-header"),
+        ("/imports", CSV | {"Content-Disposition": "attachment; filename"}, b"x", 400, "malformed-header"),
         ("/imports?map=id", CSV, b"x", 400, "bad-parameter"),
         ("/imports?dry_run=yes", CSV, b"x", 400, "bad-parameter"),
         ("/imports?on_error=cry", CSV, b"x", 400, "bad-parameter"),
