@@ -190,7 +190,6 @@ def test_a_pause_the_service_asks_for_is_kept(tmp_path: Path) -> None:
 def test_rejected_rows_are_written_and_the_first_few_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "rejects.ndjson").write_text("of an earlier import\n")
     rejected = tuple(
         {
             "row": row,
@@ -201,14 +200,29 @@ def test_rejected_rows_are_written_and_the_first_few_are_told(
         for row in range(1, 8)
     )
     service = FakeService({**FINE, "rows": 9, "rejected": 7}, rejects=rejected)
-    assert run(tmp_path, service) == FAILED
-    found = [json.loads(each) for each in (tmp_path / "rejects.ndjson").read_text().splitlines()]
-    assert [each["row"] for each in found] == list(range(1, 8))
-    assert found[0] == {"row": 1, "id": None, "code": "invalid-body", "reason": "wrong 1"}
+    assert run(tmp_path, service, columns="id:id") == FAILED
+    reasons = (tmp_path / "rejects.reasons.ndjson").read_text().splitlines()
+    assert [json.loads(each)["row"] for each in reasons] == list(range(1, 8))
+    assert (tmp_path / "rejects.ndjson").read_bytes() == (tmp_path / "rows.ndjson").read_bytes()
     told = capsys.readouterr()
     assert "row 5: invalid-body, wrong 5" in told.err
     assert "row 6" not in told.err
-    assert f"rejected rows: {tmp_path}/rejects.ndjson" in told.out
+    assert f"Rejected rows: {tmp_path}/rejects.ndjson" in told.out
+    assert f"What is wrong with each: {tmp_path}/rejects.reasons.ndjson" in told.out
+    again = f"itemledger import {tmp_path}/rejects.ndjson --map id:id --patience 60"
+    assert f"To send the mended ones: `{again}`" in told.out
+
+
+def test_where_rows_were_skipped_the_whole_file_is_to_be_mended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    problem = {"status": 422, "code": "invalid-body", "detail": "wrong"}
+    row = {"row": 1, "status": "rejected", "item_id": None, "problem": problem}
+    stopped = {**FINE, "status": "stopped", "rejected": 1, "skipped": 1}
+    assert run(tmp_path, FakeService(stopped, rejects=(row,)), on_error="stop") == FAILED
+    told = capsys.readouterr().out
+    assert f"Mend them in {tmp_path}/rows.ndjson and import that again" in told
+    assert "To send" not in told
 
 
 def test_a_rejected_id_may_hold_what_separates_lines_elsewhere(tmp_path: Path) -> None:
@@ -216,7 +230,7 @@ def test_a_rejected_id_may_hold_what_separates_lines_elsewhere(tmp_path: Path) -
     row = {"row": 1, "status": "rejected", "item_id": "a\u2028b\x85c", "problem": problem}
     service = FakeService({**FINE, "rejected": 1}, rejects=(row,))
     assert run(tmp_path, service) == FAILED
-    (line,) = (tmp_path / "rejects.ndjson").read_bytes().removesuffix(b"\n").split(b"\n")
+    (line,) = (tmp_path / "rejects.reasons.ndjson").read_bytes().removesuffix(b"\n").split(b"\n")
     assert json.loads(line)["id"] == "a\u2028b\x85c"
 
 
@@ -316,7 +330,7 @@ def test_a_charset_is_sent_and_named_as_the_option_where_it_is_not_that(
     assert sent == "application/x-ndjson; charset=windows-1252"
     plainly = why.replace("in Content-Type", "with --charset, such as windows-1252")
     assert f"row 2: not-text, {plainly}" in capsys.readouterr().err
-    assert json.loads((tmp_path / "rejects.ndjson").read_text())["reason"] == plainly
+    assert json.loads((tmp_path / "rejects.reasons.ndjson").read_text())["reason"] == plainly
 
 
 def test_a_file_that_is_not_of_its_charset_is_refused_with_the_option_named(tmp_path: Path) -> None:
