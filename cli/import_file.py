@@ -4,15 +4,15 @@ import re
 import secrets
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import httpx
 
-from cli.import_client import Client, GoesOn, Pause, Told
-from cli.import_rejects import check_writable, how_to_mend, targets, write_rejects
+from cli.import_client import Client, GoesOn, Pause, Reject, Told
+from cli.import_rejects import Targets, check_writable, how_to_mend, targets, write_rejects
 from cli.import_report import Report, say, telling
 from cli.import_source import Source, check_charset, examine
 from cli.import_watch import likely_ids, watching
@@ -149,7 +149,7 @@ def run_import(
                     told.import_id
                 ) as rejects,
             ):
-                kept = write_rejects(telling(rejects, to.reasons), source, plan.wishes.charset, to)
+                kept = _write_rejects(plan, told.import_id, rejects, source, to)
     except KeyboardInterrupt:
         say(f"\nInterrupted. {_so_far(report, plan)}")
         return INTERRUPTED
@@ -161,6 +161,18 @@ def run_import(
             tell(line, hang=2)
     fine = told.status == "done" and not with_rejects and not told.counts["other"]
     return 0 if fine else FAILED
+
+
+def _write_rejects(
+    plan: Import, import_id: str, rejects: Iterable[Reject], source: Source, to: Targets
+) -> Path | None:
+    try:
+        return write_rejects(telling(rejects, to.reasons), source, plan.wishes.charset, to)
+    except Refusal as refusal:
+        where = f"{plan.query.url}/imports/{import_id}/rows?status=rejected"
+        raise Refusal(
+            f"{refusal}; the import has ended, and its rejected rows are told at {where}"
+        ) from None
 
 
 def _import(

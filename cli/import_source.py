@@ -62,7 +62,11 @@ class Source:
 
     def check(self) -> None:
         """Raise Refusal where it is not the file any more that was looked at."""
-        if _stamp(self.path) != self._stamp:
+        try:
+            is_same = _stamp(self.path) == self._stamp
+        except OSError:
+            is_same = False
+        if not is_same:
             raise Refusal(
                 f"{self.path} was changed while it was imported: import it again; "
                 "what was taken from it stays"

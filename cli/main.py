@@ -318,7 +318,8 @@ def openapi_(
     `itemledger openapi query` prints one on standard output. Nothing has to
     run: the settings say at which URLs the services are to be reached.
 
-    Exit code 0: written. 1: the files cannot be written. 2: wrong usage.
+    Exit code 0: written. 1: not all could be written. 2: wrong usage, such as
+    a folder that can not be made.
     """
     with refusing():
         from cli.read_settings import read_settings

@@ -12,7 +12,7 @@ import pytest
 from cli.import_file import Wishes, plan_import, run_import
 from cli.import_watch import likely_ids
 from cli.reach import Service
-from cli.refusals import FAILED, INTERRUPTED, UNREACHABLE, Refusal
+from cli.refusals import FAILED, INTERRUPTED, UNREACHABLE, WRONG_USAGE, Refusal
 from tests.waiting import until
 
 COMMAND, QUERY = "http://127.0.0.1:1", "http://127.0.0.1:2"
@@ -213,6 +213,23 @@ def test_rejected_rows_are_written_and_the_first_few_are_told(
     assert f"To send the mended ones: `{again}`" in told.out
 
 
+def test_where_rejects_can_not_be_written_it_is_said_where_else_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("cli.export_file.os.fsync", full)
+    problem = {"status": 422, "code": "invalid-body", "detail": "wrong"}
+    row = {"row": 1, "status": "rejected", "item_id": None, "problem": problem}
+    with pytest.raises(Refusal) as refused:
+        run(tmp_path, FakeService({**FINE, "rejected": 1}, rejects=(row,)))
+    assert refused.value.code == FAILED
+    assert "No space left on device; the import has ended" in str(refused.value)
+    assert f"{QUERY}/imports/{ID}/rows?status=rejected" in str(refused.value)
+    assert [each.name for each in tmp_path.iterdir()] == ["rows.ndjson"]
+
+
 def test_where_rows_were_skipped_the_whole_file_is_to_be_mended(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -249,14 +266,30 @@ def test_what_did_not_end_well_is_told_and_is_no_success(
     assert words in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("code", ["unauthenticated", "import-over", "invalid-columns"])
-def test_what_the_service_does_not_want_at_all_ends_the_import(tmp_path: Path, code: str) -> None:
-    service = FakeService(misbehave=lambda _number, _: problem(409, code))
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "invalid-map"),
+        (401, "unauthenticated"),
+        (403, "insufficient-scope"),
+        (409, "import-over"),
+        (413, "too-large"),
+        (415, "unsupported-media-type"),
+        (421, "foreign-host"),
+        (422, "invalid-columns"),
+    ],
+)
+def test_a_file_that_is_refused_as_a_whole_is_not_one_with_rejected_rows(
+    tmp_path: Path, status: int, code: str
+) -> None:
+    service = FakeService(misbehave=lambda _number, _: problem(status, code))
     with pytest.raises(Refusal) as refused:
         run(tmp_path, service)
-    assert refused.value.code == FAILED
+    assert refused.value.code == WRONG_USAGE != FAILED
     (line,) = str(refused.value).splitlines()
-    assert f"does not take the file: 409 {code}, so it is" in line
+    assert "does not take the file: " in line
+    assert f"{code}, so it is" in line
+    assert not (tmp_path / "rejects.ndjson").exists()
     assert len(service.uploads) == 1
 
 
