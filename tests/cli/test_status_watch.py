@@ -1,5 +1,6 @@
 import io
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -80,6 +81,39 @@ def test_on_a_terminal_it_is_shown_in_one_place_and_the_last_of_it_stays_whole()
     assert begin_of_line_above in written
     last = written[written.rindex(SERVICE.url) :]
     assert all(f" {n} " in last for n in range(1, 10))
+    assert "…" not in last
+
+
+def on_screen(written: str, height: int) -> list[str]:
+    """Lines that a terminal has in the end, what has left it at its top included."""
+    lines, at = [""], 0
+    for piece in re.findall("\x1b\\[[?0-9;]*[A-Za-z]|\n|\r|[^\x1b\n\r]+", written):
+        match piece:
+            case "\x1b[1A":
+                at = max(at - 1, len(lines) - height, 0)
+            case "\x1b[2K":
+                lines[at] = ""
+            case "\n":
+                at += 1
+                lines += [""] if at == len(lines) else []
+            case _ if piece[0] not in "\x1b\r":
+                lines[at] += piece
+            case _:
+                pass
+    return lines
+
+
+def test_on_a_terminal_nothing_is_left_above_the_last_of_it() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, height=8)
+    gaps = [{"first": n} for n in range(1, 30)]
+    document: Any = {"partitions": [], "dead": 1, "gaps": gaps}
+    watch(lambda: httpx.Response(200, json=document), console=console)
+    left = on_screen(console.file.getvalue(), console.height)  # type: ignore[attr-defined]
+    assert sum(SERVICE.url in line for line in left) == 1
+    assert left[0].startswith(SERVICE.url)
+    assert sum("dead: 1" in line for line in left) == 1
+    assert any(" 29 " in line for line in left)
+    assert not any("…" in line for line in left)
 
 
 def test_as_json_every_look_is_a_line_and_trouble_is_told_beside_them(
