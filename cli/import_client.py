@@ -225,11 +225,9 @@ class Client:
                 UNREACHABLE,
             )
         if answer.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-            raise Refusal(
-                f"{self._command.url} does not take the file: {_detail(answer, document)}; "
-                f"{self._command.mend_token}",
-                WRONG_USAGE,
-            )
+            answers = f"{self._command.url} does not take the file"
+            detail = _detail(answer, document)
+            raise self._command.unwelcome(answers, answer.status_code, detail)
         if answer.is_client_error:
             raise Refusal(
                 f"{self._command.url} does not take the file: "

@@ -12,6 +12,7 @@ from typing import Literal
 import httpx
 
 from cli.import_client import Client, GoesOn, Pause, Reject, Told
+from cli.import_preview import first_rows
 from cli.import_rejects import Targets, check_writable, how_to_mend, targets, write_rejects
 from cli.import_report import Report, say, telling
 from cli.import_source import Source, check_charset, examine
@@ -44,6 +45,8 @@ class Wishes:
     reason: str | None = None
     dry: bool = False
     charset: str | None = None
+    # Of prices that name none, in what is shown of the first rows.
+    currency: str = "EUR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,12 @@ def plan_import(wishes: Wishes, command: Service, query: Service) -> Import:
             "an import's key is 1 to 255 visible ASCII characters: leave --key out for a new one",
             WRONG_USAGE,
         )
+    if str(path) == "-" and not path.exists():
+        raise Refusal(
+            "an import may have to send its rows again, which standard input can not: write them "
+            "to a file first, as with `cat > rows.ndjson`, and import that",
+            WRONG_USAGE,
+        )
     if path.is_dir():
         raise Refusal(f"{path} is a folder: name a file", WRONG_USAGE)
     if wishes.charset is not None:
@@ -130,7 +139,8 @@ def run_import(
     """
     source = examine(plan.wishes.path, plan.wishes.charset)
     to = targets(source, plan.wishes.rejects)
-    kept = None
+    wishes, kept = plan.wishes, None
+    first = first_rows(source, wishes.charset, wishes.columns, wishes.currency)
     what = "Trying" if plan.wishes.dry else "Importing"
     report = Report(source.size)
     try:
@@ -155,6 +165,8 @@ def run_import(
         return INTERRUPTED
     except GoesOn as refusal:
         raise Refusal(f"{refusal}\n{_so_far(report, plan)}", refusal.code) from None
+    if first:
+        say("\n".join(["The first rows were read as:", *(f"  {each}" for each in first)]))
     tell(report.summary(told, dry=plan.wishes.dry), hang=2)
     if with_rejects:
         for line in how_to_mend(source.path, to, kept, plan.mended(to.rows), told):

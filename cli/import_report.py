@@ -54,6 +54,8 @@ class Report:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # Above what went wrong there is no place for how far it was, unless that was interrupted.
+        self._bar.live.transient = kind is not None and issubclass(kind, Exception)
         self._bar.stop()
 
     def begin(self) -> None:

@@ -112,5 +112,16 @@ def import_(
                 ("query", settings.public_query_url, query_url),
             )
         )
-        wishes = Wishes(file, key, rejects, patience, columns, on_error, reason, dry_run, charset)
+        wishes = Wishes(
+            file,
+            key,
+            rejects,
+            patience,
+            columns,
+            on_error,
+            reason,
+            dry_run,
+            charset,
+            settings.default_currency,
+        )
         raise typer.Exit(run_import(plan_import(wishes, command, query)))

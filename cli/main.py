@@ -231,7 +231,7 @@ def verify(
     a whole new chain, and only a hash noted outside tells the difference.
 
     Exit code 0: no difference. 1: differences, or a view that was not compared. 2: wrong usage.
-    3: the database cannot be used.
+    3: the database cannot be used. 130: interrupted.
     """
     with refusing():
         from cli.read_settings import read_settings

@@ -130,7 +130,9 @@ def test_a_dry_run_says_that_nothing_is_changed(
     service = FakeService()
     assert run(tmp_path, service, dry=True) == 0
     assert dict(service.uploads[0].url.params) == {"dry_run": "true"}
-    assert capsys.readouterr().out.startswith("Dry run, nothing is changed: 2 rows: ")
+    told = capsys.readouterr()
+    assert told.out.startswith("Dry run, nothing is changed: 2 rows: ")
+    assert "The first rows were read as:\n  a\n  b\n" in told.err
 
 
 def test_it_looks_until_every_row_is_final(tmp_path: Path) -> None:

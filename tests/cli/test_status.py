@@ -232,10 +232,17 @@ def test_a_service_that_is_there_is_not_told_to_be_started() -> None:
     )
 
 
-@pytest.mark.parametrize("status", [401, 403])
-@pytest.mark.parametrize(("token", "mend"), [(None, "set"), ("eyJ", "mend")])
+@pytest.mark.parametrize(
+    ("status", "token", "says", "mend"),
+    [
+        (401, None, "it asks for a token", "set"),
+        (401, "eyJ", "the token has expired", "mend"),
+        (403, None, "the token has expired", "set"),
+        (403, "eyJ", "the token has expired", "mend"),
+    ],
+)
 def test_a_token_that_is_not_taken_is_wrong_usage(
-    status: int, token: str | None, mend: str
+    status: int, token: str | None, says: str, mend: str
 ) -> None:
     trouble = {"code": "unauthenticated", "detail": "the token has expired", "status": status}
     transport = httpx.MockTransport(lambda _: httpx.Response(status, json=trouble))
@@ -244,7 +251,7 @@ def test_a_token_that_is_not_taken_is_wrong_usage(
         show_status(service, as_json=False, transport=transport)
     assert refused.value.code == WRONG_USAGE
     assert str(refused.value) == (
-        f"http://127.0.0.1:1 answers {status} to /status: the token has expired; "
+        f"http://127.0.0.1:1 answers {status} to /status: {says}; "
         f"{mend} ITEMLEDGER_TOKEN (`itemledger token create` makes one)"
     )
 

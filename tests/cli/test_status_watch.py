@@ -1,6 +1,5 @@
 import io
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +10,9 @@ from rich.console import Console
 from cli.reach import Service
 from cli.refusals import UNREACHABLE, WRONG_USAGE, Refusal
 from cli.status_watch import watch_status
+from tests.cli.screens import on_screen
 
-SERVICE = Service("query", "http://127.0.0.1:1")
+SERVICE = Service("query", "http://127.0.0.1:1", token="eyJ")  # noqa: S106
 
 
 def status(dead: int) -> httpx.Response:
@@ -82,25 +82,6 @@ def test_on_a_terminal_it_is_shown_in_one_place_and_the_last_of_it_stays_whole()
     last = written[written.rindex(SERVICE.url) :]
     assert all(f" {n} " in last for n in range(1, 10))
     assert "…" not in last
-
-
-def on_screen(written: str, height: int) -> list[str]:
-    """Lines that a terminal has in the end, what has left it at its top included."""
-    lines, at = [""], 0
-    for piece in re.findall("\x1b\\[[?0-9;]*[A-Za-z]|\n|\r|[^\x1b\n\r]+", written):
-        match piece:
-            case "\x1b[1A":
-                at = max(at - 1, len(lines) - height, 0)
-            case "\x1b[2K":
-                lines[at] = ""
-            case "\n":
-                at += 1
-                lines += [""] if at == len(lines) else []
-            case _ if piece[0] not in "\x1b\r":
-                lines[at] += piece
-            case _:
-                pass
-    return lines
 
 
 def test_on_a_terminal_nothing_is_left_above_the_last_of_it() -> None:
