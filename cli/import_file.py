@@ -169,7 +169,7 @@ def run_import(
         say("\n".join(["The first rows were read as:", *(f"  {each}" for each in first)]))
     tell(report.summary(told, dry=plan.wishes.dry), hang=2)
     if with_rejects:
-        for line in how_to_mend(source.path, to, kept, plan.mended(to.rows), told):
+        for line in how_to_mend(source.path, to, kept, plan.mended(to.rows), told, dry=wishes.dry):
             tell(line, hang=2)
     fine = told.status == "done" and not with_rejects and not told.counts["other"]
     return 0 if fine else FAILED

@@ -121,7 +121,7 @@ def write_rejects(
 
 
 def how_to_mend(
-    path: Path, to: Targets, kept: Path | None, command: str, told: Told
+    path: Path, to: Targets, kept: Path | None, command: str, told: Told, *, dry: bool
 ) -> Iterator[str]:
     """Say what both files are for, and how the mended rows are sent."""
     yield f"Rejected rows: {to.rows}, as they stand in {path}, to be mended."
@@ -132,7 +132,7 @@ def how_to_mend(
             f"Mend them in {path} and import that again: rows that were applied are unchanged then."
         )
     else:
-        yield f"To send the mended ones: `{command}`"
+        yield f"To {'try' if dry else 'send'} the mended ones: `{command}`"
     if kept is not None:
         yield f"The rows of an earlier import that stood there are in {kept}."
 

@@ -232,6 +232,16 @@ def test_where_rejects_can_not_be_written_it_is_said_where_else_they_are(
     assert [each.name for each in tmp_path.iterdir()] == ["rows.ndjson"]
 
 
+def test_rows_that_a_dry_run_rejects_are_tried_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    problem = {"status": 422, "code": "invalid-body", "detail": "wrong"}
+    row = {"row": 1, "status": "rejected", "item_id": None, "problem": problem}
+    assert run(tmp_path, FakeService({**FINE, "rejected": 1}, rejects=(row,)), dry=True) == FAILED
+    again = f"itemledger import {tmp_path}/rejects.ndjson --dry-run --patience 60"
+    assert f"To try the mended ones: `{again}`" in capsys.readouterr().out
+
+
 def test_where_rows_were_skipped_the_whole_file_is_to_be_mended(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
