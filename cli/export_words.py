@@ -36,8 +36,10 @@ def export(
 
     A file is there only when it is whole; until then it has another name.
 
-    Exit code 0: all items were written. 1: FILE cannot be written. 2: wrong
-    usage. 3: the service cannot be reached, or broke off. 130: interrupted.
+    Exit code 0: all items were written. 1: not all could be written (disk
+    full, standard output closed). 2: wrong usage, such as a file where none
+    can be made. 3: the service cannot be reached, or broke off.
+    130: interrupted.
     """
     with refusing():
         from cli.read_settings import read_settings

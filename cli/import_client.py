@@ -15,7 +15,7 @@ import orjson
 
 from cli.import_source import Source
 from cli.reach import Service
-from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal
+from cli.refusals import UNREACHABLE, WRONG_USAGE, Refusal
 from itemledger_client.transport import Lines
 from runtime.errors import first_line
 
@@ -225,16 +225,14 @@ class Client:
                 UNREACHABLE,
             )
         if answer.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-            raise Refusal(
-                f"{self._command.url} does not take the file: {_detail(answer, document)}; "
-                f"{self._command.mend_token}",
-                WRONG_USAGE,
-            )
+            answers = f"{self._command.url} does not take the file"
+            detail = _detail(answer, document)
+            raise self._command.unwelcome(answers, answer.status_code, detail)
         if answer.is_client_error:
             raise Refusal(
                 f"{self._command.url} does not take the file: "
                 f"{answer.status_code} {_detail(answer, document)}",
-                FAILED,
+                WRONG_USAGE,
             )
         import_id = document.get("import_id")
         if not answer.is_success or not isinstance(import_id, str):

@@ -1,19 +1,20 @@
 """`itemledger import`: a file into a running service, and what became of its rows."""
 
-import os
 import re
 import secrets
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import httpx
 
-from cli.import_client import Client, GoesOn, Pause, Told
-from cli.import_report import Report, say, write_rejects
+from cli.import_client import Client, GoesOn, Pause, Reject, Told
+from cli.import_preview import first_rows
+from cli.import_rejects import Targets, check_writable, how_to_mend, targets, write_rejects
+from cli.import_report import Report, say, telling
 from cli.import_source import Source, check_charset, examine
 from cli.import_watch import likely_ids, watching
 from cli.lines import tell
@@ -44,6 +45,8 @@ class Wishes:
     reason: str | None = None
     dry: bool = False
     charset: str | None = None
+    # Of prices that name none, in what is shown of the first rows.
+    currency: str = "EUR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,35 @@ class Import:
     command: Service
     query: Service
     key: str
-    rejects: Path
-    resume: str
+
+    @property
+    def resume(self) -> str:
+        """The command that takes it up again."""
+        wishes = self.wishes
+        words = [*self._words(wishes.path), "--key", self.key, *self._options()]
+        words += [] if wishes.rejects is None else ["--rejects", str(wishes.rejects)]
+        return shlex.join(words + self._patience())
+
+    def mended(self, rows: Path) -> str:
+        """The command that sends rejected rows once they are mended."""
+        return shlex.join(self._words(rows) + self._options() + self._patience())
+
+    def _words(self, path: Path) -> list[str]:
+        return ["itemledger", "import", str(path)]
+
+    def _options(self) -> list[str]:
+        wishes, command, query = self.wishes, self.command, self.query
+        words = ["--dry-run"] if wishes.dry else []
+        words += ["--map", wishes.columns] if wishes.columns is not None else []
+        words += ["--charset", wishes.charset] if wishes.charset is not None else []
+        words += ["--on-error", wishes.on_error] if wishes.on_error != "skip" else []
+        words += ["--reason", wishes.reason] if wishes.reason is not None else []
+        words += ["--command-url", command.url] if command.given else []
+        return words + (["--query-url", query.url] if query.given else [])
+
+    def _patience(self) -> list[str]:
+        patience = self.wishes.patience
+        return [] if patience == PATIENCE else ["--patience", f"{patience:g}"]
 
     @property
     def parameters(self) -> Mapping[str, str]:
@@ -81,26 +111,21 @@ def plan_import(wishes: Wishes, command: Service, query: Service) -> Import:
             "an import's key is 1 to 255 visible ASCII characters: leave --key out for a new one",
             WRONG_USAGE,
         )
+    if str(path) == "-" and not path.exists():
+        raise Refusal(
+            "an import may have to send its rows again, which standard input can not: write them "
+            "to a file first, as with `cat > rows.ndjson`, and import that",
+            WRONG_USAGE,
+        )
     if path.is_dir():
         raise Refusal(f"{path} is a folder: name a file", WRONG_USAGE)
     if wishes.charset is not None:
         check_charset(wishes.charset)
     command.check()
     query.check()
-    target = wishes.rejects or Path(f"{path.name}.rejects.ndjson")
-    _check_writable(target)
-    key = key or secrets.token_hex(8)
-    words = ["itemledger", "import", str(path), "--key", key]
-    words += ["--dry-run"] if wishes.dry else []
-    words += ["--map", wishes.columns] if wishes.columns is not None else []
-    words += ["--charset", wishes.charset] if wishes.charset is not None else []
-    words += ["--on-error", wishes.on_error] if wishes.on_error != "skip" else []
-    words += ["--reason", wishes.reason] if wishes.reason is not None else []
-    words += ["--command-url", command.url] if command.given else []
-    words += ["--query-url", query.url] if query.given else []
-    words += [] if wishes.rejects is None else ["--rejects", str(wishes.rejects)]
-    words += [] if wishes.patience == PATIENCE else ["--patience", f"{wishes.patience:g}"]
-    return Import(wishes, command, query, key, target, shlex.join(words))
+    if wishes.rejects is not None:
+        check_writable(wishes.rejects)
+    return Import(wishes, command, query, key or secrets.token_hex(8))
 
 
 def run_import(
@@ -113,6 +138,9 @@ def run_import(
     Raises Refusal where the file cannot be read or the service cannot be used.
     """
     source = examine(plan.wishes.path, plan.wishes.charset)
+    to = targets(source, plan.wishes.rejects)
+    wishes, kept = plan.wishes, None
+    first = first_rows(source, wishes.charset, wishes.columns, wishes.currency)
     what = "Trying" if plan.wishes.dry else "Importing"
     report = Report(source.size)
     try:
@@ -131,15 +159,32 @@ def run_import(
                     told.import_id
                 ) as rejects,
             ):
-                write_rejects(rejects, plan.rejects)
+                kept = _write_rejects(plan, told.import_id, rejects, source, to)
     except KeyboardInterrupt:
         say(f"\nInterrupted. {_so_far(report, plan)}")
         return INTERRUPTED
     except GoesOn as refusal:
         raise Refusal(f"{refusal}\n{_so_far(report, plan)}", refusal.code) from None
-    tell(report.summary(told, plan.rejects, dry=plan.wishes.dry), hang=2)
+    if first:
+        say("\n".join(["The first rows were read as:", *(f"  {each}" for each in first)]))
+    tell(report.summary(told, dry=plan.wishes.dry), hang=2)
+    if with_rejects:
+        for line in how_to_mend(source.path, to, kept, plan.mended(to.rows), told, dry=wishes.dry):
+            tell(line, hang=2)
     fine = told.status == "done" and not with_rejects and not told.counts["other"]
     return 0 if fine else FAILED
+
+
+def _write_rejects(
+    plan: Import, import_id: str, rejects: Iterable[Reject], source: Source, to: Targets
+) -> Path | None:
+    try:
+        return write_rejects(telling(rejects, to.reasons), source, plan.wishes.charset, to)
+    except Refusal as refusal:
+        where = f"{plan.query.url}/imports/{import_id}/rows?status=rejected"
+        raise Refusal(
+            f"{refusal}; the import has ended, and its rejected rows are told at {where}"
+        ) from None
 
 
 def _import(
@@ -164,22 +209,6 @@ def _headers(plan: Import, source: Source) -> Mapping[str, str]:
     headers = {"Content-Type": f"{source.media_type}{parameter}", "Idempotency-Key": plan.key}
     named = disposition(source.path.name)
     return headers if named is None else headers | {"Content-Disposition": named}
-
-
-def _check_writable(rejects: Path) -> None:
-    place = rejects if rejects.exists() else rejects.parent
-    if rejects.is_dir():
-        why = "it is a folder"
-    elif not rejects.parent.is_dir():
-        why = "there is no such folder"
-    elif not os.access(place, os.W_OK):
-        why = "this user may not write there"
-    else:
-        return
-    raise Refusal(
-        f"cannot write rejected rows to {rejects}: {why}; name another file with --rejects",
-        WRONG_USAGE,
-    )
 
 
 def _await_first_answer(http: httpx.Client, service: Service, pause: Pause) -> None:

@@ -1,20 +1,17 @@
-"""What an import tells while it runs and when it has ended, and its file of rejected rows."""
+"""What an import tells while it runs and when it has ended, and which rows were rejected."""
 
 import sys
 import time
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import orjson
 import typer
 
 from cli.import_client import Reject, Told
 from cli.lines import tell
 from cli.progress import progress
-from cli.refusals import Refusal
 
 _SAY_EVERY = 5.0
 _SAY_AGAIN = 60.0
@@ -57,6 +54,8 @@ class Report:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # Above what went wrong there is no place for how far it was, unless that was interrupted.
+        self._bar.live.transient = kind is not None and issubclass(kind, Exception)
         self._bar.stop()
 
     def begin(self) -> None:
@@ -118,7 +117,7 @@ class Report:
         rows, since = self._first or (0, now)
         return [f"{(self.rows - rows) / (now - since):,.0f}/s"] if now - since >= _RATED else []
 
-    def summary(self, told: Told, rejects: Path, *, dry: bool) -> str:
+    def summary(self, told: Told, *, dry: bool) -> str:
         """Say in one line what became of the rows."""
         counts = told.counts
         parts = [f"{counts[each]:,} {each}" for each in ("applied", "unchanged", "rejected")]
@@ -129,8 +128,7 @@ class Report:
         line = f"{told.final_rows:,} {rows}: {', '.join(parts)}"
         line += f"; {self.seconds:.1f} s, {rate:,.0f} rows/s"
         line = f"Dry run, nothing is changed: {line}" if dry else line
-        line += f"; the import was {told.status}" if told.status != "done" else ""
-        return f"{line}; rejected rows: {rejects}" if counts["rejected"] else line
+        return line + (f"; the import was {told.status}" if told.status != "done" else "")
 
     @property
     def seconds(self) -> float:
@@ -149,21 +147,14 @@ class Report:
             typer.echo(note if total is None else f"{completed:,} of {total:,} {note}", err=True)
 
 
-def write_rejects(rejects: Iterable[Reject], path: Path) -> None:
-    """Write rejected rows to a file in the order of their numbers, and tell the first few."""
-    try:
-        with path.open("wb") as file:
-            for place, each in enumerate(rejects):
-                file.write(orjson.dumps(asdict(each), option=orjson.OPT_APPEND_NEWLINE))
-                if place < _SHOWN:
-                    say(f"row {each.row:,}: {each.code}, {each.reason}")
-                elif place == _SHOWN:
-                    say(f"and more: {path} has them all")
-    except OSError as error:
-        raise Refusal(
-            f"cannot write the rejected rows to {path}: {error.strerror}; "
-            "name another file with --rejects"
-        ) from None
+def telling(rejects: Iterable[Reject], reasons: Path) -> Generator[Reject]:
+    """Tell the first few rejected rows as they go by."""
+    for place, each in enumerate(rejects):
+        yield each
+        if place < _SHOWN:
+            say(f"row {each.row:,}: {each.code}, {each.reason}")
+        elif place == _SHOWN:
+            say(f"and more: {reasons} has them all")
 
 
 def say(line: str) -> None:

@@ -13,11 +13,12 @@ from runtime.errors import first_line
 _GZIP_MAGIC = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _SNIFFED = 64 * 1024
-_PIECE = 64 * 1024
+PIECE = 64 * 1024
 # What is unpacked at once of a piece.
 _UNPACKED = 1024 * 1024
 _GZIP_BITS = 16 + zlib.MAX_WBITS
-_CSV = "text/csv"
+CSV, NDJSON = "text/csv", "application/x-ndjson"
+NDJSON_SUFFIXES = frozenset({".ndjson", ".jsonl"})
 _UTF16 = "in UTF-16: name that with --charset utf-16"
 # How files begin that are most often taken for one of rows.
 _NO_UTF8 = {
@@ -39,6 +40,8 @@ class Source:
     media_type: str
     gzipped: bool
     size: int
+    # Whether its text begins with the mark that tells spreadsheets that it is UTF-8.
+    marked: bool
     _stamp: tuple[int, int]
 
     def pieces(self, told: Callable[[int, int], None]) -> Generator[bytes]:
@@ -47,15 +50,23 @@ class Source:
 
         Raises Refusal where it is not the file any more that was looked at.
         """
-        far, rows = 0, -1 if self.media_type == _CSV else 0
+        far, rows = 0, -1 if self.media_type == CSV else 0
         lines = _Lines(gzipped=self.gzipped)
         with self.path.open("rb") as file:
-            while piece := file.read(_PIECE):
+            while piece := file.read(PIECE):
                 yield piece
                 far += len(piece)
                 rows += lines.of(piece)
                 told(far, max(rows, 0))
-        if _stamp(self.path) != self._stamp:
+        self.check()
+
+    def check(self) -> None:
+        """Raise Refusal where it is not the file any more that was looked at."""
+        try:
+            is_same = _stamp(self.path) == self._stamp
+        except OSError:
+            is_same = False
+        if not is_same:
             raise Refusal(
                 f"{self.path} was changed while it was imported: import it again; "
                 "what was taken from it stays"
@@ -117,7 +128,14 @@ def examine(path: Path, charset: str | None = None) -> Source:
         _check_text(path, beginning)
     else:
         beginning = beginning.decode(charset, "replace").encode("utf-8", "replace")
-    return Source(path, _media_type(path, beginning), gzipped, stamp[0], stamp)
+    marked = beginning.startswith(_BOM)
+    return Source(path, _media_type(path, beginning), gzipped, stamp[0], marked, stamp)
+
+
+def suffix_of(path: Path) -> str:
+    """Tell the end of a file's name that says what is in it: the last one, but for `.gz`."""
+    unzipped = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    return unzipped.suffix.lower()
 
 
 def _unpacked(packed: bytes, path: Path) -> bytes:
@@ -135,17 +153,19 @@ def _check_text(path: Path, beginning: bytes) -> None:
 
 
 def _media_type(path: Path, beginning: bytes) -> str:
-    """Tell NDJSON and CSV apart: by the name if it says, else by the first character."""
-    suffixes = [each.lower() for each in path.suffixes]
+    """Tell NDJSON and CSV apart: what begins with an object is NDJSON whatever it is called, as the
+    pages have it; of anything else the end of its name says it, or that it has commas.
+    """
+    suffix = suffix_of(path)
     first = beginning.removeprefix(_BOM).lstrip()[:1]
     if first == b"[":
         raise Refusal(
             f"{path} is a JSON array: write one object a line (NDJSON), or CSV", WRONG_USAGE
         )
-    if ".csv" in suffixes:
-        return _CSV
-    if first == b"{" or {".ndjson", ".jsonl"} & set(suffixes):
-        return "application/x-ndjson"
+    if first == b"{" or suffix in NDJSON_SUFFIXES:
+        return NDJSON
+    if suffix == ".csv":
+        return CSV
     line = beginning.splitlines()[0] if first else b""
     if first and b"," not in line:
         other = next((f", but {each}" for sign, each in _OTHER_COMMAS.items() if sign in line), "")
@@ -154,7 +174,7 @@ def _media_type(path: Path, beginning: bytes) -> str:
             f"{other}{': write it with commas' if other else ''}",
             WRONG_USAGE,
         )
-    return _CSV if first else "application/x-ndjson"
+    return CSV if first else NDJSON
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -63,8 +63,9 @@ def import_(
     rejects: Annotated[
         Path | None,
         typer.Option(
-            help="File for the rejected rows, made only if there are any. "
-            "Default: FILE's name and `.rejects.ndjson`, here.",
+            help="File for the rejected rows as they stand in FILE, made only if there are any; "
+            "beside it one with `.reasons` in its name. Default: for prices.csv "
+            "prices.rejects.csv, here.",
         ),
     ] = None,
     patience: Annotated[
@@ -82,11 +83,14 @@ def import_(
     its key: nothing is applied twice. Interrupted, it prints the command that
     goes on with it.
 
+    Rejected rows are written to a file as they stand in FILE, to be mended and
+    imported; one beside it says what is wrong with each.
+
     Where the service asks for a token, ITEMLEDGER_TOKEN has it.
 
-    Exit code 0: all rows were accepted. 1: some were rejected, the file of
-    rejects says why. 2: wrong usage, or FILE cannot be read. 3: the service
-    cannot be reached. 130: interrupted.
+    Exit code 0: all rows were accepted. 1: some were rejected, skipped or set
+    aside, or the import was cancelled. 2: wrong usage, or FILE as a whole is
+    refused. 3: the service cannot be reached. 130: interrupted.
     """
     with refusing():
         from cli.read_settings import read_settings
@@ -108,5 +112,16 @@ def import_(
                 ("query", settings.public_query_url, query_url),
             )
         )
-        wishes = Wishes(file, key, rejects, patience, columns, on_error, reason, dry_run, charset)
+        wishes = Wishes(
+            file,
+            key,
+            rejects,
+            patience,
+            columns,
+            on_error,
+            reason,
+            dry_run,
+            charset,
+            settings.default_currency,
+        )
         raise typer.Exit(run_import(plan_import(wishes, command, query)))

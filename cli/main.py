@@ -231,7 +231,7 @@ def verify(
     a whole new chain, and only a hash noted outside tells the difference.
 
     Exit code 0: no difference. 1: differences, or a view that was not compared. 2: wrong usage.
-    3: the database cannot be used.
+    3: the database cannot be used. 130: interrupted.
     """
     with refusing():
         from cli.read_settings import read_settings
@@ -318,7 +318,8 @@ def openapi_(
     `itemledger openapi query` prints one on standard output. Nothing has to
     run: the settings say at which URLs the services are to be reached.
 
-    Exit code 0: written. 1: the files cannot be written. 2: wrong usage.
+    Exit code 0: written. 1: not all could be written. 2: wrong usage, such as
+    a folder that can not be made.
     """
     with refusing():
         from cli.read_settings import read_settings

@@ -34,6 +34,13 @@ class Service:
         what = "set" if self.token is None else "mend"
         return f"{what} {PREFIX}TOKEN (`itemledger token create` makes one)"
 
+    def unwelcome(self, answers: str, status: int, says: str) -> Refusal:
+        """Say that who asks is not let in, and how to come by a token that is."""
+        if status == HTTPStatus.UNAUTHORIZED and self.token is None:
+            # What it says itself is for programs of any kind.
+            says = "it asks for a token"
+        return Refusal(f"{answers}: {says}; {self.mend_token}", WRONG_USAGE)
+
     @property
     def start(self) -> str:
         """How to come by a service at this URL."""
@@ -94,5 +101,5 @@ def refused(service: Service, path: str, problem: Problem, otherwise: str = "") 
     says = " ".join(problem.detail.split()) if problem.code else ""
     answers = f"{service.url} answers {problem.status} to {path}"
     if problem.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return Refusal(f"{answers}: {says or problem.title}; {service.mend_token}", WRONG_USAGE)
+        return service.unwelcome(answers, problem.status, says or problem.title)
     return Refusal(f"{answers}: {says or otherwise or problem.title}", UNREACHABLE)

@@ -16,6 +16,17 @@ WRONG_USAGE = 2
 UNREACHABLE = 3
 INTERRUPTED = 130  # what a shell answers for a command that Ctrl-C has ended
 
+# As docs/cli.md has it.
+EXIT_CODES = {
+    0: "It was done, and all is well; warnings do not change that.",
+    FAILED: "It was done or tried, and not all is well: rows were rejected, problems were found, "
+    "a file could not be written to its end.",
+    WRONG_USAGE: "It was refused: the command line, a setting, the token, or the file that was "
+    "named as a whole.",
+    UNREACHABLE: "The service, or a store, could not be reached, or broke off.",
+    INTERRUPTED: "Ctrl-C.",
+}
+
 _PASSWORD = re.compile(r"://([^:@/]*):(.*)@", re.DOTALL)
 _PASSWORD_OPTION = re.compile(r"([?&](?:ssl)?password=)[^&#]*")
 

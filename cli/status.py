@@ -1,6 +1,7 @@
 """`itemledger status`: how far the service has taken its log, as a table."""
 
-from collections.abc import Mapping, Sequence
+import io
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import httpx
@@ -11,6 +12,7 @@ from rich.console import Console
 from cli.lines import broken
 from cli.reach import Service, away, catalogue, refused
 from cli.refusals import FAILED, UNREACHABLE, Refusal
+from cli.status_verdict import brief, is_detached, verdict
 from cli.tables import ALARM, Field, show_rows
 from itemledger_client import NotFound, NotUnderstood, Problem, Unreachable
 from runtime.times import now_ms, parse_rfc3339
@@ -21,7 +23,19 @@ _FOLDING = frozenset({"why", "error"})
 _MOMENTS = frozenset({"since", "seen"})
 # Numbers that are names: a partition's, and an epoch's, which is a moment in milliseconds.
 _NAMES = frozenset({"partition", "epoch"})
-_DETACHED = "detached"
+# What an operator needs first comes first; what is in none of these comes last.
+_ORDER = (
+    "dead",
+    "parked",
+    "durability",
+    "pump",
+    "totals",
+    "gaps",
+    "workers",
+    "builds",
+    "partitions",
+    "projections",
+)
 
 
 def show_status(
@@ -36,18 +50,7 @@ def show_status(
         typer.echo(orjson.dumps(document))
     else:
         print_status(Console(highlight=False, markup=False), document)
-    return FAILED if _has_problems(document) else 0
-
-
-def _has_problems(document: Mapping[str, Any]) -> bool:
-    """Say whether there is anything that is shown in red."""
-    durability = cast("Mapping[str, Any]", document.get("durability") or {})
-    return (
-        document.get("pump", "ok") != "ok"
-        or bool(document.get("dead"))
-        or bool(durability.get("lack") or durability.get("short_of_memory"))
-        or any(each["state"] == _DETACHED for each in document.get("projections", ()))
-    )
+    return 0 if verdict(document).well else FAILED
 
 
 def ask_status(service: Service, transport: httpx.BaseTransport | None = None) -> Mapping[str, Any]:
@@ -73,29 +76,75 @@ def ask_status(service: Service, transport: httpx.BaseTransport | None = None) -
     return document
 
 
-def print_status(console: Console, document: Mapping[str, Any]) -> None:
-    """Print a status document as tables."""
-    for name, value in document.items():
-        match value:
-            case [{}, *_]:
-                _show_list(console, name, cast("Sequence[Mapping[str, Any]]", value))
-            case [] if name == "workers" and _is_full(document.get("durability")):
-                # They say how they are in Redis, which takes nothing from them.
-                _say(console, "workers: not heard of (Redis is full)")
-            case []:
-                _say(console, f"{name}: none")
-            case str() if name == "pump":
-                _say(console, f"{name}: {value}", alarm=value != "ok")
-            case int() if name == "dead":
-                _say(console, f"{name}: {_shown(console, value)}", alarm=bool(value))
-            case {"level": _, "required": _}:
-                _show_durability(console, cast("Mapping[str, Any]", value))
-            case dict():
-                facts = cast("Mapping[str, Any]", value).items()
-                line = ", ".join(f"{key} {_shown(console, each)}" for key, each in facts)
-                _say(console, f"{name}: {line}")
+def print_status(console: Console, document: Mapping[str, Any], lines: int | None = None) -> None:
+    """Print a verdict on a status document, and the document as tables, in so many lines if that is
+    said: tables that have no room, the last ones first, are told in a line each.
+    """
+    judged = verdict(document)
+
+    def judge(page: Console) -> None:
+        _say(page, judged.line, alarm=not judged.well)
+        if not judged.well:
+            _say(page, f"backlog: {judged.backlog}")
+
+    drawn = [_drawn(console, judge)]
+    places = {name: place for place, name in enumerate(_ORDER)}
+    names = sorted(document, key=lambda name: places.get(name, len(places)))
+    drawn += [
+        _drawn(console, lambda page, name=name: _show(page, name, document)) for name in names
+    ]
+    for place in range(len(names), 0, -1):
+        if lines is None or sum(each.count("\n") for each in drawn) <= lines:
+            break
+        name = names[place - 1]
+        match document[name]:
+            case [{}, *_] as rows:
+                line = brief(name, cast("Sequence[Mapping[str, Any]]", rows))
+                drawn[place] = _drawn(console, lambda page, line=line: _say(page, line))
             case _:
-                _say(console, f"{name}: {_shown(console, value)}")
+                pass
+    console.file.write("".join(drawn))
+
+
+def page_like(console: Console, file: io.StringIO) -> Console:
+    """Make a console that writes what another one would."""
+    return Console(
+        file=file,
+        width=console.width,
+        force_terminal=console.is_terminal,
+        color_system=console.color_system,  # pyright: ignore[reportArgumentType]  its names
+        highlight=False,
+        markup=False,
+    )
+
+
+def _drawn(console: Console, draw: Callable[[Console], None]) -> str:
+    file = io.StringIO()
+    draw(page_like(console, file))
+    return file.getvalue()
+
+
+def _show(console: Console, name: str, document: Mapping[str, Any]) -> None:
+    match document[name]:
+        case [{}, *_] as rows:
+            _show_list(console, name, cast("Sequence[Mapping[str, Any]]", rows))
+        case [] if name == "workers" and _is_full(document.get("durability")):
+            # They say how they are in Redis, which takes nothing from them.
+            _say(console, "workers: not heard of (Redis is full)")
+        case []:
+            _say(console, f"{name}: none")
+        case str() as value if name == "pump":
+            _say(console, f"{name}: {value}", alarm=value != "ok")
+        case int() as value if name == "dead":
+            _say(console, f"{name}: {_shown(console, value)}", alarm=bool(value))
+        case {"level": _, "required": _} as facts:
+            _show_durability(console, cast("Mapping[str, Any]", facts))
+        case value if isinstance(value, dict):
+            facts = cast("Mapping[str, Any]", value).items()
+            line = ", ".join(f"{key} {_shown(console, each)}" for key, each in facts)
+            _say(console, f"{name}: {line}")
+        case value:
+            _say(console, f"{name}: {_shown(console, value)}")
 
 
 def _say(console: Console, line: str, *, alarm: bool = False) -> None:
@@ -157,7 +206,7 @@ def _show_list(console: Console, name: str, rows: Sequence[Mapping[str, Any]]) -
         ]
         for row in rows
     ]
-    alarms = {place for place, row in enumerate(rows) if row.get("state") == _DETACHED}
+    alarms = {place for place, row in enumerate(rows) if is_detached(row)}
     show_rows(console, fields, cells, name, alarms)
 
 

@@ -17,7 +17,7 @@ from rich.text import Text
 from cli.lines import broken
 from cli.reach import Service
 from cli.refusals import UNREACHABLE, Refusal
-from cli.status import ask_status, print_status
+from cli.status import ask_status, page_like, print_status
 from cli.tables import ALARM
 
 _EVERY = 1.0
@@ -74,9 +74,15 @@ class _Tables:
         self._url = url
         self._console = console or Console(highlight=False, markup=False)
         self._live: Live | None = None
+        self._head = ""
+        self._style: str | None = None
         if self._console.is_terminal:
-            # More than fits is cut off at its end, but for the last, which stays.
-            self._live = screen.enter_context(Live(console=self._console, auto_refresh=False))
+            # What is shown in place goes when it ends; the last of it is written whole then, which
+            # may be more lines than the terminal has.
+            screen.callback(lambda: self._console.file.write(self._drawn(None)))
+            self._live = screen.enter_context(
+                Live(console=self._console, auto_refresh=False, transient=True)
+            )
         self._last: Mapping[str, Any] | None = None
         self._at = ""
 
@@ -89,24 +95,27 @@ class _Tables:
         self._show(told, style=ALARM)
 
     def _show(self, head: str, style: str | None = None) -> None:
-        drawn = io.StringIO()
-        page = Console(
-            file=drawn,
-            width=self._console.width,
-            force_terminal=self._console.is_terminal,
-            color_system=self._console.color_system,  # pyright: ignore[reportArgumentType]  its names
-            highlight=False,
-            markup=False,
-        )
-        width = page.width if page.is_terminal else None
-        page.print(broken(head, width), style=style, soft_wrap=True)
-        if self._last is not None:
-            print_status(page, self._last)
+        self._head, self._style = head, style
         if self._live is None:
-            self._console.file.write(drawn.getvalue() + "\n")
+            self._console.file.write(self._drawn(None) + "\n")
             self._console.file.flush()
         else:
-            self._live.update(Text.from_ansi(drawn.getvalue()), refresh=True)
+            # The line that the cursor stands on is one of the terminal's.
+            most = self._console.height - 1
+            lines = self._drawn(most).splitlines()
+            shown = lines if len(lines) <= most else [*lines[: most - 1], "…"]
+            self._live.update(Text.from_ansi("\n".join(shown)), refresh=True)
+
+    def _drawn(self, most: int | None) -> str:
+        """Write it all, in so many lines at most where that can be done."""
+        file = io.StringIO()
+        page = page_like(self._console, file)
+        width = page.width if page.is_terminal else None
+        page.print(broken(self._head, width), style=self._style, soft_wrap=True)
+        if self._last is not None:
+            rest = None if most is None else most - file.getvalue().count("\n")
+            print_status(page, self._last, rest)
+        return file.getvalue()
 
 
 def _now() -> str:

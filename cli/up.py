@@ -72,7 +72,7 @@ async def _run(
     for number in _STOP_SIGNALS:
         # What `nohup` has switched off stays off.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-            asyncio.get_running_loop().add_signal_handler(number, asked.set)
+            asyncio.get_running_loop().add_signal_handler(number, ask, asked)
     lock, whereabouts = _take_folder(settings)
     try:
         await check_ports(settings)
@@ -94,6 +94,13 @@ async def _run(
         # From here to the end of the process a second Ctrl-C has nothing left to stop.
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     return 0
+
+
+def ask(asked: asyncio.Event) -> None:
+    """Ask to stop; who asks again hears that it was heard."""
+    if asked.is_set():
+        warn("it is stopping already, in order: what was accepted is being kept")
+    asked.set()
 
 
 def _take_folder(settings: Settings) -> tuple[FolderLock, Path]:

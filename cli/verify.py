@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from cli.database_refusals import reading_refusal
 from cli.lines import tell
 from cli.progress import progress
-from cli.refusals import FAILED, UNREACHABLE, WRONG_USAGE, Refusal
+from cli.refusals import FAILED, INTERRUPTED, UNREACHABLE, WRONG_USAGE, Refusal
 from ledger.schema import DatabaseUnusable, SchemaOutOfDate
 from ledger.verify.advance import Advance
 from ledger.verify.difference import Difference, Noted, Verified
@@ -29,6 +29,9 @@ def run_verify(url: str, expect: Iterable[str], now: int) -> int:
     try:
         with _progress() as advance:
             report = verify_database(url, live_views, noted, now, advance)
+    except KeyboardInterrupt:
+        tell("\nInterrupted: not all was compared. It only reads; verify again.", err=True)
+        return INTERRUPTED
     except SchemaOutOfDate as error:
         raise Refusal(str(error), UNREACHABLE) from None
     except (DatabaseUnusable, ModuleNotFoundError) as error:

@@ -16,6 +16,7 @@ from api import metrics as of_api
 from api.problem_codes import CATALOGUE
 from cli.children import MAY_TOUCH
 from cli.main import app
+from cli.refusals import EXIT_CODES
 from ledger.shapes import NEWEST, SHAPES, Shape
 from readmodel import metric_names as of_query
 from readmodel.problem_codes import PROBLEM_CODES
@@ -121,15 +122,18 @@ def commands() -> str:
     """Write the page of the console's commands."""
     console: Any = typer.main.get_command(app)
     told = "\n".join(_words("itemledger", console.commands))
+    codes = [(str(code), says) for code, says in EXIT_CODES.items()]
     return (
         f"{_GENERATED}"
         "# The console\n\n"
         "`itemledger` stands for `.venv/bin/itemledger` here. Every setting can be given in the "
         "environment or in `.env`, too: [configuration.md](configuration.md). `--help` works "
         "everywhere and says the same.\n\n"
-        "Exit codes are the same everywhere: 0 done, 1 problems or rejected rows were found, "
-        "2 wrong usage, 3 the service or a store could not be reached, 130 Ctrl-C. Warnings do "
-        "not change them.\n\n"
+        "Exit codes are the same everywhere:\n\n"
+        f"{_table(('exit code', 'means'), codes)}\n"
+        "So a script can tell a file of which some rows were rejected (1) from one that was "
+        "refused as a whole (2: by a map or a column that is none, semicolons for commas, a "
+        "spreadsheet, a JSON array, a CSV without a header).\n\n"
         f"{_COMPLETION}\n"
         f"{told}"
     )

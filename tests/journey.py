@@ -3,6 +3,7 @@
 Nothing of the product is imported here: the account must not share its mistakes.
 """
 
+import csv
 import gzip
 import json
 import os
@@ -29,6 +30,18 @@ RETAIL = ROOT.parent / "shared" / "data" / "online-retail-changes.ndjson.gz"
 ITEMLEDGER = (sys.executable, "-m", "cli")
 _FIELDS = ("name", "description", "price", "currency")
 _READY = 60.0
+
+
+def reasons(folder: Path, file: Path) -> list[dict[str, Any]]:
+    """Read what an import from this folder has said of rejected rows, of CSV all of it as text; the
+    rows that it has written beside it are as many.
+    """
+    stem, suffix = file.name.removesuffix(".gz").rsplit(".", 1)
+    lines = (folder / f"{stem}.reasons.{suffix}").read_text().splitlines()
+    told = list(csv.DictReader(lines)) if suffix == "csv" else list(map(json.loads, lines))
+    rows = (folder / f"{stem}.rejects.{suffix}").read_bytes().count(b"\n")
+    assert rows == len(told) + (suffix == "csv")
+    return told
 
 
 def retail_rows() -> list[dict[str, Any]]:
@@ -161,11 +174,10 @@ class Running:
         return (self.folder / "import.out").read_text()
 
     def rejected(self, file: Path) -> dict[int, str]:
-        """Read the rejects file of an import."""
-        rejects = self.folder / f"{file.name}.rejects.ndjson"
-        told = [json.loads(line) for line in rejects.read_text().splitlines()]
+        """Read which rows of an import were rejected, and why."""
+        told = reasons(self.folder, file)
         assert len({each["row"] for each in told}) == len(told)
-        return {each["row"]: each["code"] for each in told}
+        return {int(each["row"]): each["code"] for each in told}
 
     def head(self) -> int:
         """How many commands the ledger has taken, 0 while nobody answers."""

@@ -3,7 +3,6 @@
 import csv
 import gzip
 import itertools
-import json
 import os
 import re
 from decimal import Decimal
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journey import RETAIL, Deployment
+from tests.journey import RETAIL, Deployment, reasons
 
 SHOP = RETAIL.with_name("online-retail-2010-12.csv.gz")
 # `make journey` takes all of them; the first bad id is among these, and so are 42 bad names.
@@ -60,9 +59,8 @@ def test_the_raw_shop_file_names_its_bad_lines_dry_and_for_real(
     deployment = Deployment(tmp_path, sqlite_url)
 
     def told() -> dict[int, str]:
-        rejects = (tmp_path / f"{SHOP.name}.rejects.ndjson").read_text().splitlines()
-        found = [json.loads(line) for line in rejects]
-        return {each["row"]: each["reason"].partition(":")[0] for each in found}
+        found = reasons(tmp_path, SHOP)
+        return {int(each["row"]): each["reason"].partition(":")[0] for each in found}
 
     with deployment.up():
         assert deployment.import_file(shop, "--map", MAP, "--dry-run").wait(130) == 1

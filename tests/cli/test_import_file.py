@@ -12,7 +12,7 @@ import pytest
 from cli.import_file import Wishes, plan_import, run_import
 from cli.import_watch import likely_ids
 from cli.reach import Service
-from cli.refusals import FAILED, INTERRUPTED, UNREACHABLE, Refusal
+from cli.refusals import FAILED, INTERRUPTED, UNREACHABLE, WRONG_USAGE, Refusal
 from tests.waiting import until
 
 COMMAND, QUERY = "http://127.0.0.1:1", "http://127.0.0.1:2"
@@ -130,7 +130,9 @@ def test_a_dry_run_says_that_nothing_is_changed(
     service = FakeService()
     assert run(tmp_path, service, dry=True) == 0
     assert dict(service.uploads[0].url.params) == {"dry_run": "true"}
-    assert capsys.readouterr().out.startswith("Dry run, nothing is changed: 2 rows: ")
+    told = capsys.readouterr()
+    assert told.out.startswith("Dry run, nothing is changed: 2 rows: ")
+    assert "The first rows were read as:\n  a\n  b\n" in told.err
 
 
 def test_it_looks_until_every_row_is_final(tmp_path: Path) -> None:
@@ -190,7 +192,6 @@ def test_a_pause_the_service_asks_for_is_kept(tmp_path: Path) -> None:
 def test_rejected_rows_are_written_and_the_first_few_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "rejects.ndjson").write_text("of an earlier import\n")
     rejected = tuple(
         {
             "row": row,
@@ -201,14 +202,56 @@ def test_rejected_rows_are_written_and_the_first_few_are_told(
         for row in range(1, 8)
     )
     service = FakeService({**FINE, "rows": 9, "rejected": 7}, rejects=rejected)
-    assert run(tmp_path, service) == FAILED
-    found = [json.loads(each) for each in (tmp_path / "rejects.ndjson").read_text().splitlines()]
-    assert [each["row"] for each in found] == list(range(1, 8))
-    assert found[0] == {"row": 1, "id": None, "code": "invalid-body", "reason": "wrong 1"}
+    assert run(tmp_path, service, columns="id:id") == FAILED
+    reasons = (tmp_path / "rejects.reasons.ndjson").read_text().splitlines()
+    assert [json.loads(each)["row"] for each in reasons] == list(range(1, 8))
+    assert (tmp_path / "rejects.ndjson").read_bytes() == (tmp_path / "rows.ndjson").read_bytes()
     told = capsys.readouterr()
     assert "row 5: invalid-body, wrong 5" in told.err
     assert "row 6" not in told.err
-    assert f"rejected rows: {tmp_path}/rejects.ndjson" in told.out
+    assert f"Rejected rows: {tmp_path}/rejects.ndjson" in told.out
+    assert f"What is wrong with each: {tmp_path}/rejects.reasons.ndjson" in told.out
+    again = f"itemledger import {tmp_path}/rejects.ndjson --map id:id --patience 60"
+    assert f"To send the mended ones: `{again}`" in told.out
+
+
+def test_where_rejects_can_not_be_written_it_is_said_where_else_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("cli.export_file.os.fsync", full)
+    problem = {"status": 422, "code": "invalid-body", "detail": "wrong"}
+    row = {"row": 1, "status": "rejected", "item_id": None, "problem": problem}
+    with pytest.raises(Refusal) as refused:
+        run(tmp_path, FakeService({**FINE, "rejected": 1}, rejects=(row,)))
+    assert refused.value.code == FAILED
+    assert "No space left on device; the import has ended" in str(refused.value)
+    assert f"{QUERY}/imports/{ID}/rows?status=rejected" in str(refused.value)
+    assert [each.name for each in tmp_path.iterdir()] == ["rows.ndjson"]
+
+
+def test_rows_that_a_dry_run_rejects_are_tried_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    problem = {"status": 422, "code": "invalid-body", "detail": "wrong"}
+    row = {"row": 1, "status": "rejected", "item_id": None, "problem": problem}
+    assert run(tmp_path, FakeService({**FINE, "rejected": 1}, rejects=(row,)), dry=True) == FAILED
+    again = f"itemledger import {tmp_path}/rejects.ndjson --dry-run --patience 60"
+    assert f"To try the mended ones: `{again}`" in capsys.readouterr().out
+
+
+def test_where_rows_were_skipped_the_whole_file_is_to_be_mended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    problem = {"status": 422, "code": "invalid-body", "detail": "wrong"}
+    row = {"row": 1, "status": "rejected", "item_id": None, "problem": problem}
+    stopped = {**FINE, "status": "stopped", "rejected": 1, "skipped": 1}
+    assert run(tmp_path, FakeService(stopped, rejects=(row,)), on_error="stop") == FAILED
+    told = capsys.readouterr().out
+    assert f"Mend them in {tmp_path}/rows.ndjson and import that again" in told
+    assert "To send" not in told
 
 
 def test_a_rejected_id_may_hold_what_separates_lines_elsewhere(tmp_path: Path) -> None:
@@ -216,7 +259,7 @@ def test_a_rejected_id_may_hold_what_separates_lines_elsewhere(tmp_path: Path) -
     row = {"row": 1, "status": "rejected", "item_id": "a\u2028b\x85c", "problem": problem}
     service = FakeService({**FINE, "rejected": 1}, rejects=(row,))
     assert run(tmp_path, service) == FAILED
-    (line,) = (tmp_path / "rejects.ndjson").read_bytes().removesuffix(b"\n").split(b"\n")
+    (line,) = (tmp_path / "rejects.reasons.ndjson").read_bytes().removesuffix(b"\n").split(b"\n")
     assert json.loads(line)["id"] == "a\u2028b\x85c"
 
 
@@ -235,14 +278,30 @@ def test_what_did_not_end_well_is_told_and_is_no_success(
     assert words in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("code", ["unauthenticated", "import-over", "invalid-columns"])
-def test_what_the_service_does_not_want_at_all_ends_the_import(tmp_path: Path, code: str) -> None:
-    service = FakeService(misbehave=lambda _number, _: problem(409, code))
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "invalid-map"),
+        (401, "unauthenticated"),
+        (403, "insufficient-scope"),
+        (409, "import-over"),
+        (413, "too-large"),
+        (415, "unsupported-media-type"),
+        (421, "foreign-host"),
+        (422, "invalid-columns"),
+    ],
+)
+def test_a_file_that_is_refused_as_a_whole_is_not_one_with_rejected_rows(
+    tmp_path: Path, status: int, code: str
+) -> None:
+    service = FakeService(misbehave=lambda _number, _: problem(status, code))
     with pytest.raises(Refusal) as refused:
         run(tmp_path, service)
-    assert refused.value.code == FAILED
+    assert refused.value.code == WRONG_USAGE != FAILED
     (line,) = str(refused.value).splitlines()
-    assert f"does not take the file: 409 {code}, so it is" in line
+    assert "does not take the file: " in line
+    assert f"{code}, so it is" in line
+    assert not (tmp_path / "rejects.ndjson").exists()
     assert len(service.uploads) == 1
 
 
@@ -316,7 +375,7 @@ def test_a_charset_is_sent_and_named_as_the_option_where_it_is_not_that(
     assert sent == "application/x-ndjson; charset=windows-1252"
     plainly = why.replace("in Content-Type", "with --charset, such as windows-1252")
     assert f"row 2: not-text, {plainly}" in capsys.readouterr().err
-    assert json.loads((tmp_path / "rejects.ndjson").read_text())["reason"] == plainly
+    assert json.loads((tmp_path / "rejects.reasons.ndjson").read_text())["reason"] == plainly
 
 
 def test_a_file_that_is_not_of_its_charset_is_refused_with_the_option_named(tmp_path: Path) -> None:

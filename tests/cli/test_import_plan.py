@@ -64,6 +64,10 @@ def test_a_folder_is_no_file_to_import(tmp_path: Path) -> None:
     assert "is a folder" in refusal(tmp_path)
 
 
+def test_standard_input_is_refused_with_the_way_out() -> None:
+    assert "write them to a file first" in refusal(Path("-"))
+
+
 def test_without_a_key_every_import_is_a_new_one() -> None:
     assert plan().key != plan().key
 

@@ -6,6 +6,8 @@ import pytest
 
 from cli.import_client import Told
 from cli.import_report import Report
+from cli.refusals import Refusal
+from tests.cli.screens import on_screen
 
 
 @pytest.fixture
@@ -73,6 +75,23 @@ def test_rows_that_were_final_before_it_was_taken_up_again_make_it_no_faster(
     now += 2
     report.told(told(90_000, 100_000))
     assert "90,000 of 100,000 rows, 5,000/s" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [Refusal("no"), KeyboardInterrupt()])
+def test_above_an_error_there_is_no_line_of_how_far_it_was(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+
+    def fail() -> None:
+        with Report(23) as made:
+            made.far(23, 1)
+            raise error
+
+    with pytest.raises(type(error)):
+        fail()
+    left = "\n".join(on_screen(capsys.readouterr().err, 24))
+    assert ("no row is final yet" in left) == isinstance(error, KeyboardInterrupt)
 
 
 def test_why_a_file_is_sent_again_is_said_once(

@@ -25,8 +25,23 @@ def written(folder: Path, name: str, content: bytes) -> Path:
         ("rows.txt", b"id,name\na,A\n", "text/csv"),
         ("rows.csv", b"id\na\n", "text/csv"),
         ("rows.jsonl", b"nonsense", "application/x-ndjson"),
+        ("prices.csv.reasons.ndjson", b'{"row":2}\n', "application/x-ndjson"),
+        ("prices.csv.ndjson", b"nonsense", "application/x-ndjson"),
+        ("rows.csv", b'{"id":"a"}\n', "application/x-ndjson"),
+        ("rows.ndjson.csv", b"id\na\n", "text/csv"),
     ],
-    ids=["json", "empty", "a mark first", "commas", "csv by name", "ndjson by name"],
+    ids=[
+        "json",
+        "empty",
+        "a mark first",
+        "commas",
+        "csv by name",
+        "ndjson by name",
+        "made of a csv",
+        "the last name says it",
+        "objects that are called csv",
+        "csv by its last name",
+    ],
 )
 @pytest.mark.parametrize("gzipped", [False, True])
 def test_the_kind_is_told_by_the_name_or_by_the_beginning(

@@ -137,7 +137,7 @@ SERVED = {
     ),
     "a column of another name": Mistake(
         "import columns.csv",
-        1,
+        2,
         "itemledger: {command} does not take the file: 422 invalid-columns, the column 'nam' is no "
         "member of a row, which are op, id, name, description, price, currency, effective_at, "
         "if_version, reason; name the columns to take with --map",
@@ -151,8 +151,7 @@ SERVED = {
     "no token": Mistake(
         "status",
         2,
-        "itemledger: {query} answers 401 to /status: the request has no token: send Authorization: "
-        "Bearer and one; commands of the console send ITEMLEDGER_TOKEN; set ITEMLEDGER_TOKEN "
+        "itemledger: {query} answers 401 to /status: it asks for a token; set ITEMLEDGER_TOKEN "
         "(`itemledger token create` makes one)",
         {"ITEMLEDGER_TOKEN": ""},
     ),

@@ -151,6 +151,43 @@ def on_a_terminal(document: dict[str, Any], width: int = 200) -> list[str]:
     return [line for line in lines if RED in line]
 
 
+def in_lines(document: dict[str, Any], lines: int | None, width: int = 80) -> list[str]:
+    console = Console(
+        file=io.StringIO(), force_terminal=True, color_system=None, width=width, highlight=False
+    )
+    print_status(console, document, lines)
+    return console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+
+
+def test_a_terminal_of_24_lines_has_all_that_an_operator_needs() -> None:
+    (view,), partitions = STATUS["projections"], STATUS["partitions"]
+    worker = {"name": "vm-1", "state": "working", "why": None} | dict.fromkeys(
+        ("since", "seen"), rfc3339(now_ms())
+    )
+    whole = STATUS | {
+        "workers": [worker],
+        "partitions": [*partitions, *partitions],
+        "projections": [view | {"projection": name} for name in "abcdefgh"],
+    }
+    assert len(in_lines(whole, None)) > 40
+    shown = in_lines(whole, 22)
+    assert len(shown) <= 22
+    text = "\n".join(shown)
+    assert shown[0].startswith("Not well: no command is accepted; 2 dead")
+    for each in ("dead: 2", "parked: 3", "durability: ", "totals: ", "│ lost │"):
+        assert each in text
+    assert "backlog: 4 commands wait, the first for 1.2 s" in shown
+    assert shown[-3:] == [
+        "workers: 1, all working",
+        "partitions: 4, commands wait in 2 of them",
+        "views: 8, all in step",
+    ]
+
+
+def test_tables_stay_where_there_is_room_for_them() -> None:
+    assert in_lines(STATUS, 40) == in_lines(STATUS, None)
+
+
 def test_what_is_well_is_not_red() -> None:
     durability = STATUS["durability"] | {"lack": None}
     assert on_a_terminal(STATUS | {"dead": 0, "durability": durability}) == []
@@ -167,8 +204,8 @@ def test_a_detached_projection_a_dead_pump_and_dead_commands_are_red(width: int)
     )
 
     told = " ".join(line.replace(RED, "").removesuffix("\x1b[0m").strip() for line in red)
-    assert told.startswith(f"pump: {stands} ")
-    assert told.endswith("dead: 2")
+    assert told.startswith(f"Not well: {stands}; 2 dead, 3 more are parked behind ")
+    assert "dead: 2 pump: commands wait" in told
     assert "stats" in told
     assert "KeyError: 'x'" in told
     assert "items" not in told
@@ -195,10 +232,17 @@ def test_a_service_that_is_there_is_not_told_to_be_started() -> None:
     )
 
 
-@pytest.mark.parametrize("status", [401, 403])
-@pytest.mark.parametrize(("token", "mend"), [(None, "set"), ("eyJ", "mend")])
+@pytest.mark.parametrize(
+    ("status", "token", "says", "mend"),
+    [
+        (401, None, "it asks for a token", "set"),
+        (401, "eyJ", "the token has expired", "mend"),
+        (403, None, "the token has expired", "set"),
+        (403, "eyJ", "the token has expired", "mend"),
+    ],
+)
 def test_a_token_that_is_not_taken_is_wrong_usage(
-    status: int, token: str | None, mend: str
+    status: int, token: str | None, says: str, mend: str
 ) -> None:
     trouble = {"code": "unauthenticated", "detail": "the token has expired", "status": status}
     transport = httpx.MockTransport(lambda _: httpx.Response(status, json=trouble))
@@ -207,7 +251,7 @@ def test_a_token_that_is_not_taken_is_wrong_usage(
         show_status(service, as_json=False, transport=transport)
     assert refused.value.code == WRONG_USAGE
     assert str(refused.value) == (
-        f"http://127.0.0.1:1 answers {status} to /status: the token has expired; "
+        f"http://127.0.0.1:1 answers {status} to /status: {says}; "
         f"{mend} ITEMLEDGER_TOKEN (`itemledger token create` makes one)"
     )
 

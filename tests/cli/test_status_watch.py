@@ -10,8 +10,9 @@ from rich.console import Console
 from cli.reach import Service
 from cli.refusals import UNREACHABLE, WRONG_USAGE, Refusal
 from cli.status_watch import watch_status
+from tests.cli.screens import on_screen
 
-SERVICE = Service("query", "http://127.0.0.1:1")
+SERVICE = Service("query", "http://127.0.0.1:1", token="eyJ")  # noqa: S106
 
 
 def status(dead: int) -> httpx.Response:
@@ -80,6 +81,20 @@ def test_on_a_terminal_it_is_shown_in_one_place_and_the_last_of_it_stays_whole()
     assert begin_of_line_above in written
     last = written[written.rindex(SERVICE.url) :]
     assert all(f" {n} " in last for n in range(1, 10))
+    assert "…" not in last
+
+
+def test_on_a_terminal_nothing_is_left_above_the_last_of_it() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, height=8)
+    gaps = [{"first": n} for n in range(1, 30)]
+    document: Any = {"partitions": [], "dead": 1, "gaps": gaps}
+    watch(lambda: httpx.Response(200, json=document), console=console)
+    left = on_screen(console.file.getvalue(), console.height)  # type: ignore[attr-defined]
+    assert sum(SERVICE.url in line for line in left) == 1
+    assert left[0].startswith(SERVICE.url)
+    assert sum("dead: 1" in line for line in left) == 1
+    assert any(" 29 " in line for line in left)
+    assert not any("…" in line for line in left)
 
 
 def test_as_json_every_look_is_a_line_and_trouble_is_told_beside_them(

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cli.up import ask
 from cli.whereabouts import located
 from runtime.lock import lock_folder
 from runtime.settings import Settings
@@ -161,6 +163,17 @@ def test_a_signal_while_a_service_is_waited_for_ends_it_in_order(deployment: Dep
         assert process.wait() == 0, deployment.out.read_text()
     assert "Ctrl-C stops it" not in deployment.out.read_text()
     assert deployment.ends() == ["api", "worker", "cron", "query"]
+
+
+def test_who_asks_again_to_stop_hears_that_it_was_heard(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = asyncio.Event()
+    ask(asked)
+    assert capsys.readouterr().err == ""
+    ask(asked)
+    assert asked.is_set()
+    assert "it is stopping already" in capsys.readouterr().err
 
 
 def test_replicas_that_the_embedded_valkey_can_not_have_are_refused_at_once(

@@ -5,7 +5,7 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.refusals import UNREACHABLE, WRONG_USAGE, Refusal
+from cli.refusals import INTERRUPTED, UNREACHABLE, WRONG_USAGE, Refusal
 from cli.verify import _cut, run_verify
 from ledger.engines import writing_engine
 from tests.ledger.ledgers import NOW, edit, fill
@@ -35,6 +35,17 @@ def test_a_whole_ledger_is_told_with_the_hashes_to_note(
     assert [line.partition(":")[0] for line in told[:2]] == ["Partition 0", "Partition 1"]
     assert told[2].endswith("events verified, no difference.")
     assert run_verify(url, noted, NOW) == 0
+
+
+def test_ctrl_c_says_that_not_all_was_compared(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cli.verify.verify_database", interrupted)
+    assert run_verify("sqlite://", (), NOW) == INTERRUPTED
+    assert "Interrupted: not all was compared" in capsys.readouterr().err
 
 
 def test_a_hash_that_is_not_the_noted_one_is_a_difference(

@@ -34,8 +34,10 @@ def goes_on_after_kills(program: Path, deployment: Deployment) -> None:
             each.id: (each.name, each.price, each.currency, each.deleted_at is None, each.version)
             for each in catalogue.export(include_deleted=True)
         }
-        with running(program):
+        with running(program) as process:
             until(lambda: copied(program) == theirs, _SECONDS, "the copy is what they have")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(_SECONDS) == 0
 
 
 def write(catalogue: Catalogue, dice: random.Random) -> None:
@@ -60,7 +62,7 @@ def running(program: Path) -> Iterator["subprocess.Popen[bytes]"]:
         try:
             yield process
             code = process.poll()
-            assert code in {None, -signal.SIGKILL}, f"it ended by itself, with {code}"
+            assert code in {None, 0, -signal.SIGKILL}, f"it ended by itself, with {code}"
         finally:
             process.kill()
 
