@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy import Connection, RowMapping, delete, func, select
 
 from ledger.bulk import among, upsert_rows
-from ledger.tables import quarantine
+from ledger.tables import partitions, quarantine
 from runtime.positions import Position
 
 State = Literal["dead", "parked"]
@@ -45,6 +45,19 @@ def blocked(connection: Connection, partition: int) -> set[str]:
         quarantine.c.partition == partition, quarantine.c.state == "dead"
     )
     return {each for each in connection.scalars(statement) if each is not None}
+
+
+def blocks(connection: Connection, item_id: str) -> bool:
+    """Tell whether commands of an item have to wait; where nothing is set aside, that is all that is
+    looked at.
+    """
+    troubled = select(partitions.c.partition).where(partitions.c.quarantined > 0)
+    statement = select(quarantine.c.command_id).where(
+        quarantine.c.partition.in_(troubled),
+        quarantine.c.item_id == item_id,
+        quarantine.c.state == "dead",
+    )
+    return connection.scalar(statement.limit(1)) is not None
 
 
 def find(connection: Connection, command_id: str) -> Quarantined | None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from domain.item import Item
 from domain.schedules import SCHEDULES_LIMIT
-from ledger import imports
+from ledger import imports, quarantine
 from readmodel import params
 from readmodel.answers import Answer
 from readmodel.cursors import FeedCursors
@@ -73,6 +73,7 @@ class ItemPage:
             told, following = self._history(connection, current, values)
             priced = prices.page(connection, checked, _INTERVALS, (None, None), None) or _NO_PRICES
             scheduled = schedules.page(connection, checked, _SCHEDULES, None)
+            is_blocked = quarantine.blocks(connection, checked)
             place = changes.head(connection)
         currencies = dict.fromkeys(each.price.currency for each in priced.intervals)
         return self._pages.page(
@@ -83,6 +84,7 @@ class ItemPage:
                 "last": last.version,
                 "is_past": bool(asked.filled["version"] or asked.filled["as_of"]),
                 "is_deleted_now": current.is_deleted,
+                "is_blocked": is_blocked,
                 "as_of": asked.filled["as_of"],
                 "then": rfc3339(values["as_of"]) if "as_of" in values else "",
                 "wrong": asked.wrong.get("as_of") or asked.wrong.get("version") or "",

@@ -48,6 +48,92 @@ def test_nothing_is_called_saved_that_is_only_accepted(page: Page, opener: str) 
     assert "undefined" not in page.url
 
 
+def test_that_a_command_is_accepted_stays_said_while_its_outcome_is_waited_for(page: Page) -> None:
+    page.clock.install()
+    waits: list[str] = []
+
+    def hold(route: Route) -> None:
+        waits.append(route.request.headers["prefer"])
+        # Only the first is answered.
+        if len(waits) == 1:
+            route.fulfill(status=202, json=ACCEPTED)
+
+    page.route("**/write/**", hold)
+    page.get_by_role("button", name="Edit").click()
+    page.locator("#edit-price").fill("44")
+    line = page.locator("#edit [data-problem]")
+    with page.expect_request("**/commands/c-1"):
+        save(page)
+    expect(line).to_contain_text("Accepted; it waits for its turn")
+    page.clock.run_for(5_000)
+    expect(line).to_contain_text("Accepted; it waits for its turn")
+    assert waits == ["wait=2", "wait=10"]
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [("parked", "wait behind a command that met a defect"), ("dead", "it met a defect")],
+)
+def test_what_waits_for_who_operates_the_service_is_not_waited_for(
+    page: Page, status: str, said: str
+) -> None:
+    came = answer(page, 202, ACCEPTED)
+    page.route("**/commands/c-1", lambda route: route.fulfill(json={"status": status}))
+    page.get_by_role("button", name="Edit").click()
+    page.locator("#edit-price").fill("44")
+    save(page)
+    line = page.locator("#edit [data-problem]")
+    expect(line).to_contain_text(said)
+    expect(line.get_by_role("link")).to_have_attribute("href", "/ui/operations#h-dead")
+    expect(page.locator("#edit button.main")).to_be_enabled()
+    assert len(came) == 1
+
+
+def test_who_closes_the_form_of_what_is_accepted_is_told_that_it_will_be_applied(
+    page: Page,
+) -> None:
+    answer(page, 202, ACCEPTED)
+    page.route("**/commands/c-1", lambda route: route.fulfill(json={"status": "parked"}))
+    page.get_by_role("button", name="Edit").click()
+    page.locator("#edit-price").fill("44")
+    save(page)
+    expect(page.locator("#edit [data-problem]")).to_contain_text("Accepted")
+    page.keyboard.press("Escape")
+    question = page.get_by_role("alertdialog")
+    expect(question).to_contain_text("It is accepted and will be applied.")
+    question.get_by_role("button", name="Close it").click()
+    toasts = page.locator("#toasts")
+    expect(toasts).to_have_text(re.compile("accepted and will be applied.*See what becomes of it"))
+    page.evaluate("window.open = (address) => { window.opened = address; }")
+    toasts.get_by_role("button").click()
+    assert page.evaluate("window.opened") == COMMAND
+
+
+def test_what_is_sent_when_its_form_is_closed_is_told_beside_the_page(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/write/**", lambda route: held.append(route))
+    page.get_by_role("button", name="Edit").click()
+    page.locator("#edit-price").fill("44")
+    with page.expect_request("**/write/**"):
+        save(page)
+    page.keyboard.press("Escape")
+    question, toasts = page.get_by_role("alertdialog"), page.locator("#toasts")
+    expect(question).to_contain_text("may be applied all the same")
+    question.get_by_role("button", name="Close it").click()
+    expect(toasts).to_contain_text("on its way")
+    # A form that is opened again is another one: it says nothing of what it did not send.
+    page.get_by_role("button", name="Edit").click()
+    with page.expect_request("**/write/**"):
+        held[0].fulfill(status=202, json=ACCEPTED)
+    expect(toasts).to_contain_text("accepted and will be applied")
+    expect(page.locator("#edit [data-problem]")).to_be_empty()
+    expect(page.locator("#edit button.main")).to_be_enabled()
+    held[1].fulfill(status=409, json={"title": "x", "detail": "it can not be so"})
+    expect(toasts).to_contain_text("Your change was not applied: it can not be so")
+    expect(toasts).not_to_contain_text("will be applied")
+    expect(page.locator("#edit [data-problem]")).to_be_empty()
+
+
 def test_what_is_unfolded_stays_so_when_the_page_changes(page: Page) -> None:
     page.get_by_text("As a table").click()
     page.evaluate("document.querySelector('h1').textContent = 'Not loaded again'")

@@ -1,7 +1,13 @@
 // Sends a command to the command API and waits for what becomes of it. Repeating it is safe: every
 // command has a key of its own, under which it happens once, however often it is sent.
 
+// Seconds that an answer may take: at first, so that it is soon known to be accepted; once it is; and
+// where that is enough.
+const FIRST = 2;
+const NEXT = 10;
 const WAIT = 20;
+// For the outcome of what is accepted, and for any answer, in milliseconds.
+const OUTCOME = 20_000;
 const PATIENCE = 120_000;
 const TRIES = 5;
 // After so long somebody wonders, and after so long nothing comes any more.
@@ -10,31 +16,57 @@ const HANGS = (WAIT + 10) * 1000;
 
 export class Unreachable extends Error {}
 
-// Returns {status, problem, item, etag, token, location, waits}; `problem` is null where it was done.
-// `waits` where it is accepted and not applied yet, after two minutes: `location` tells of it then.
-// With `once` it is enough that it is accepted. Throws Unreachable where nothing is known of it after many tries.
+// Returns {status, problem, item, etag, token, location, waits, aside}; `problem` is null where it was
+// done. `waits` where it is accepted and not applied yet, after twenty seconds: `location` tells of it
+// then. It is not waited for where it is set `aside`: "dead", as it met a defect, or "parked" behind
+// one that did. With `once` it is enough that it is accepted. Throws Unreachable where nothing is known
+// of it after many tries.
 export async function send(method, path, { body, type = "application/json", headers = {}, key, onWait, onSlow, onAgain, once: only = false }) {
   const until = Date.now() + PATIENCE;
   let failures = 0;
+  // What the service said of it when it was accepted, and until when its outcome is waited for.
+  let accepted = null;
+  let end = Infinity;
   for (;;) {
-    const slow = setTimeout(() => onSlow?.(), SLOW);
-    const response = await once(method, path, { body, type, headers, key });
+    const slow = setTimeout(() => accepted ?? onSlow?.(), SLOW);
+    const wait = only ? WAIT : accepted ? NEXT : FIRST;
+    const response = await once(method, path, { body, type, headers: { Prefer: `wait=${wait}`, ...headers }, key });
     clearTimeout(slow);
-    if (response?.status === 202 && !only && Date.now() < until) {
-      // It is accepted, and nothing can lose it: asked again, the service tells how it went.
-      onWait?.();
+    if (response?.status === 202 && !only) {
+      // Nothing can lose it: asked again, the service tells how it went.
+      accepted = await read(response);
+      end = Math.min(end, Date.now() + OUTCOME);
+      onWait?.(accepted);
+      const aside = await asideOf(accepted);
+      if (aside || Date.now() >= end) return { ...accepted, aside };
       continue;
     }
     const isPassing = !response || [429, 503, 504].includes(response.status);
     if (!isPassing) return read(response);
     failures += 1;
     if (failures >= TRIES || Date.now() > until) {
+      if (accepted) return accepted;
       if (response) return read(response);
       throw new Unreachable("The service does not answer");
     }
     // A connection that is refused fails at once, and what follows takes ten seconds.
     onAgain?.(response ? "The service is busy" : "The service does not answer");
     await rest(Number(response?.headers.get("Retry-After")) || failures);
+  }
+}
+
+// Whether a command waits for somebody who operates the service, and not for its turn.
+async function asideOf({ item: accepted }) {
+  const { base } = document.body.dataset;
+  try {
+    const response = await fetch(`${base}/commands/${encodeURIComponent(accepted.command_id)}`, {
+      signal: AbortSignal.timeout(HANGS),
+    });
+    const { status } = await response.json();
+    return ["dead", "parked"].includes(status) ? status : null;
+  } catch {
+    // Nobody tells: it is waited for as others are.
+    return null;
   }
 }
 
@@ -46,7 +78,6 @@ async function once(method, path, { body, type, headers, key }) {
       body,
       headers: {
         ...(body === undefined ? {} : { "Content-Type": type }),
-        Prefer: `wait=${WAIT}`,
         "Idempotency-Key": key,
         ...headers,
       },

@@ -2,6 +2,7 @@
 // button, after a question where something was typed into them.
 
 import { ask, guard, isChanged, remember } from "./ask.js";
+import { fateOf } from "./fate.js";
 import { settled } from "./refresh.js";
 
 const QUESTION = {
@@ -9,6 +10,18 @@ const QUESTION = {
   words: "What is in this form will be lost.",
   yes: "Throw it away",
   no: "Keep editing",
+};
+
+// Of a command that is on its way, and of one that is accepted: closing its form takes nothing back.
+const SENT = {
+  title: "Close this form?",
+  words: "What you entered is on its way, and may be applied all the same.",
+  yes: "Close it",
+  no: "Keep it open",
+};
+const ACCEPTED = {
+  ...SENT,
+  words: "It is accepted and will be applied. Only what you have typed since will be lost.",
 };
 
 // Of a file that is on its way.
@@ -82,8 +95,14 @@ function stay(event, dialog) {
 
 async function leave(dialog) {
   const form = dialog.querySelector("form");
-  const isSent = form.matches("[data-upload][data-sending]");
-  const mayClose = !isChanged(form) || (await ask(isSent ? STOP : QUESTION));
+  const mayClose = !isChanged(form) || (await ask(questionOf(form)));
   // What was sent meanwhile has closed it by itself.
   if (mayClose && dialog.open) dialog.close();
+}
+
+function questionOf(form) {
+  if (form.matches("[data-upload][data-sending]")) return STOP;
+  const fate = fateOf(form);
+  if (!fate) return QUESTION;
+  return fate.accepted ? ACCEPTED : SENT;
 }

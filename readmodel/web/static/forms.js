@@ -2,9 +2,11 @@
 // it does.
 
 import { goOn } from "./ask.js";
+import { ASIDE, becomes, operations, tellAccepted, tellOutcome, tellSent, tellUnknown } from "./beside.js";
 import { newKey, send, Unreachable } from "./command.js";
 import { COMMANDS } from "./commands.js";
 import { forget, listen as listenToConflicts, offer } from "./conflict.js";
+import { end, fateOf, letGo, note } from "./fate.js";
 import { clear, link, tell, wrong } from "./marks.js";
 import { understood } from "./money.js";
 import { refresh, settle } from "./refresh.js";
@@ -72,31 +74,52 @@ async function submit(form) {
     return;
   }
   busy(form, true);
+  const body = command.body === undefined ? undefined : JSON.stringify(command.body);
+  // The same command under the same key, also where the button is pressed again after a failure.
+  const { key } = keyOf(form, JSON.stringify([command.method, command.path, body, command.headers]));
+  // Whoever has closed it is told beside the page, and one that is opened again is another.
+  const isOpen = () => keys.get(form)?.key === key;
+  note(form, key);
   try {
-    const body = command.body === undefined ? undefined : JSON.stringify(command.body);
-    // The same command under the same key, also where the button is pressed again after a failure.
-    const { key } = keyOf(form, JSON.stringify([command.method, command.path, body, command.headers]));
-    const onSlow = () => tell(form, "This takes longer than usual; waiting for the answer …");
-    const onWait = () => tell(form, "Accepted; it waits for its turn …");
-    const onAgain = (said) => tell(form, `${said}; it is tried again …`);
-    const outcome = await send(command.method, command.path, { ...command, body, key, onWait, onSlow, onAgain });
+    const outcome = await send(command.method, command.path, { ...command, body, key, ...telling(form, key, isOpen) });
+    if (!isOpen()) {
+      tellOutcome(outcome, DONE[form.dataset.command]);
+      return;
+    }
     tell(form, "");
+    // 504: nobody knows of it.
+    if (!outcome.waits && outcome.status !== 504) end(form, key);
     if (outcome.waits) pending(form, outcome);
     else await (outcome.problem ? refused(form, outcome) : done(form, outcome));
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
-    tell(form, "The service does not answer. Press the button again: nothing happens twice.");
+    if (isOpen()) tell(form, "The service does not answer. Press the button again: nothing happens twice.");
+    else tellUnknown();
   } finally {
-    busy(form, false);
+    if (isOpen()) busy(form, false);
   }
 }
 
+// What is said while a command is under way: that it is accepted stays said.
+function telling(form, key, isOpen) {
+  let isAccepted = false;
+  const unlessAccepted = (said) => isOpen() && !isAccepted && tell(form, said);
+  return {
+    onSlow: () => unlessAccepted("This takes longer than usual; waiting for the answer …"),
+    onAgain: (said) => unlessAccepted(`${said}; it is tried again …`),
+    onWait(accepted) {
+      unlessAccepted("Accepted; it waits for its turn …");
+      if (isOpen()) note(form, key, accepted);
+      else if (!isAccepted) tellAccepted(accepted);
+      isAccepted = true;
+    },
+  };
+}
+
 // Nobody knows yet what becomes of it: it is not called done, and what is filled in stays.
-function pending(form, { item: accepted, location: address }) {
-  tell(form, "Accepted, but not applied yet: the service is busy. Your entries are kept here. ", {
-    name: "See what becomes of it",
-    address: accepted?.links.command ?? address,
-  });
+function pending(form, outcome) {
+  if (outcome.aside) tell(form, `Accepted, but ${ASIDE[outcome.aside]}: `, operations());
+  else tell(form, "Accepted, but not applied yet: the service is busy. Your entries are kept here. ", becomes(outcome));
 }
 
 async function done(form, { item: made, token }) {
@@ -184,6 +207,11 @@ export function busy(form, is) {
 // A dialog that is opened again begins anew, with what the item is by then.
 function tidy(form) {
   if (!form) return;
+  const fate = fateOf(form);
+  if (fate?.accepted) tellAccepted(fate.accepted);
+  else if (fate) tellSent();
+  letGo(form);
+  if (form.dataset.command) busy(form, false);
   clear(form);
   form.reset();
   for (const each of form.querySelectorAll("[data-understood]")) each.textContent = "";

@@ -2,6 +2,7 @@
 
 const SECONDS = 6;
 
+// Returns what takes it away again.
 export function say(text, { bad = false, action = null } = {}) {
   const place = document.getElementById("toasts");
   // What is still asked is not asked again: it would be read out again, and lose the focus.
@@ -30,6 +31,7 @@ export function say(text, { bad = false, action = null } = {}) {
   } else {
     setTimeout(() => toast.remove(), SECONDS * 1000);
   }
+  return () => toast.remove();
 }
 
 // Takes back what is asked and has no point any more.

@@ -23,6 +23,7 @@ from runtime.times import rfc3339
 from tests.readmodel.conftest import Ledger
 from tests.readmodel.test_imports import ID, begun
 from tests.readmodel.web.reading import Page, get, page_of
+from tests.readmodel.web.test_operations import set_aside
 from tests.readmodel.web.stock import AT, created
 
 DAY = 86_400_000
@@ -278,6 +279,19 @@ def test_of_a_moment_before_the_item_was_there_the_page_leads_to_when_it_came(
 def test_an_item_never_seen_is_a_page_that_says_so(client: FlaskClient, item_id: str) -> None:
     assert get(client, f"/ui/items/{item_id}").status_code == 404
     assert get(client, f"/ui/items/{item_id}/diff").status_code == 404
+
+
+def test_that_changes_wait_behind_a_dead_command_is_said_on_the_page_and_in_its_forms(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    ledger.add(created("lamp"), created("fan"))
+    set_aside(ledger, ("bad", "dead"), ("next", "parked"))
+    said = "Changes to this item wait behind a command that met a defect: Operations"
+    page = page_of(client, "/ui/items/lamp")
+    notices = page.texts("p", class_="notice warn")
+    assert notices.count(said) == 1 + len(page.all("dialog"))
+    assert page.all("a", href="/ui/operations#h-dead")
+    assert said not in page_of(client, "/ui/items/fan").texts("p", class_="notice warn")
 
 
 def test_a_deleted_item_can_be_restored_and_nothing_else(
