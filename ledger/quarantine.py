@@ -48,8 +48,8 @@ def blocked(connection: Connection, partition: int) -> set[str]:
 
 
 def blocks(connection: Connection, item_id: str) -> bool:
-    """Tell whether commands of an item have to wait; where nothing is set aside, that is all that is
-    looked at.
+    """Tell whether commands of an item have to wait. Where nothing is set aside, no more than that
+    is looked at.
     """
     troubled = select(partitions.c.partition).where(partitions.c.quarantined > 0)
     statement = select(quarantine.c.command_id).where(

@@ -135,7 +135,7 @@ def create_app(
     )
     import_pages = ImportPages(for_people, imported, lookups, paging)
     operations = OperationsPage(for_people, status.document, lookups, clock)
-    site = Site(for_people, reads, paging, cursors, import_pages, operations, door, settings)
+    site = Site(for_people, reads, paging, cursors, import_pages, operations, door, settings, clock)
     for path, view in (
         ("/items", items.items),
         ("/items/<item_id>", items.item),

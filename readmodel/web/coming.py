@@ -11,6 +11,19 @@ _COMING = frozenset({"active", "pending"})
 _NEXT = 10
 
 
+def by_then(
+    scheduled: Sequence[Scheduled], now: int, then: int | None
+) -> Sequence[Mapping[str, Any]] | None:
+    """Tell which scheduled prices come or are in force by a moment that lies ahead; `None` of any
+    other moment.
+    """
+    if then is None or then <= now:
+        return None
+    coming = [each for each in scheduled if each.status in _COMING and each.effective_from <= then]
+    ordered = sorted(coming, key=lambda each: each.effective_from)
+    return [{**each.document(), "what": written(each.document())} for each in ordered]
+
+
 def grouped(scheduled: Sequence[Scheduled]) -> list[Mapping[str, Any]]:
     """Put first what comes next; what follows much later, and what is over, is folded away."""
     told = [{**each.document(), "what": written(each.document())} for each in scheduled]

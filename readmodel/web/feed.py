@@ -64,5 +64,5 @@ def _says(name: str, data: Mapping[str, Any]) -> Sequence[str]:
             return ["no description any more"]
         case _:
             price = money(data.get("price"), data.get("currency"))
-            parts = (data.get("name"), price, data.get("description"))
+            parts = (price, data.get("name"), data.get("description"))
             return [each for each in parts if each]

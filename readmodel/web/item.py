@@ -1,7 +1,7 @@
 """The page of an item: as it is or was, what happened to it, what it cost, what it will cost."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -21,7 +21,7 @@ from readmodel.views import changes, history, prices, schedules, versions
 from readmodel.views.prices import PricePage
 from readmodel.views.versions import Stamp
 from readmodel.web import form
-from readmodel.web.coming import grouped
+from readmodel.web.coming import by_then, grouped
 from readmodel.web.form import Form
 from readmodel.web.render import Pages
 from readmodel.web.states import at, document
@@ -48,13 +48,21 @@ _NOT_YET = 0
 
 
 class ItemPage:
-    """Answers from `reads`."""
+    """Answers from `reads`; `clock` gives milliseconds."""
 
-    def __init__(self, pages: Pages, reads: Reads, paging: Paging, cursors: FeedCursors) -> None:
+    def __init__(
+        self,
+        pages: Pages,
+        reads: Reads,
+        paging: Paging,
+        cursors: FeedCursors,
+        clock: Callable[[], int],
+    ) -> None:
         self._pages = pages
         self._reads = reads
         self._paging = paging
         self._cursors = cursors
+        self._clock = clock
 
     def item(self, item_id: str) -> Answer:
         asked = form.read(form.filled_in(), _STATE)
@@ -92,6 +100,7 @@ class ItemPage:
                 "next": following,
                 "prices": [each.document() for each in priced.intervals],
                 "all_prices": priced.following is None,
+                "by_then": by_then(scheduled.scheduled, self._clock(), values.get("as_of")),
                 "scheduled": grouped(scheduled.scheduled),
                 "all_scheduled": scheduled.last is None,
                 "is_long": len(shown.description or "") > _LONG,

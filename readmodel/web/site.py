@@ -35,7 +35,7 @@ _ASSET_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 class Site:
-    """All pages."""
+    """All pages; `clock` gives milliseconds."""
 
     def __init__(
         self,
@@ -47,12 +47,13 @@ class Site:
         operations: OperationsPage,
         door: Doorkeeper,
         settings: Settings,
+        clock: Callable[[], int],
     ) -> None:
         self._pages = pages
         self._public_url = settings.public_query_url
         self._sign_in = SignInPage(pages, door, settings)
         self._catalogue = CataloguePage(pages, reads, paging, cursors)
-        self._item = ItemPage(pages, reads, paging, cursors)
+        self._item = ItemPage(pages, reads, paging, cursors, clock)
         self._comparison = ComparisonPage(pages, reads)
         self._feed = FeedPage(pages, reads, cursors)
         self._imports = imports

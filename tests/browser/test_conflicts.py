@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from domain.events import ItemDeleted
+from domain.events import ItemDeleted, ItemRepriced
 from tests.browser.acting import answer, go, save
 from tests.browser.browser import PATIENCE
 from tests.readmodel.conftest import Ledger
@@ -138,7 +138,8 @@ def test_figures_that_are_old_are_called_so_once_until_there_are_new_ones(page: 
 
 
 def test_the_axis_of_a_new_items_prices_says_no_moment_twice(page: Page, ledger: Ledger) -> None:
-    ledger.add(created("new", at=int(time.time() * 1000)))
+    now = int(time.time() * 1000)
+    ledger.add(created("new", at=now - 1000), ItemRepriced("new", now, now, 1, "EUR"))
     page.add_init_script(
         "window.said = [];"
         "const { fillText } = CanvasRenderingContext2D.prototype;"
@@ -152,9 +153,9 @@ def test_the_axis_of_a_new_items_prices_says_no_moment_twice(page: Page, ledger:
 def test_the_highest_price_and_the_longest_id_are_shown_whole(page: Page, ledger: Ledger) -> None:
     longest = "a-" * 32
     ledger.add(created(longest, "Something dear, " * 12, price=2**53 - 1, at=AT - 1_000_000))
-    ledger.add(ItemDeleted("lamp", AT, AT))
+    ledger.add(ItemRepriced(longest, AT, AT, 2**53 - 2, "EUR"), ItemDeleted("lamp", AT, AT))
     go(page, f"/ui/items/{longest}")
-    expect(page.locator(".u-legend")).to_contain_text("90,071,992,547,409.91")
+    expect(page.locator(".u-legend")).to_contain_text("90,071,992,547,409.90")
     go(page, "/ui/")
     # Beside each other there is room for both.
     name = page.locator("td", has_text="Something dear").bounding_box()

@@ -8,12 +8,13 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from domain.events import ItemRepriced
 from readmodel.web.money import understood
 from tests.browser.acting import answer, go, save
 from tests.browser.browser import window
 from tests.readmodel.conftest import Ledger
 from tests.readmodel.test_imports import ID
-from tests.readmodel.web.stock import created
+from tests.readmodel.web.stock import AT, created
 from tests.readmodel.web.test_money import CASES
 from tests.readmodel.web.test_operations import set_aside
 
@@ -111,7 +112,11 @@ def test_who_closes_the_form_of_what_is_accepted_is_told_that_it_will_be_applied
 
 def test_what_is_sent_when_its_form_is_closed_is_told_beside_the_page(page: Page) -> None:
     held: list[Route] = []
-    page.route("**/write/**", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/write/**", hold)
     page.get_by_role("button", name="Edit").click()
     page.locator("#edit-price").fill("44")
     with page.expect_request("**/write/**"):
@@ -410,7 +415,9 @@ def test_what_is_created_while_nobody_shows_pages_is_said_to_be_so(page: Page) -
     page.wait_for_url("**/ui/items/lamp")
 
 
-def test_the_axis_has_room_for_millions(page: Page) -> None:
+def test_the_axis_has_room_for_millions(page: Page, ledger: Ledger) -> None:
+    ledger.add(ItemRepriced("lamp", AT + 1, AT + 1, 1_240_000_00, "EUR"))
+    page.reload()
     axis = page.locator(".u-axis").last
     expect(axis).to_be_visible()
     assert axis.evaluate("each => each.getBoundingClientRect().width") > 70

@@ -26,7 +26,7 @@ export function watch() {
   });
   if (!document.querySelector("[data-board]")) return;
   const rate = plot("rate", "per second");
-  const lag = plot("lag", "commands");
+  const lag = plot("lag", "entries");
   let last = null;
   const note = () => {
     const told = document.querySelector("[data-board]").dataset;

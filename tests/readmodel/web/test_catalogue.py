@@ -62,6 +62,36 @@ def test_filters_leave_what_fits(
     assert names(page_of(client, "/ui/", sort="name", **asked)) == found
 
 
+def test_items_whose_id_begins_with_what_was_typed_stand_above_the_list(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    ledger.add(created("SKU-00123", "Desk lamp"), created("sku-7", "Fan"))
+    page = page_of(client, "/ui/", q=" sku-00123 ")
+    assert names(page) == []
+    found = page.one("ul", class_="found").inside
+    assert [each.attributes["href"] for each in found if each.tag == "a"] == ["/ui/items/SKU-00123"]
+    assert "Desk lamp" in page.one("ul", class_="found").text
+    assert "No item has that in its name or description." in page.texts("p", class_="empty")
+    for other in ("lamp", "sku 7", "-"):
+        assert Page(get(client, "/ui/", q=other).text).all("ul", class_="found") == []
+
+
+def test_currencies_in_use_are_offered_first(client: FlaskClient, ledger: Ledger) -> None:
+    ledger.add(created("lamp", currency="SEK"))
+    first, others = page_of(client, "/ui/", currency="sek").all("optgroup")
+    assert [(each.text, "selected" in each.attributes) for each in first.inside] == [("SEK", True)]
+    assert "SEK" not in [each.text for each in others.inside]
+
+
+def test_a_range_of_prices_that_ends_before_it_begins_is_said_beside_its_field(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    ledger.add(created("lamp"))
+    answer = get(client, "/ui/", min="100", max="50")
+    assert answer.status_code == 400
+    assert Page(answer.text).texts("span", id="max-wrong") == ["This is below Price from"]
+
+
 def test_how_a_comma_in_a_filter_was_read_is_told(client: FlaskClient, ledger: Ledger) -> None:
     ledger.add(created("A", price=1298))
     page = page_of(client, "/ui/", min="1,2", max="1,234.5", currency="eur")
@@ -119,7 +149,7 @@ def test_a_search_without_a_word_is_answered_in_the_words_of_the_page(client: Fl
 def test_pages_lead_through_all_items_once_with_filters_kept(
     client: FlaskClient, ledger: Ledger
 ) -> None:
-    ledger.add(*(created(f"lamp-{n:03}", "Lamp", n) for n in range(120)))
+    ledger.add(*(created(f"l-{n:03}", "Lamp", n) for n in range(120)))
     ledger.add(created("fan", "Fan"))
     asked, met = {"q": "lamp", "sort": "price"}, []
     while asked:
@@ -132,7 +162,7 @@ def test_pages_lead_through_all_items_once_with_filters_kept(
 
 
 def test_a_cursor_of_another_search_is_refused(client: FlaskClient, ledger: Ledger) -> None:
-    ledger.add(*(created(f"lamp-{n:03}", "Lamp", n) for n in range(60)))
+    ledger.add(*(created(f"l-{n:03}", "Lamp", n) for n in range(60)))
     link = page_of(client, "/ui/", q="lamp").one("a", hx_select="#rows > tr").attributes["href"]
     (cursor,) = parse_qs(urlsplit(link).query)["cursor"]
     assert get(client, "/ui/", q="lamps", cursor=cursor).status_code == 400

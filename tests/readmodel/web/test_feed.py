@@ -33,7 +33,8 @@ def test_the_last_events_of_all_items_are_shown_newest_first(
     ]
     said = [each.text for row in rows for each in row.inside if each.tag == "span"]
     assert "<b>Ventilator</b>" in said
-    assert "Lamp · 12.99 EUR" in said
+    # First: it is not cut off where a line is short.
+    assert "12.99 EUR · Lamp" in said
 
 
 def test_of_scheduled_prices_the_feed_says_when_and_how_they_end(
@@ -58,7 +59,7 @@ def test_of_scheduled_prices_the_feed_says_when_and_how_they_end(
         "Price scheduled 7.99 EUR from 2025-11-22 08:00 until 2025-11-22 08:01 UTC",
         "Price changed as scheduled 8.99 EUR",
         "Price scheduled 8.99 EUR from 2025-11-22 08:00 until 2025-11-22 08:01 UTC",
-        "Created lamp · 12.99 EUR",
+        "Created 12.99 EUR · lamp",
     ]
 
 

@@ -19,12 +19,12 @@ from domain.events import (
 )
 from ledger.imports import Counts
 from runtime.row_ids import row_id
-from runtime.times import rfc3339
+from runtime.times import now_ms, rfc3339
 from tests.readmodel.conftest import Ledger
 from tests.readmodel.test_imports import ID, begun
 from tests.readmodel.web.reading import Page, get, page_of
-from tests.readmodel.web.test_operations import set_aside
 from tests.readmodel.web.stock import AT, created
+from tests.readmodel.web.test_operations import set_aside
 
 DAY = 86_400_000
 OTHER = "01941f29-7c00-7000-8000-000000000009"
@@ -211,6 +211,29 @@ def test_a_state_of_the_past_is_shown_by_moment_and_by_version_without_ways_to_c
         (notice,) = page.texts("p", class_="notice")
         assert "version 1 of 2." in notice
     assert shown(page_of(client, "/ui/items/lamp", as_of=rfc3339(AT + DAY))) == "9.99 EUR"
+
+
+def test_of_a_moment_to_come_the_page_says_what_is_scheduled_by_then(
+    client: FlaskClient, ledger: Ledger
+) -> None:
+    now = now_ms()
+    ledger.add(created("lamp", price=1000))
+    for n, days in enumerate((10, 40)):
+        begins, ends = now + days * DAY, now + (days + 30) * DAY
+        ledger.add(
+            ItemPriceScheduled(
+                "lamp", AT, AT, f"s{n}", 500 + n, "EUR", begins, ends if n else None, "rosa", None
+            )
+        )
+    page = page_of(client, "/ui/items/lamp", as_of=rfc3339(now + 20 * DAY))
+    (notice,) = page.texts("div", class_="notice")
+    assert "lies ahead: this is as of now" in notice
+    assert "5.00 EUR from" in notice
+    assert "5.01 EUR" not in notice
+    assert page.all("a", href="/ui/items/lamp/diff?from=3&to=3") == []
+    soon = page_of(client, "/ui/items/lamp", as_of=rfc3339(now + DAY))
+    assert "Nothing is scheduled by then" in soon.texts("div", class_="notice")[0]
+    assert "required" in soon.one("input", name="as_of").attributes
 
 
 @pytest.mark.parametrize(
@@ -400,6 +423,9 @@ def test_two_versions_are_compared_field_by_field(client: FlaskClient, ledger: L
     page = page_of(client, "/ui/items/lamp/diff", **{"from": "1", "to": "3"})
     assert page.texts("del") == ["Lamp", "12.99 EUR"]
     assert page.texts("ins") == ["<i>Lantern</i>", "9.99 EUR"]
+    assert page.texts("span", class_="tag") == ["unchanged"] * 2
+    # What has not changed stands under both.
+    assert page.texts("td", class_="quiet prose") == ["none"] * 4
     # Not told otherwise: the last one with the one before it.
     assert page_of(client, "/ui/items/lamp/diff").texts("ins") == ["9.99 EUR"]
     ledger.add(ItemDeleted("lamp", AT, AT))

@@ -56,7 +56,12 @@ def test_what_waits_is_shown_with_its_age(ledger: Ledger, operated: Operated) ->
     operated.worker("w-1", "paused", "the <database> does not answer")
     page = page_of(operated.client, "/ui/operations")
     told = figures(page)
-    assert (told["Waiting"], told["Events"], told["Dead"]) == ("2", "1", "0")
+    # An import's entry is up to 100 commands.
+    waiting = told["Entries of the log that wait"]
+    assert (waiting, told["Events"], told["Dead"]) == ("2", "1", "0")
+    assert "Entries of the log that wait" in page.texts("h2")
+    said = "an import's entry holds up to 100 rows"
+    assert any(said in each for each in page.texts("p", class_="small quiet"))
     assert told["Oldest waits for"] == "9.0 s"
     (board,) = [each for each in page.all("div") if "data-board" in each.attributes]
     assert board.attributes["data-lag"] == "2"
