@@ -85,6 +85,36 @@ def test_a_field_shows_what_is_chosen_and_typing_into_it_is_choosing_ones_own(pa
     assert sent(page) == {"name": "Typed afterwards"}
 
 
+def test_what_others_have_changed_says_who_did_and_what_it_was(page: Page) -> None:
+    answer(page, 412, CHANGED)
+    events = [
+        {"version": 3, "actor": "anna", "changes": {"price": {"from": 1, "to": 2}}},
+        {"version": 2, "actor": "otto", "changes": {"name": {"from": "a", "to": "b"}}},
+        {"version": 1, "actor": "rosa", "changes": {"description": {"from": None, "to": "c"}}},
+    ]
+    page.route("**/items/lamp/history?*", lambda route: route.fulfill(json={"events": events}))
+    edit(page, name="Mine")
+    meanwhile(page, 3, name="Theirs", price=3000)
+    save(page)
+    question = page.locator("#edit fieldset")
+    expect(question).to_contain_text("Now: Theirs, by otto")
+    expect(question).to_contain_text("You began with: Lamp")
+    taken = page.locator("#edit [data-taken]")
+    expect(taken).to_have_text(["Changed meanwhile by anna, was 1250000.00 EUR"])
+    expect(page.locator("#edit-price")).to_have_value("30.00")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Throw it away").click()
+    expect(taken).to_have_count(0)
+
+
+def test_a_plot_says_since_when_it_collects_until_there_is_something_to_see(page: Page) -> None:
+    go(page, "/ui/operations")
+    plot = page.locator("#lag")
+    expect(plot).to_have_text(re.compile(r"Collecting since \d\d:\d\d UTC"))
+    expect(plot.locator("canvas")).to_have_count(1)
+    expect(plot).not_to_contain_text("Collecting")
+
+
 def test_that_nobody_answers_is_said_while_it_is_tried_again(page: Page) -> None:
     page.route("**/write/**", lambda route: route.abort())
     edit(page, name="Mine")
@@ -161,6 +191,25 @@ def test_the_highest_price_and_the_longest_id_are_shown_whole(page: Page, ledger
     name = page.locator("td", has_text="Something dear").bounding_box()
     assert name is not None
     assert name["width"] > 300
+
+
+def test_on_a_phone_names_and_prices_have_the_whole_line_and_ids_of_imports_one(
+    page: Page,
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+
+    def size_of(selector: str, side: str) -> float:
+        box = page.locator(selector).first.bounding_box()
+        assert box is not None
+        return box[side]
+
+    for path in ("/ui/", "/ui/feed"):
+        go(page, path)
+        assert size_of("table.cards td", "width") > 300
+        below = size_of("table.cards td + td", "y")
+        assert below >= size_of("table.cards td", "y") + size_of("table.cards td", "height")
+    go(page, "/ui/imports")
+    assert size_of("#imports td code", "height") < 30
 
 
 def test_who_used_a_button_that_is_gone_goes_on_from_what_the_page_is_about(

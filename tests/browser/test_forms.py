@@ -413,6 +413,8 @@ def test_what_is_created_while_nobody_shows_pages_is_said_to_be_so(page: Page) -
     page.unroute(LAMP)
     save(page)
     page.wait_for_url("**/ui/items/lamp")
+    # By keyboard somebody goes on from there.
+    expect(page.locator("h1")).to_be_focused()
 
 
 def test_the_axis_has_room_for_millions(page: Page, ledger: Ledger) -> None:

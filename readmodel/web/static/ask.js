@@ -1,5 +1,7 @@
 // Asks in a dialog of the page's own before something is thrown away that somebody has typed.
 
+// Under this name stands which page somebody is being led to.
+const CAME = "came";
 // What a form held when it was opened, by form.
 const held = new WeakMap();
 
@@ -19,7 +21,18 @@ export function guard() {
 export function goOn(address) {
   for (const form of document.querySelectorAll("dialog[open] form")) held.delete(form);
   guard();
+  sessionStorage.setItem(CAME, new URL(address, location.href).pathname);
   location.assign(address);
+}
+
+// Whoever was led here by what they have done goes on from what the page is about, by keyboard, too.
+export function arrive() {
+  const came = sessionStorage.getItem(CAME);
+  sessionStorage.removeItem(CAME);
+  const heading = document.querySelector("h1");
+  if (came !== location.pathname || !heading) return;
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
 }
 
 function stay(event) {

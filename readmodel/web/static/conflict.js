@@ -3,6 +3,7 @@
 // choosing one's own.
 
 import { Unreachable } from "./command.js";
+import { apart, changers, mark, unmark } from "./meanwhile.js";
 import { amountOf, plain } from "./money.js";
 
 // What is asked about, and the fields that hold it: an amount without its currency is no price.
@@ -57,10 +58,14 @@ export async function offer(form, problem) {
     line.textContent = `${who} Press the button again to do it all the same.`;
     return;
   }
-  const isNew = compare(form, dispute.questions, textsOf(JSON.parse(before)), textsOf(now));
+  const began = textsOf(JSON.parse(dispute.before));
+  const by = await changers(form.dataset.item, Number(dispute.version));
+  const isNew = compare(form, dispute.questions, textsOf(JSON.parse(before)), textsOf(now), (about) =>
+    mark(fieldOf(form, about), written(about, began), byOf(about, by)),
+  );
   const { name, description, price, currency } = now;
   form.dataset.before = JSON.stringify({ name, description, price, currency });
-  place.replaceChildren(...[...dispute.questions].map(([about, each]) => question(about, each)));
+  place.replaceChildren(...[...dispute.questions].map(([about, each]) => question(about, each, written(about, began), byOf(about, by))));
   place.hidden = dispute.questions.size === 0;
   line.textContent = isNew
     ? `${who} Choose which values should stay, and save again.`
@@ -76,6 +81,7 @@ export function forget(form) {
   form.dataset.version = dispute.version;
   if (dispute.before !== undefined) form.dataset.before = dispute.before;
   form.querySelector("[data-conflict]")?.replaceChildren();
+  for (const about of Object.keys(FIELDS)) if (fieldOf(form, about)) unmark(fieldOf(form, about));
 }
 
 async function current(form) {
@@ -90,7 +96,7 @@ async function current(form) {
 
 // Find what is to be asked, and take over the rest; whether something is that was not before. What
 // was asked already stays so, with what was chosen, also where others change something else.
-function compare(form, questions, before, now) {
+function compare(form, questions, before, now, taking) {
   let isNew = false;
   for (const about of Object.keys(FIELDS)) {
     const last = questions.get(about);
@@ -101,12 +107,14 @@ function compare(form, questions, before, now) {
     if (iChanged && isOther(about, mine, theirs) && (last || theyChanged)) {
       const keep = last ? chosen(form, about) : "mine";
       questions.set(about, { mine, theirs, keep });
+      unmark(fieldOf(form, about));
       if (keep === "theirs") fill(form, theirs);
       isNew ||= theyChanged;
     } else {
       questions.delete(about);
       // Nobody disagrees about it: the form goes on with what it is now.
       if (last || (theyChanged && !iChanged)) fill(form, theirs);
+      if (theyChanged && !iChanged) taking(about);
     }
   }
   return isNew;
@@ -142,12 +150,27 @@ function written(about, texts) {
   return `${amount === null ? texts.price : plain(amount, texts.currency)} ${texts.currency}`;
 }
 
-function question(about, { mine, theirs, keep }) {
+function fieldOf(form, about) {
+  return form.elements[FIELDS[about][0]];
+}
+
+// A price is of two fields, and so is who changed it.
+function byOf(about, by) {
+  return FIELDS[about].map((each) => by[each]).find((each) => each);
+}
+
+// With the values that may stay stands what the form began with.
+function question(about, { mine, theirs, keep }, began, by) {
   const fieldset = document.createElement("fieldset");
   const legend = document.createElement("legend");
   legend.textContent = `${NAMES[about]}: which value should stay?`;
   const each = (value, whose, texts) => answer(about, { value, whose, said: written(about, texts), checked: keep === value });
-  fieldset.append(legend, each("mine", "Yours", mine), each("theirs", "Now", theirs));
+  const now = each("theirs", "Now", theirs);
+  if (by) now.lastChild.append(", by ", apart(by));
+  const was = document.createElement("p");
+  was.className = "hint";
+  was.append("You began with: ", apart(began));
+  fieldset.append(legend, each("mine", "Yours", mine), now, was);
   return fieldset;
 }
 
@@ -160,10 +183,7 @@ function answer(about, { value, whose, said, checked }) {
   radio.value = value;
   radio.checked = checked;
   const text = document.createElement("span");
-  // In its own direction, whichever that of the words around it is.
-  const own = document.createElement("bdi");
-  own.textContent = said;
-  text.append(`${whose}: `, own);
+  text.append(`${whose}: `, apart(said));
   label.append(radio, text);
   return label;
 }

@@ -67,7 +67,10 @@ function plot(id, label) {
   const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
   const size = () => ({ width: place.clientWidth, height: 170 });
   const data = [[], []];
-  const chart = new window.uPlot(
+  const collecting = document.createElement("p");
+  collecting.textContent = `Collecting since ${new Date().toISOString().slice(11, 16)} UTC`;
+  place.append(collecting);
+  const make = () => new window.uPlot(
     {
       ...size(),
       legend: { show: false },
@@ -88,11 +91,16 @@ function plot(id, label) {
     data,
     place,
   );
-  new ResizeObserver(() => chart.setSize(size())).observe(place);
+  let chart = null;
+  new ResizeObserver(() => chart?.setSize(size())).observe(place);
   return (time, value) => {
     data[0].push(time);
     data[1].push(value);
     for (const each of data) if (each.length > KEPT) each.shift();
+    // One point is no line.
+    if (data[0].length < 2) return;
+    collecting.remove();
+    chart ??= make();
     chart.setData(data);
   };
 }

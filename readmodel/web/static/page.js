@@ -1,5 +1,6 @@
 // What every page does: says what could not be loaded, and starts its parts.
 
+import { arrive } from "./ask.js";
 import { draw } from "./chart.js";
 import { listen as listenToDialogs } from "./dialogs.js";
 import { listen as listenToForms } from "./forms.js";
@@ -53,6 +54,7 @@ follow();
 keepPlace();
 watch();
 draw();
+arrive();
 
 // Only now does what needs them work; until then nobody is offered it.
 document.documentElement.classList.add("scripted");

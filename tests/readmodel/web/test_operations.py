@@ -57,7 +57,7 @@ def test_what_waits_is_shown_with_its_age(ledger: Ledger, operated: Operated) ->
     page = page_of(operated.client, "/ui/operations")
     told = figures(page)
     # An import's entry is up to 100 commands.
-    waiting = told["Entries of the log that wait"]
+    waiting = told["Entries waiting"]
     assert (waiting, told["Events"], told["Dead"]) == ("2", "1", "0")
     assert "Entries of the log that wait" in page.texts("h2")
     said = "an import's entry holds up to 100 rows"
