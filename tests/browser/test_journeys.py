@@ -223,9 +223,30 @@ def test_a_dead_command_is_replayed_or_given_up(deployment: Deployment, mine: Wi
 
     _put_on_the_log(deployment, BAD.replace(b'"bad"', b'"worse"'))
     mine.go("/ui/operations")
+    expect(page.locator("#dead-worse")).to_be_visible()
+    # What is sent after it waits behind it, and is applied when that is over: whoever closes the
+    # form is not told that it is lost.
+    mine.go("/ui/items/broken")
+    waits = "wait behind a command that met a defect"
+    expect(page.locator("#item > .notice")).to_contain_text(waits)
+    page.get_by_role("button", name="Edit").click()
+    page.locator("#edit-price").fill("44")
+    save(page)
+    expect(page.locator("#edit [data-problem]")).to_contain_text(
+        f"Accepted, but changes to this item {waits}"
+    )
+    page.keyboard.press("Escape")
+    question = page.get_by_role("alertdialog")
+    expect(question).to_contain_text("It is accepted and will be applied")
+    question.get_by_role("button", name="Close it").click()
+    expect(page.locator("#toasts")).to_contain_text("accepted and will be applied")
+    mine.go("/ui/operations")
     page.get_by_role("button", name="Discard worse").click()
     save(page)
     expect(page.locator("#dead-worse")).to_have_count(0)
+    mine.go("/ui/items/broken")
+    expect(page.locator("#item > .notice")).to_have_count(0)
+    expect(page.locator(".big")).to_have_text("44.00 EUR")
 
 
 def _mend(deployment: Deployment, mended: Envelope) -> None:
