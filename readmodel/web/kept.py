@@ -6,7 +6,7 @@ from typing import Any
 from readmodel.web.sizes import size
 
 _LEVELS: Mapping[str, str] = {
-    "fsync": "on disk before a command is answered (fsync)",
+    "fsync": "on disk before it is answered (fsync)",
     "everysec": "on disk within about a second (everysec)",
     "none": "not promised: what was accepted may be lost (none)",
 }

@@ -68,7 +68,8 @@ def fill(deployment: Deployment) -> str:
             "/items/SKU-1000/scheduled-prices", json={**sale, "reason": "Cyber week"}
         )
         told.raise_for_status()
-        kind = {"Content-Type": "text/csv", "Prefer": "wait=20"}
+        name = 'attachment; filename="mugs.csv"'
+        kind = {"Content-Type": "text/csv", "Content-Disposition": name, "Prefer": "wait=20"}
         imported = client.post("/imports", content=_CSV, headers=kind)
         return imported.raise_for_status().json()["import_id"]
 

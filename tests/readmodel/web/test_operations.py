@@ -75,7 +75,7 @@ def test_how_the_log_is_kept_is_said_in_words_and_sizes(operated: Operated) -> N
     told = [each.text for each in page.one("dl", class_="rows").inside]
     assert told[:4] == [
         "A command is",
-        "on disk before a command is answered (fsync)",
+        "on disk before it is answered (fsync)",
         "At least wanted",
         "fsync",
     ]
