@@ -16,7 +16,7 @@ from runtime.settings import Settings
 from tests.torn import PARTITIONS, Acknowledged, append, append_file, server_on_copy, write_log
 
 # How many cuts: a sample, unless all are asked for.
-CUTS = int(os.environ.get("TORN_CUTS", "100"))
+CUTS = int(os.environ.get("TORN_CUTS", "60"))
 _CALLS = 1200
 _TAIL = 64 * 1024
 

@@ -76,7 +76,8 @@ def test_what_others_have_written_meanwhile_is_no_script_either(
         question = page.locator("#edit fieldset label")
         expect(question).to_have_count(2)
         said = [" ".join((each or "").split()) for each in question.all_text_contents()]
-        assert said == [f"Yours: mine {' '.join(text.split())}", f"Now: {' '.join(text.split())}"]
+        now = " ".join(f"Now: {text}, by anonymous".split())
+        assert said == [" ".join(f"Yours: mine {text}".split()), now]
     assert mine.complaints == []
 
 

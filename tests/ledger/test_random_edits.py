@@ -37,7 +37,7 @@ def test_random_changes_of_one_character_or_bit_are_all_found(
     seed = random.randrange(2**32)  # noqa: S311
     print(f"seed {seed}")  # noqa: T201  shown when it fails
     chance = random.Random(seed)  # noqa: S311
-    count = int(os.environ.get("RANDOM_EDITS", "150")) if writer.dialect.name == "sqlite" else 50
+    count = int(os.environ.get("RANDOM_EDITS", "80")) if writer.dialect.name == "sqlite" else 30
     edit(writer)
     found = 0
     while found < count:
