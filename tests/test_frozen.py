@@ -12,6 +12,7 @@ import pytest
 from domain.commands import CreateItem, PatchItem
 from ledger import tables
 from tests.journey import Deployment
+from tests.points import arm
 from tests.waiting import until
 from tests.worker.test_process import start
 from tests.worker.world import NOW, World, envelope
@@ -35,7 +36,7 @@ def test_the_database_frees_the_locks_of_a_frozen_worker_and_the_zombie_changes_
         ]
         try:
             until(lambda: len(list(tmp_path.glob("beat-*"))) == 2, 30, "both workers live")
-            (fails / point).write_text("freeze")
+            arm(fails, point, "freeze")
             world.append(LAMP)
             world.ring.ring([0])
             until(lambda: list(fails.glob("*.reached-*")), 30, "one froze")
@@ -69,7 +70,7 @@ def test_up_kills_a_frozen_worker_and_its_commands_are_applied_by_the_next(
     deployment.env["ITEMLEDGER_FAILPOINTS"] = str(fails)
     with deployment.up() as process:
         before = {each.pid for each in psutil.Process(process.pid).children()}
-        (fails / "tx.before_commit").write_text("freeze")
+        arm(fails, "tx.before_commit", "freeze")
         answer = httpx.put(
             f"{deployment.command_url}/items/lamp-1",
             json={"name": "Lamp", "price": 100},

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.journey import Deployment
+from tests.points import arm
 from tests.waiting import until
 
 _ITEMS = [f"item-{number}" for number in range(20)]
@@ -131,7 +132,7 @@ def test_nobody_reads_what_is_stale_while_workers_are_killed_before_they_tell(
             for kills in range(1, 3):
                 until(lambda: counted(read, hit) > 300 * kills, 60, "items from memory")  # noqa: B023  asked here
                 before = seen.exact
-                (fails / "tx.after_commit").write_text("kill")
+                arm(fails, "tx.after_commit", "kill")
                 until(lambda: len(list(fails.glob("*.reached-*"))) == kills, 90, "a kill")  # noqa: B023  asked here
                 until(lambda: seen.exact > before + 5, 60, "writers go on")  # noqa: B023  asked here
         assert not seen.wrong
@@ -141,7 +142,7 @@ def test_nobody_reads_what_is_stale_while_workers_are_killed_before_they_tell(
             assert counted(read, listed) > 0
         assert (seen.reads > 500, seen.exact > 20) == (True, True)
         # And nothing that was never told stays.
-        (fails / "tx.after_commit").write_text("kill")
+        arm(fails, "tx.after_commit", "kill")
         last = write.patch("/items/item-0", json={"price": 77})
         assert last.status_code == 202
         until(lambda: read.get("/items/item-0").json()["price"] == 77, _DELAY, "what was not told")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 
+from tests.points import arm
 from tests.waiting import until
 from tests.worker.processes import (
     INTERMEDIATE,
@@ -44,7 +45,7 @@ def test_a_worker_that_is_told_to_stop_ends_its_batch_and_leaves_nothing_to_reco
         with running_worker(
             tmp_path, database_url, valkey_url, ITEMLEDGER_FAILPOINTS=str(fails)
         ) as worker:
-            (fails / "tx.before_commit").write_text("freeze")
+            arm(fails, "tx.before_commit", "freeze")
             for start in range(0, COMMANDS, BATCH):
                 outside.append(*creations(start, BATCH))
             outside.press_the_doorbell()
