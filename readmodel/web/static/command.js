@@ -1,6 +1,8 @@
 // Sends a command to the command API and waits for what becomes of it. Repeating it is safe: every
 // command has a key of its own, under which it happens once, however often it is sent.
 
+import { rest } from "./rest.js";
+
 // Seconds that an answer may take: at first, so that it is soon known to be accepted; once it is; and
 // where that is enough.
 const FIRST = 2;
@@ -51,7 +53,7 @@ export async function send(method, path, { body, type = "application/json", head
     }
     // A connection that is refused fails at once, and what follows takes ten seconds.
     onAgain?.(response ? "The service is busy" : "The service does not answer");
-    await rest(Number(response?.headers.get("Retry-After")) || failures);
+    await rest(1000 * (Number(response?.headers.get("Retry-After")) || failures));
   }
 }
 
@@ -107,10 +109,4 @@ async function read(response) {
 export function newKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (each) => each.toString(16).padStart(2, "0")).join("");
-}
-
-function rest(seconds) {
-  return new Promise((resolve) => {
-    setTimeout(resolve, seconds * 1000);
-  });
 }

@@ -2,6 +2,7 @@
 // has the focus and what is being typed stay as they are. One load at a time: what is asked for
 // while one is on its way may not be in it, and is loaded after it; what fails is tried again.
 
+import { rest } from "./rest.js";
 import { say } from "./say.js";
 
 // Events come in bursts; the page is not asked for more often than this, in milliseconds.
@@ -122,12 +123,6 @@ async function pause(milliseconds) {
     await Promise.race([rest(milliseconds), new Promise((resolve) => { hurry = resolve; })]);
   }
   isUrgent = false;
-}
-
-function rest(milliseconds) {
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-  });
 }
 
 function isOpen() {

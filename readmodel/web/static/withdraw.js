@@ -3,6 +3,7 @@
 
 import { newKey, send, Unreachable } from "./command.js";
 import { idOf } from "./progress.js";
+import { rest } from "./rest.js";
 
 const AGAIN = 200;
 const PATIENCE = 10_000;
@@ -24,9 +25,7 @@ export async function withdraw(key, isOver) {
       if (wasOver) return { end: "none" };
     }
     if (wasOver || Date.now() > until) return { end: "unknown" };
-    await new Promise((resolve) => {
-      setTimeout(resolve, AGAIN);
-    });
+    await rest(AGAIN);
   }
 }
 
