@@ -19,10 +19,13 @@ from sqlalchemy.sql import ClauseElement
 
 from ledger.prepared import among
 from ledger.projections import Slot
-from readmodel.views.search import INDEXES, TABLES
+from readmodel.views.search import INDEXES, TABLES, VOCABULARIES
 
-# Parameters: what the index is asked for, and a list of what it knows the found items by.
-ASKED, FOUND = "asked", "found"
+# Parameters: what the index is asked for, a list of what it knows the found items by, and how a
+# word begins and what is behind all that begin so.
+ASKED, FOUND, BEGIN, BEHIND = "asked", "found", "begin", "behind"
+# What no word has, and no character comes after.
+_LAST = "\U0010ffff"
 
 
 class Matches:
@@ -35,6 +38,7 @@ class Matches:
         self._sqlite = dialect_name == "sqlite"
         self._kept = TABLES[slot]
         self._index = INDEXES[slot]
+        self._vocabulary = VOCABULARIES[slot]
 
     def tested(self, item_id: ColumnElement[str], group: str, count: int) -> ColumnElement[bool]:
         """Say that an item has these words: by a look at its row, never by the index."""
@@ -58,6 +62,13 @@ class Matches:
         if self._sqlite:
             return select(func.count(), func.json_group_array(known))
         return select(func.count(), cast(func.array_agg(known), Text))
+
+    def spelled(self, limit: ColumnElement[int]) -> Select[str]:
+        """List so many at most of the index's words that begin in a way, on SQLite."""
+        term = self._vocabulary.c.term
+        begin: ColumnElement[str] = bindparam(BEGIN, type_=Text)
+        behind: ColumnElement[str] = bindparam(BEHIND, type_=Text)
+        return select(term).where(term >= begin, term < behind).limit(limit)
 
     def named(self) -> Select[str]:
         """List the ids of what the index knows by numbers, on SQLite."""
@@ -92,11 +103,19 @@ class Matches:
         return self._kept.c.words.bool_op("@@")(cast(asked, postgresql.TSQUERY))
 
 
-def asking(dialect_name: str, words: Iterable[str]) -> str:
-    """Write the value of `ASKED`."""
-    if dialect_name == "sqlite":
-        return " AND ".join(f'"{word}"*' for word in words)
-    return " & ".join(map(_query, words))
+def spelling(word: str) -> Mapping[str, str]:
+    """Write the values of `BEGIN` and `BEHIND`."""
+    return {BEGIN: word, BEHIND: f"{word}{_LAST}"}
+
+
+def asking(dialect_name: str, words: Iterable[str], spelled: Mapping[str, Sequence[str]]) -> str:
+    """Write the value of `ASKED`. On SQLite a word is asked for by the words that begin with it,
+    where these are given: FTS5 takes all items of all of them together before it gives the first
+    one, where it is asked for a beginning, and goes along the lists where it is asked for words.
+    """
+    if dialect_name != "sqlite":
+        return " & ".join(map(_query, words))
+    return " AND ".join(_match(spelled.get(word, ())) or f'"{word}"*' for word in words)
 
 
 def testing(dialect_name: str, group: str, words: Sequence[str]) -> Mapping[str, str]:
@@ -108,6 +127,11 @@ def testing(dialect_name: str, group: str, words: Sequence[str]) -> Mapping[str,
 
 def _names(group: str, count: int) -> list[str]:
     return [f"{group}_{place}" for place in range(count)]
+
+
+def _match(words: Sequence[str]) -> str:
+    either = " OR ".join(f'"{each}"' for each in words)
+    return f"({either})" if len(words) > 1 else either
 
 
 def _query(word: str) -> str:

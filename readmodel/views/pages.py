@@ -20,10 +20,10 @@ _FAR, _MANY = 16_384, 50_000
 # How many the index of words may find at first: it has them together, where a column's would each
 # have to be looked up.
 _FEW_FOUND = 14_000
-# So many that have the words are sorted at once. More are looked for along the order: past so many
-# items for each, which costs about what it does to sort it; and a part of that way, to see whether
-# it leads anywhere. It does not where another filter leaves no more than so many for each.
-_AT_ONCE, _PER_FOUND, _PART, _SELECTIVE = 800, 16, 4, 4
+# So many that have the words are sorted at once. More are looked for along the order, if a part of
+# the way that costs as much as to sort them says that the page is full before its end. It is not
+# tried where another filter leaves no more than so many for each.
+_AT_ONCE, _PART, _SELECTIVE = 800, 8, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +88,15 @@ def _few(ways: Ways, most: int, most_found: int, limit: int) -> Rows | None:
 
 
 def _along(ways: Ways, found: Found, limit: int) -> Rows:
-    """Look along the order for what was found by its words, as far as that leads somewhere."""
-    way = found.count * _PER_FOUND
-    rows = ways.along_found(found, way // _PART)
-    # Twice as many as they have to be, as they do not come evenly.
-    if len(rows) < limit <= len(rows) * 2 * _PART:
-        rows = ways.along_found(found, way)
+    """Look along the order for what was found by its words, if that is less work than to sort it.
+
+    Half as far again as the first part says, as they do not come evenly.
+    """
+    worth = found.count * ways.walked
+    part = worth // _PART
+    rows = ways.along_found(found, part)
+    if len(rows) < limit <= len(rows) * _PART:
+        rows = ways.along_found(found, min(part * limit * 3 // (2 * len(rows)), worth))
     return rows if len(rows) == limit else ways.sorted_found(found)
 
 

@@ -43,6 +43,7 @@ from readmodel.views.words import words_of, written
 NAME = "search"
 
 MODULE = "fts5"
+_LISTING = "fts5vocab"
 
 # No deployment has more partitions.
 _PARTITIONS = 1024
@@ -85,6 +86,11 @@ def _index(slot: Slot) -> TableClause:
 
 
 INDEXES: dict[Slot, TableClause] = {slot: _index(slot) for slot in SLOTS}
+
+# The words that the index of FTS5 has, in the order of their bytes.
+VOCABULARIES: dict[Slot, TableClause] = {
+    slot: table(f"{INDEXES[slot].name}_words", column("term")) for slot in SLOTS
+}
 
 
 def words(item: Item) -> str:
@@ -158,10 +164,13 @@ _REMEMBER: dict[Slot, Prepared] = {slot: _remembering(slot) for slot in SLOTS}
 
 
 def make(connection: Connection, slot: Slot) -> None:
-    """Make the index of FTS5 where this is SQLite. Raises DatabaseUnusable where it has none."""
+    """Make the index of FTS5 where this is SQLite, and the list of its words. Raises
+    DatabaseUnusable where it has none.
+    """
     if connection.dialect.name != "sqlite":
         return
     index, kept = INDEXES[slot], TABLES[slot]
+    vocabulary = VOCABULARIES[slot]
     try:
         connection.execute(
             text(
@@ -170,6 +179,12 @@ def make(connection: Connection, slot: Slot) -> None:
                 # Its tokens are exactly our words: only what is of ASCII and no letter or digit
                 # parts them. Which items have a word is all that it is asked.
                 " tokenize='ascii', detail='none', columnsize=0)"
+            )
+        )
+        connection.execute(
+            text(
+                f"CREATE VIRTUAL TABLE IF NOT EXISTS {vocabulary.name}"
+                f" USING {_LISTING}({index.name}, row)"
             )
         )
     except OperationalError as error:

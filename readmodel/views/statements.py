@@ -128,6 +128,11 @@ class Statements:
         return _kept(self._asked.gathered(_number(LIMIT)))
 
     @cached_property
+    def spelled(self) -> Prepared:
+        """List words that begin with one, on SQLite."""
+        return _kept(self._asked.spelled(_number(LIMIT)))
+
+    @cached_property
     def named(self) -> Prepared:
         """List the ids of what was found, on SQLite."""
         return _kept(self._asked.named())

@@ -1,7 +1,7 @@
 """Lists: every filter in every order, page by page, is what Python makes of the same items."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 import pytest
@@ -54,9 +54,9 @@ def bounds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(pages, "_FAR", 4)
         monkeypatch.setattr(pages, "_MANY", 3)
         monkeypatch.setattr(pages, "_AT_ONCE", 0)
-        monkeypatch.setattr(pages, "_PER_FOUND", 4)
         monkeypatch.setattr(pages, "_PART", 2)
         monkeypatch.setattr(pages, "_SELECTIVE", 2)
+        monkeypatch.setattr(ways.Ways, "walked", 4)
         monkeypatch.setattr(ways, "_SAMPLE", 3)
         monkeypatch.setattr(ways, "_COMMON", 1)
         monkeypatch.setattr(ways, "_FREQUENT", 2)
@@ -256,8 +256,9 @@ def test_what_was_found_by_a_rare_word_is_tested_for_a_frequent_one(
     writer: Engine, monkeypatch: pytest.MonkeyPatch, least: int | None, descending: bool
 ) -> None:
     """Found along the order, past many that have neither."""
-    for name, value in {"_NEAR": 1, "_AT_ONCE": 0, "_PER_FOUND": 40, "_PART": 1}.items():
+    for name, value in {"_NEAR": 1, "_AT_ONCE": 0, "_PART": 1}.items():
         monkeypatch.setattr(pages, name, value)
+    monkeypatch.setattr(ways.Ways, "walked", 40)
     monkeypatch.setattr(ways, "_LOOKED_UP", 1)
     said = {n: f"{'rare ' * (n % 5 == 0)}{'common ' * (n % 3 > 0)}lamp" for n in range(60)}
     items = [
@@ -272,6 +273,43 @@ def test_what_was_found_by_a_rare_word_is_tested_for_a_frequent_one(
         for sort in (Sort("price", descending), Sort("id", descending)):
             found = listed(connection, chosen, sort, 2)
             assert [each for page in found for each in page] == [f"lamp-{n:02}" for n in right]
+
+
+@dataclass
+class Walking:
+    """Finds as many rows along the order as a list says, and writes down how far it was sent."""
+
+    found: Sequence[int]
+    walked: int = 4
+    far: list[int] = field(default_factory=list[int])
+
+    def along_found(self, _: ways.Found, stretch: int) -> Sequence[str]:
+        self.far.append(stretch)
+        return ["row"] * self.found[len(self.far) - 1]
+
+    def sorted_found(self, _: ways.Found) -> Sequence[str]:
+        return ["sorted"]
+
+
+@pytest.mark.parametrize(
+    ("found", "far", "rows"),
+    [
+        ([10], [500], ["row"] * 10),
+        # A fourth of the page after an eighth of the way: half as far again as it seems to be.
+        ([5, 10], [500, 1_500], ["row"] * 10),
+        ([5, 9], [500, 1_500], ["sorted"]),
+        # As far as it is worth, and no further.
+        ([2, 10], [500, 3_750], ["row"] * 10),
+        ([1], [500], ["sorted"]),
+        ([0], [500], ["sorted"]),
+    ],
+)
+def test_what_was_found_is_looked_for_along_the_order_where_that_is_less_work_than_to_sort_it(
+    found: Sequence[int], far: Sequence[int], rows: Sequence[str]
+) -> None:
+    walking = Walking(found)
+    assert pages._along(walking, ways.Found(1_000, None), 10) == rows
+    assert walking.far == far
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

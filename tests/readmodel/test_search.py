@@ -26,7 +26,7 @@ from ledger.engines import writing_engine
 from ledger.migrate import migrate
 from ledger.projections import SLOTS as BOTH
 from ledger.schema import DatabaseUnusable
-from readmodel.views import search
+from readmodel.views import pages, search, ways
 from readmodel.views.chosen import Filter, Sort
 from readmodel.views.compare import compare
 from readmodel.views.listing import install
@@ -188,6 +188,26 @@ def test_both_engines_find_what_python_finds(
             words = words_asked(query)
             right = sorted(item.id for item in items if has_words(item, words))
             assert searched(connection, query) == (right if words else None), query
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("most", "asked"), [(3, '("lamp" OR "lamps" OR "lampé")'), (2, '"lamp"*')])
+def test_a_word_is_asked_for_by_the_few_that_begin_with_it_or_by_its_beginning(
+    writer: Engine, monkeypatch: pytest.MonkeyPatch, most: int, asked: str
+) -> None:
+    """Whatever is the next in the alphabet, or nothing more but its beginning."""
+    monkeypatch.setattr(pages, "_NEAR", 1)
+    monkeypatch.setattr(ways, "_SPELLED", most)
+    names = ("Lamp", "lamps", "Lampé", "lam", "Lamq", "lan", "Old lamp \U0010fffd")
+    given: list[object] = []
+    with passing(writer) as connection:
+        put(
+            connection,
+            [evolve(None, replace(LAMP, item_id=n, name=n, description=None)) for n in names],
+        )
+        event.listen(writer, "before_cursor_execute", lambda *those: given.extend(those[3]))
+        assert searched(connection, "lamp") == sorted(n for n in names if "lamp" in n.lower())
+    assert asked in given
 
 
 @st.composite
