@@ -49,7 +49,7 @@ torn: $(STAMP) ## the log torn off at 2,200 places, the whole service at 22, a c
 
 journey: $(STAMP) ## the whole real input, imported twice, on both databases, and what a plain loop makes of it; and the raw shop file
 	@JOURNEY_ROWS=1000000 SHOP_LINES=1000000 exec .venv/bin/python -m pytest -n 1 \
-	  tests/test_journey.py tests/test_shop_import.py
+	  tests/test_journey.py tests/test_shop_import.py tests/readmodel/test_real_history.py
 
 compose-journey: $(STAMP) ## the compose file built, brought up from nothing, sent on that journey, killed and looked over: ARGS="--rows 20000"
 	@exec .venv/bin/python -m tests.compose $(ARGS)

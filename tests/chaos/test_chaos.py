@@ -27,13 +27,13 @@ def test_nothing_acknowledged_is_lost_doubled_or_out_of_order_whatever_happens(
     folder = ROOT / "chaos-report" / f"test-{database}-{seed}"
     options = Options(
         folder=folder,
-        seconds=24,
+        seconds=18,
         seed=seed,
         database=database,
         root=Path(os.environ.get("CHAOS_ROOT", ROOT)),
         faults=("default", "setback"),
-        storm=8,
-        calm=4,
+        storm=6,
+        calm=3,
         # Deadlines, not figures: the machine has other tests to run.
         limit=60,
         quiet_limit=120,

@@ -195,7 +195,7 @@ def stretch(each: prices.Interval) -> Stretch:
     return (each.price.amount, each.price.currency), each.begins, each.ends, each.version
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     timelines.histories(),
     st.none() | MOMENTS,

@@ -241,7 +241,7 @@ def proof(events: Sequence[Event], begins: int, ends: int, currency: str) -> Any
     ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(timelines.histories(), MOMENTS, st.integers(1, 4), st.integers(1, 3))
 def test_the_prior_price_is_what_a_look_at_every_moment_comes_to(
     events: list[Event], at: int, days: int, at_once: int

@@ -120,7 +120,7 @@ def test_every_character_is_found_in_every_case_and_form() -> None:
     assert different == []
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(text=st.text(max_size=60) | texts())
 def test_a_word_has_nothing_that_an_engine_could_take_for_something_else(text: str) -> None:
     for word in words_of(text) | set(words_asked(text)):
@@ -133,7 +133,7 @@ def test_a_word_has_nothing_that_an_engine_could_take_for_something_else(text: s
         word.encode()
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(text=texts(), begin=st.integers(0, 30), length=st.integers(1, 30), data=st.data())
 def test_the_beginning_of_a_word_is_found(
     text: str, begin: int, length: int, data: st.DataObject
@@ -145,7 +145,7 @@ def test_the_beginning_of_a_word_is_found(
         assert all(any(each.startswith(part) for each in mine) for part in asked)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(text=texts(), other=texts())
 def test_a_text_is_found_by_itself_whatever_stands_beside_it(text: str, other: str) -> None:
     mine = words_of(f"{other}\n{text}\n{other}")
