@@ -39,7 +39,21 @@ def test_a_place_in_the_feed_is_read_back(place: tuple[int, ...]) -> None:
 # The default key is known to everybody.
 @pytest.mark.parametrize(
     "signed",
-    ["-", "x", "1-", "-1", "1--2", "1.5", "+1", " 1", "1\n", "1_0", "\u0661", "9" * 19, "9" * 5_000],
+    [
+        "-",
+        "x",
+        "1-",
+        "-1",
+        "1--2",
+        "1.5",
+        "+1",
+        " 1",
+        "1\n",
+        "1_0",
+        "\u0661",
+        "9" * 19,
+        "9" * 5_000,
+    ],
 )
 def test_what_is_signed_and_no_place_is_no_cursor_of_the_feed(signed: str) -> None:
     cursors = FeedCursors("key")
