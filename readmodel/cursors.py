@@ -1,6 +1,7 @@
 """Cursors: where a page ended, signed and bound to the list it belongs to; places in the feed."""
 
 import hashlib
+import re
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -9,8 +10,16 @@ import orjson
 from itsdangerous import BadData, BadPayload, Signer, URLSafeSerializer
 from itsdangerous.encoding import base64_decode, base64_encode
 
+# A place in the feed, as it is written: offsets, which every database can count.
+_OFFSETS = re.compile(r"(?:[0-9]{1,18}(?:-[0-9]{1,18})*)?")
+
 # Bytes of a place as JSON: a name and an id, each character written as an escape, are less.
 _PLACE_LIMIT = 16 * 1024
+
+_NO_FEED_CURSOR = (
+    "not a cursor of the feed: take one as it came, from a change, from `next` or from an export, "
+    "or leave it out to begin at the beginning"
+)
 
 
 class BadCursor(ValueError):
@@ -81,8 +90,8 @@ class FeedCursors:
         try:
             place = self._signer.unsign(cursor.encode(errors="replace")).decode()
         except BadData as error:
-            raise BadCursor(
-                "not a cursor of the feed: take one as it came, from a change, from `next` or from "
-                "an export, or leave it out to begin at the beginning"
-            ) from error
+            raise BadCursor(_NO_FEED_CURSOR) from error
+        # Who knows the key, which is not everybody's own, could have signed anything.
+        if _OFFSETS.fullmatch(place) is None:
+            raise BadCursor(_NO_FEED_CURSOR)
         return tuple(map(int, place.split("-"))) if place else ()

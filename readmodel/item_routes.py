@@ -11,6 +11,7 @@ from readmodel.item_problems import gone, known, never_seen
 from readmodel.item_time_routes import NEGOTIATED, ItemTimeRoutes
 from readmodel.list_tags import ListTags
 from readmodel.paging import PAGING, Paging
+from readmodel.places import LATER_VERSIONS
 from readmodel.reads import LEDGER, Reads, live_slots
 from readmodel.views import history as history_view
 from readmodel.views import items as items_view
@@ -124,7 +125,7 @@ class ItemRoutes:
         checked = known(item_id)
         fields: tuple[str, ...] | None = given.get("fields")
         binding = ("history", checked, fields)
-        before = self._paging.place(given, int, *binding)
+        before = self._paging.place(given, LATER_VERSIONS, *binding)
         limit: int = given.get("limit", params.DEFAULT_PAGE)
         with self._reads.snapshot(LEDGER) as read:
             page = history_view.history(read.connection, checked, limit, before, fields)

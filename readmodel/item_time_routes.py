@@ -17,6 +17,7 @@ from readmodel.answers import REVALIDATE, SETTLED, answer, tagged
 from readmodel.item_problems import gone_then, known, never_seen, no_such_version, not_yet_created
 from readmodel.memento import Mementos
 from readmodel.paging import PAGING, Paging
+from readmodel.places import LATER_VERSIONS
 from readmodel.reads import LEDGER, Reads
 from readmodel.views import items, versions
 from readmodel.views.versions import Stamp
@@ -100,7 +101,7 @@ class ItemTimeRoutes:
         given = params.read(request.args, PAGING)
         checked = known(item_id)
         binding = ("timemap", checked)
-        place: int | None = self._paging.place(given, int, *binding)
+        place: int | None = self._paging.place(given, LATER_VERSIONS, *binding)
         limit: int = given.get("limit", params.DEFAULT_PAGE)
         with self._reads.snapshot(LEDGER) as read:
             connection = read.connection

@@ -9,6 +9,7 @@ from readmodel import params
 from readmodel.answers import REVALIDATE, SETTLED, answer
 from readmodel.item_problems import known, never_seen
 from readmodel.paging import PAGING, Paging
+from readmodel.places import LATER_VERSIONS
 from readmodel.problem_codes import NO_PRICE_IN_FORCE
 from readmodel.problems import Trouble, problem
 from readmodel.reads import LEDGER, Reads
@@ -39,7 +40,7 @@ class PriceRoutes:
             raise params.bad("to", "not-after-from", "a moment after that of from")
         checked = known(item_id)
         binding = ("prices", checked, since, until)
-        continued: int | None = self._paging.place(given, int, *binding)
+        continued: int | None = self._paging.place(given, LATER_VERSIONS, *binding)
         limit: int = given.get("limit", params.DEFAULT_PAGE)
         with self._reads.snapshot(LEDGER) as read:
             connection = read.connection

@@ -8,6 +8,7 @@ from readmodel import params
 from readmodel.answers import REVALIDATE, answer
 from readmodel.item_problems import known, never_seen
 from readmodel.paging import PAGING, Paging
+from readmodel.places import LATER_VERSIONS
 from readmodel.problems import Trouble
 from readmodel.reads import LEDGER, Reads
 from readmodel.views import items, schedules
@@ -27,7 +28,7 @@ class ScheduleRoutes:
         given = params.read(request.args, PAGING)
         checked = known(item_id)
         binding = ("scheduled prices", checked)
-        before: int | None = self._paging.place(given, int, *binding)
+        before: int | None = self._paging.place(given, LATER_VERSIONS, *binding)
         limit: int = given.get("limit", params.DEFAULT_PAGE)
         with self._reads.snapshot(items.NAME, LEDGER) as read:
             if items.find(read.connection, checked) is None:

@@ -11,8 +11,10 @@ _MILLISECOND = timedelta(milliseconds=1)
 # The first of the year 1, before which nothing can be written.
 FIRST_MOMENT = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
 _LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
+# Hours, and what an offset is of: Python takes `+01:60`, and later ones `24:00:00`.
+_HOURS, _MINUTES = r"([01]\d|2[0-3])", r"[0-5]\d"
 _RFC3339 = re.compile(
-    r"(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(\.\d+)?([Zz]|[+-]\d{2}:\d{2})",
+    rf"\d{{4}}-\d{{2}}-\d{{2}}[Tt ]{_HOURS}:\d{{2}}:\d{{2}}(\.\d+)?([Zz]|[+-]{_HOURS}:{_MINUTES})",
     re.ASCII,
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

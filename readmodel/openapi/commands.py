@@ -92,7 +92,7 @@ ROUTES: Sequence[Route] = (
         "Read what becomes of an import",
         "Import",
         (_IMPORT_ID,),
-        problems=(404,),
+        problems=(400, 404),
         links=of_import("$response.body#/import_id"),
     ),
     Route(
@@ -114,7 +114,7 @@ ROUTES: Sequence[Route] = (
         headers=("Link",),
         problems=(400, 404),
         media_type="application/x-ndjson",
-        also=("text/csv", "application/json"),
+        also={"text/csv": None, "application/json": "ImportRowPage"},
     ),
 )
 
@@ -220,5 +220,9 @@ SCHEMAS: Mapping[str, Any] = {
         _IMPORT_ROW,
         "version",
         "problem",
+    ),
+    "ImportRowPage": shape(
+        {"rows": list_of({"$ref": "#/components/schemas/ImportRow"}), "next": NULLABLE},
+        {"rows": [_IMPORT_ROW], "next": None},
     ),
 }

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from readmodel.openapi import commands, feed, items, service, time_travel, views
+from readmodel.openapi.headers import HEADERS, OF_PROBLEMS, headers_of
 from readmodel.openapi.shapes import ITEM_ID
 from readmodel.openapi.table import ITEM, OWN_WRITES, Link, Parameter, Route, next_page
 from readmodel.scopes import NEEDED
@@ -20,37 +21,28 @@ _SCHEMAS: Mapping[str, Any] = {
     name: schema for table in _TABLES for name, schema in table.SCHEMAS.items()
 }
 
-_HEADERS: Mapping[str, str] = {
-    "ETag": "Of an item its version, quoted, and of a diff both; of lists, of pages of the feed, "
-    "and of what a view answers by itself, a weak one",
-    "Export-Items": "How many items the export has: with fewer it broke off",
-    "Link": 'Of a list the next page, rel="next", absent on the last one; the feed always has it. '
-    "Of a state asked for by version or moment those around it, and the list of all (RFC 7089). "
-    'Of an export, the feed that goes on after it, rel="changes"',
-    "Preference-Applied": "The preference that was honoured, such as wait=20",
-    "Memento-Datetime": "When the state took effect that was asked for by version or moment",
-    "Content-Location": "The URL of that state itself, where it was asked for by a moment",
-    "Retry-After": "Seconds to wait before asking again, while the command is accepted",
-    "Projection-Lag": "Where the token's command is not in the answer yet: seconds that what was "
-    "read is behind, or `unknown`",
-}
 _PROBLEMS: Mapping[int, str] = {
     400: "A parameter is not right",
     401: "It is not known who asks: no token, or one that is not valid",
-    403: "The token lacks the scope, which `detail` names",
+    403: "The token lacks the scope, which `detail` names; or, where there are no tokens, a page "
+    "of another origin asks",
     404: "Not known here",
     406: "To be had in none of the forms that Accept names",
     409: "The command of the token was lost with the log's Redis: send it again; or a cursor is "
     "ahead, since the database was set back",
     410: "Deleted, or deleted then; `links.history` leads to its history",
+    413: "The request has a body, and a large one",
+    414: "The path and the query are longer than 8 KiB",
+    421: "There are no tokens here, and the service is not known under the name that Host says",
     429: "Too many requests of this caller; Retry-After says when to try again",
+    431: "The headers are larger than 32 KiB",
     500: "The service failed",
     503: "Something the answer needs is not to be had; Retry-After says when to ask again",
 }
 _LOST = 409
-_ALWAYS = (500, 503)
-_FRESHNESS = ("Projection-Lag", "Preference-Applied")
-_GUARDED = (401, 403, 429)
+# Whatever is asked for: what no request may be, and what can go wrong with any.
+_ALWAYS = (403, 413, 414, 421, 431, 500, 503)
+_GUARDED = (401, 429)
 _BEARER: Mapping[str, Any] = {
     "type": "http",
     "scheme": "bearer",
@@ -79,34 +71,43 @@ def openapi(public_url: str) -> bytes:
                 }
                 for route in _ROUTES
             },
-            "components": {"schemas": _SCHEMAS, "securitySchemes": {"bearer": _BEARER}},
+            "components": {
+                "schemas": _SCHEMAS,
+                "headers": HEADERS,
+                "responses": {
+                    _name(status, of_views=of_views): _problem(status, of_views=of_views)
+                    for status in _PROBLEMS
+                    for of_views in (False, True)
+                },
+                "securitySchemes": {"bearer": _BEARER},
+            },
         }
     )
 
 
 def _operation(route: Route) -> dict[str, Any]:
-    schema = {"type": "string"} if route.schema is None else _reference(route.schema)
     scopes = NEEDED[route.path.replace("{", "<").replace("}", ">")]
     # Who needs just this reads items and events, and may want to see a write of their own.
     of_views = scopes == ("items:read",)
     responses: dict[str, Any] = {
         "200": {
             "description": route.summary,
-            "headers": {
-                name: {"description": _HEADERS[name], "schema": {"type": "string"}}
-                for name in (*route.headers, *(_FRESHNESS if of_views else ()))
+            "headers": headers_of(route.headers, of_views=of_views),
+            "content": {
+                media_type: {"schema": _schema(name)}
+                for media_type, name in {route.media_type: route.schema, **route.also}.items()
             },
-            "content": {route.media_type: {"schema": schema}, **{each: {} for each in route.also}},
         }
     }
     if route.not_modified:
-        responses["304"] = {"description": "The client has this version"}
-    problems = {*route.problems, *((400, _LOST) if of_views else ())}
-    for status in (*sorted(problems), *(_GUARDED if scopes else ()), *_ALWAYS):
-        responses[str(status)] = {
-            "description": _PROBLEMS[status],
-            "content": {PROBLEM_JSON: {"schema": _reference("Problem")}},
+        responses["304"] = {
+            "description": "The client has this version",
+            "headers": headers_of(route.headers, of_views=of_views),
         }
+    problems = {*route.problems, *((400, _LOST) if of_views else ()), *_ALWAYS}
+    for status in sorted({*problems, *(_GUARDED if scopes else ())}):
+        name = _name(status, of_views=of_views)
+        responses[str(status)] = {"$ref": f"#/components/responses/{name}"}
     return {
         "operationId": f"get {route.path}",
         "summary": route.summary,
@@ -117,6 +118,18 @@ def _operation(route: Route) -> dict[str, Any]:
             for each in (*route.parameters, *(_own_writes(route) if of_views else ()))
         ],
         "responses": responses,
+    }
+
+
+def _name(status: int, *, of_views: bool) -> str:
+    return f"{status}-of-views" if of_views else str(status)
+
+
+def _problem(status: int, *, of_views: bool) -> dict[str, Any]:
+    return {
+        "description": _PROBLEMS[status],
+        "headers": headers_of(OF_PROBLEMS.get(status, ()), of_views=of_views),
+        "content": {PROBLEM_JSON: {"schema": _reference("Problem")}},
     }
 
 
@@ -153,6 +166,11 @@ def _link(link: Link) -> dict[str, Any]:
         "parameters": link.parameters,
         "description": link.says,
     }
+
+
+def _schema(name: str | None) -> dict[str, str]:
+    """Refer to a schema; without one it is text."""
+    return {"type": "string"} if name is None else _reference(name)
 
 
 def _reference(name: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ import orjson
 
 from ledger.shapes import NEWEST, SHAPES
 from readmodel.exports.forms import CSV, NDJSON
+from readmodel.feed.cloudevents import BATCH
 from readmodel.feed.forms import FORMS
 from readmodel.feed.reading import HEAD
 from readmodel.feed.routes import DEFAULT_LIMIT, LIMIT
@@ -50,6 +51,53 @@ _TYPES: Mapping[str, Any] = {
     "examples": ["ItemRepriced,ItemDeleted"],
 }
 
+_CLOUD_EVENT: Mapping[str, Any] = shape(
+    {
+        "specversion": {"const": "1.0"},
+        "id": {"type": "string", "description": "Partition and offset"},
+        "source": {"type": "string", "description": "The feed, the partition as its fragment"},
+        "type": STRING,
+        "subject": {"type": "string", "description": "The item's id"},
+        "time": {**TIME, "description": "When the ledger recorded it"},
+        "datacontenttype": {"const": "application/json"},
+        "dataschema": {
+            "type": "string",
+            "format": "uri",
+            "description": "The JSON Schema of `data`; absent where a newer release wrote it",
+        },
+        "sequence": {"type": "string", "description": "The offset; sorts as text in its source"},
+        "partitionkey": {"type": "string", "description": "The item's id"},
+        "itemversion": {"type": "integer", "description": "Of the item, after this change"},
+        "effectiveat": TIME,
+        "commandid": STRING,
+        "cursor": {"type": "string", "description": "Goes on right after this change"},
+        "actor": STRING,
+        "reason": STRING,
+        "data": {"type": "object", "description": "As `dataschema` says"},
+    },
+    {
+        "specversion": "1.0",
+        "id": "1-4702",
+        "source": "http://127.0.0.1:8001/changes#1",
+        "type": "itemledger.ItemRepriced.v2",
+        "subject": ITEM_ID,
+        "time": AT,
+        "datacontenttype": "application/json",
+        "dataschema": _SCHEMA_URL,
+        "sequence": "0000000000000004702",
+        "partitionkey": ITEM_ID,
+        "itemversion": 2,
+        "effectiveat": AT,
+        "commandid": COMMAND_ID,
+        "cursor": _CURSOR,
+        "actor": "anonymous",
+        "reason": "autumn prices",
+        "data": _CHANGE["data"],
+    },
+    "dataschema",
+    "reason",
+)
+
 ROUTES: Sequence[Route] = (
     Route(
         "/changes",
@@ -92,7 +140,7 @@ ROUTES: Sequence[Route] = (
         headers=("Link", "ETag", "Preference-Applied"),
         not_modified=True,
         problems=(400, 406, 409),
-        also=FORMS[1:],
+        also={BATCH: "CloudEvents", NDJSON.media_type: None},
     ),
     Route(
         "/exports/items",
@@ -111,10 +159,10 @@ ROUTES: Sequence[Route] = (
                 "header",
             ),
         ),
-        headers=("Link", "Export-Items"),
+        headers=("Link", "Export-Items", "Content-Disposition"),
         problems=(400, 406),
         media_type=NDJSON.media_type,
-        also=(CSV.media_type,),
+        also={CSV.media_type: None},
     ),
     Route(
         "/changes/stream",
@@ -210,6 +258,7 @@ SCHEMAS: Mapping[str, Any] = {
         },
         {"changes": [_CHANGE], "next": _CURSOR, "behind": 0},
     ),
+    "CloudEvents": list_of(_CLOUD_EVENT),
     "EventSchemas": shape(
         {
             "schemas": list_of(

@@ -190,7 +190,7 @@ ROUTES: Sequence[Route] = (
         ),
         headers=("Link",),
         problems=(400, 404),
-        also=(LINK_FORMAT,),
+        also={LINK_FORMAT: None},
     ),
     Route(
         "/items/{item_id}/scheduled-prices",

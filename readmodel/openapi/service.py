@@ -49,6 +49,25 @@ _GAP = {
     "noticed_at": AT,
 }
 
+_PROBLEM_CODE: Mapping[str, Any] = shape(
+    {
+        "code": STRING,
+        "status": INTEGER,
+        "title": STRING,
+        "meaning": STRING,
+        "mend": {"type": "string", "description": "What to do about it"},
+        "type": {"type": "string", "format": "uri", "description": "Where this is told"},
+    },
+    {
+        "code": "item-not-found",
+        "status": 404,
+        "title": "No such item",
+        "meaning": "There never was an item of this id.",
+        "mend": "Create it first, or look at the id again: ids tell upper from lower case.",
+        "type": "http://127.0.0.1:8001/problems/item-not-found",
+    },
+)
+
 _FOR = Parameter(
     "for",
     {"type": "string", "enum": ["reads"]},
@@ -67,7 +86,7 @@ ROUTES: Sequence[Route] = (
         (PAGE_OR_JSON,),
         problems=(),
         media_type="text/html",
-        also=("application/json",),
+        also={"application/json": "ProblemCodes"},
     ),
     Route(
         "/problems/{code}",
@@ -79,7 +98,7 @@ ROUTES: Sequence[Route] = (
         ),
         problems=(404,),
         media_type="text/html",
-        also=("application/json",),
+        also={"application/json": "ProblemCode"},
     ),
     Route("/openapi.json", "Read this description", "OpenAPI"),
     Route("/docs", "Try this service on a page", None, problems=(), media_type="text/html"),
@@ -238,9 +257,31 @@ SCHEMAS: Mapping[str, Any] = {
             "status": INTEGER,
             "detail": STRING,
             "code": STRING,
-            "errors": list_of(
-                {"type": "object", "properties": {"parameter": STRING, "code": STRING}}
-            ),
+            "errors": {
+                **list_of(
+                    {
+                        "type": "object",
+                        "properties": {
+                            "parameter": STRING,
+                            "header": STRING,
+                            "code": STRING,
+                            "detail": STRING,
+                        },
+                        "required": ["code", "detail"],
+                    }
+                ),
+                "description": "Every parameter that is not right, or the header",
+            },
+            "current_version": {"type": "integer", "description": "The last one of the item"},
+            "version": {"type": "integer", "description": "The one at which it is deleted"},
+            "links": {
+                "type": "object",
+                "additionalProperties": {"type": "string", "format": "uri"},
+            },
+            "checks": {
+                "type": "object",
+                "description": "Of what is not ready: each, and how it is",
+            },
         },
         {
             "type": "http://127.0.0.1:8001/problems/item-not-found",
@@ -250,5 +291,14 @@ SCHEMAS: Mapping[str, Any] = {
             "code": "item-not-found",
         },
         "errors",
+        "current_version",
+        "version",
+        "links",
+        "checks",
+    ),
+    "ProblemCode": _PROBLEM_CODE,
+    "ProblemCodes": shape(
+        {"problems": list_of({"$ref": "#/components/schemas/ProblemCode"})},
+        {"problems": _PROBLEM_CODE["examples"]},
     ),
 }

@@ -40,8 +40,9 @@ class Route:
     not_modified: bool = False
     problems: Sequence[int] = (400,)
     media_type: str = JSON
-    # Other forms of the same, for whoever asks for them by Accept.
-    also: Sequence[str] = ()
+    # Other forms of the same, for whoever asks for them by Accept: each media type with its schema,
+    # or none where it is text.
+    also: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
     links: Mapping[str, Link] = field(default_factory=dict[str, Link])
 
 

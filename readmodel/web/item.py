@@ -16,6 +16,7 @@ from readmodel.cursors import FeedCursors
 from readmodel.item_problems import known, never_seen, no_such_version
 from readmodel.paging import Paging
 from readmodel.params import BadValue, Reader
+from readmodel.places import LATER_VERSIONS
 from readmodel.reads import LEDGER, Reads
 from readmodel.views import changes, history, prices, schedules, versions
 from readmodel.views.prices import PricePage
@@ -129,7 +130,7 @@ class ItemPage:
     ) -> tuple[list[Mapping[str, Any]], str | None]:
         """Read a stretch of what happened, and where the next one begins."""
         binding = ("item page", current.id)
-        before: int | None = self._paging.place(values, int, *binding)
+        before: int | None = self._paging.place(values, LATER_VERSIONS, *binding)
         page = history.history(connection, current.id, _EVENTS, before)
         if page is None:
             return [], None

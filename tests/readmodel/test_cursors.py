@@ -2,8 +2,8 @@
 
 import pytest
 
-from readmodel.cursors import BadCursor, Cursors
-from readmodel.places import Kind, is_of
+from readmodel.cursors import BadCursor, Cursors, FeedCursors
+from readmodel.places import LATER_VERSIONS, Kind, is_of
 
 
 def test_a_long_name_is_packed_and_read_back() -> None:
@@ -30,6 +30,37 @@ def test_what_is_packed_wrong_is_no_cursor() -> None:
             cursors.read(signer.sign(payload).decode(), "items")
 
 
+@pytest.mark.parametrize("place", [(), (0,), (1, 0, 4702), (10**18 - 1,)])
+def test_a_place_in_the_feed_is_read_back(place: tuple[int, ...]) -> None:
+    cursors = FeedCursors("key")
+    assert cursors.read(cursors.write(place)) == place
+
+
+# The default key is known to everybody.
+@pytest.mark.parametrize(
+    "signed",
+    [
+        "-",
+        "x",
+        "1-",
+        "-1",
+        "1--2",
+        "1.5",
+        "+1",
+        " 1",
+        "1\n",
+        "1_0",
+        "\u0661",
+        "9" * 19,
+        "9" * 5_000,
+    ],
+)
+def test_what_is_signed_and_no_place_is_no_cursor_of_the_feed(signed: str) -> None:
+    cursors = FeedCursors("key")
+    with pytest.raises(BadCursor):
+        cursors.read(cursors._signer.sign(signed).decode())
+
+
 @pytest.mark.parametrize(
     ("kind", "place", "fits"),
     [
@@ -38,6 +69,13 @@ def test_what_is_packed_wrong_is_no_cursor() -> None:
         (int, True, False),
         (int, 2**63, False),
         (int, 5.0, False),
+        (LATER_VERSIONS, 2, True),
+        (LATER_VERSIONS, 1, False),
+        (LATER_VERSIONS, -1, False),
+        (LATER_VERSIONS, 2.0, False),
+        (LATER_VERSIONS, True, False),
+        (LATER_VERSIONS, "2", False),
+        (LATER_VERSIONS, 2**63, False),
         (str, "a", True),
         (str, "a\0", False),
         (str, "\ud800", False),

@@ -14,7 +14,7 @@ import orjson
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine, delete, text
 from sqlalchemy.exc import OperationalError
 
 from domain.events import ItemCreated, ItemDeleted, ItemRenamed, ItemRepriced
@@ -74,6 +74,7 @@ def test_lines_are_the_documents_of_the_items_by_id(shop: Partitioned, client: F
     assert int(answer.headers["Content-Length"]) == len(answer.data)
     assert answer.headers["Content-Disposition"] == 'attachment; filename="items.ndjson"'
     assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Vary"] == "Accept"
 
 
 def test_deleted_items_come_if_they_are_asked_for(shop: Partitioned, client: FlaskClient) -> None:
@@ -309,6 +310,19 @@ def test_an_export_that_takes_too_long_in_all_is_given_up(
     pool: Any = engine.pool
     until(lambda: pool.checkedout() == 0, 30, "the connection is given back")
     snapshot.close()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_an_export_may_take_longer_to_count_than_a_page_to_read(engine: Engine) -> None:
+    bound = text("SHOW statement_timeout")
+    snapshot = Snapshot(engine, nobody_told)
+    with snapshot.used() as connection:
+        assert connection.scalar(bound) == "0"
+        connection.scalar(text("SELECT 1"))
+        assert connection.scalar(bound) == "0"
+    snapshot.close()
+    with engine.connect() as connection:
+        assert connection.scalar(bound) != "0"
 
 
 def test_who_is_just_reading_is_not_given_up(shop: Partitioned, engine: Engine) -> None:

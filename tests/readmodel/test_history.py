@@ -20,6 +20,7 @@ from domain.evolve import fold
 from ledger import tables
 from ledger.codec import encode
 from ledger.heads import at_version
+from readmodel.cursors import Cursors
 from runtime.times import rfc3339
 
 AT = 1_763_798_400_000
@@ -170,6 +171,21 @@ def test_a_cursor_is_bound_to_the_item(ledger: Any, client: FlaskClient) -> None
     answer = client.get(f"/items/vase/history?cursor={cursor}")
     assert answer.status_code == 400
     assert answer.json["errors"][0]["parameter"] == "cursor"
+
+
+@pytest.mark.parametrize("form", ["application/json", "application/link-format"])
+@pytest.mark.parametrize("place", [1, 0, -1, 2**70, True, "2"])
+def test_a_cursor_before_which_there_is_nothing_is_none(
+    ledger: Any, client: FlaskClient, form: str, place: Any
+) -> None:
+    ledger.add(LAMP, ItemRepriced("lamp", AT, AT, 1, "EUR"))
+    is_history = form == "application/json"
+    binding = ("history", "lamp", None) if is_history else ("timemap", "lamp")
+    # As anybody could write it who knows the key, which by default is everybody.
+    cursor = Cursors("of this test").write(place, *binding)
+    answer = client.get(f"/items/lamp/history?cursor={cursor}", headers={"Accept": form})
+    assert answer.status_code == 400
+    assert answer.json["errors"][0]["code"] == "cursor-mismatch"
 
 
 def test_the_limit_of_a_history_is_checked(client: FlaskClient) -> None:

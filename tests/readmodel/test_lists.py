@@ -14,8 +14,11 @@ from sqlalchemy import Engine, Table, event, update
 from domain.events import Event, ItemCreated, ItemDeleted, ItemRenamed, ItemRepriced
 from domain.evolve import evolve
 from domain.item import Item
+from ledger import prepared
 from ledger.engines import writing_engine
 from ledger.tables import checkpoints, projections
+from readmodel import list_tags
+from readmodel.list_tags import STATE, ListTags
 from readmodel.views import pages, statements, ways
 from readmodel.views.chosen import Filter, Key, Sort, SortField
 from readmodel.views.words import words_asked
@@ -342,6 +345,41 @@ def test_a_walk_goes_no_further_than_its_stretch_whatever_the_bounds_say(
     # Ten items take hundreds of steps, and two thousand would take many thousands.
     assert walked({}) < 2_000
     assert walked({"price_min": 100, "price_max": 1_900}) < 2_000
+
+
+def test_a_tag_of_a_list_is_none_of_the_same_list_counted(ledger: Any, client: FlaskClient) -> None:
+    ledger.add(LAMP)
+    for query in ("", "&q=lamp", "&as_of=2100-01-01T00:00:00Z"):
+        tag = client.get(f"/items?limit=5{query}").headers["ETag"]
+        counted = f"/items?limit=5{query}&total=exact"
+        answer = client.get(counted, headers={"If-None-Match": tag})
+        assert (answer.status_code, answer.json["total"]) == (200, 1)
+
+
+def test_a_tag_is_of_the_last_event_itself_and_of_the_release(
+    ledger: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that was set back has other events at the same places, and another release may
+    write the same items in another way.
+    """
+    ledger.add(LAMP)
+    with engine.connect() as connection:
+        (row,) = STATE.run(connection, {"views": prepared.listed(connection, ["items"])})
+    assert row.hash == "hash-1"
+    other = [(*row[:-1], "hash-of-another")]
+    tags = ListTags("key")
+    assert tags.of([row], "items") != tags.of(other, "items")
+    monkeypatch.setattr(list_tags, "version", lambda _: "another")
+    assert tags.of([row], "items") != ListTags("key").of([row], "items")
+
+
+def test_a_tag_of_what_is_found_by_words_is_of_these_too(ledger: Any, client: FlaskClient) -> None:
+    ledger.add(LAMP)
+    found = client.get("/items?q=lamp").headers["ETag"]
+    with ledger.engine.begin() as connection:
+        behind = update(checkpoints).where(checkpoints.c.projection == "search").values(offset=0)
+        connection.execute(behind)
+    assert client.get("/items?q=lamp").headers["ETag"] != found
 
 
 def test_a_tag_is_of_the_slot_that_is_read_and_of_when_it_was_begun(

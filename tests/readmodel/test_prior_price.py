@@ -15,7 +15,7 @@ from readmodel.app import create_app
 from readmodel.views import prices, prior_price
 from readmodel.views.prior_price import NothingInForce, PriorPrice, Window
 from runtime.settings import Settings
-from runtime.times import rfc3339
+from runtime.times import FIRST_MOMENT, rfc3339
 from tests.readmodel import timelines
 from tests.readmodel.timelines import AT, DAY, MOMENTS
 
@@ -151,6 +151,32 @@ def test_of_very_many_prices_the_lowest_prove_it(ledger: Any, client: FlaskClien
         price for n in range(301) if (price := 500 + n * 37 % 301) < 600
     ]
     assert answer["price"] == 500
+
+
+def test_of_a_hundred_prices_each_proves_it(ledger: Any, client: FlaskClient) -> None:
+    ledger.add(LAMP, *(priced(1 + n / 100, 500 + n) for n in range(99)))
+    answer = ask(client, at=day(9), window=9)
+    assert (len(answer["proof"]), answer["proof_complete"]) == (100, True)
+
+
+def test_a_window_may_begin_with_the_first_year(ledger: Any, client: FlaskClient) -> None:
+    begin = FIRST_MOMENT
+    ledger.add(ItemCreated("lamp", AT, begin, "Lamp", None, 1000, "EUR"))
+    answer = ask(client, at=rfc3339(begin + DAY), window=1)
+    assert (answer["window_start"], answer["window_complete"]) == (rfc3339(begin), True)
+    before = client.get(f"/items/lamp/prior-price?at={rfc3339(begin + DAY - 1)}&window=1")
+    assert (before.status_code, before.json["errors"][0]["code"]) == (400, "window-start-range")
+
+
+def test_what_is_asked_about_now_is_kept_by_nobody_whatever_the_clock_says(
+    ledger: Any, settings: Settings, engine: Engine, log: Any
+) -> None:
+    # A worker whose clock goes ahead has recorded what takes effect later than now.
+    ledger.add(LAMP, priced(20, 900))
+    client = create_app(settings, engine, log.inspector, lambda: AT + 10 * DAY).test_client()
+    answer = client.get("/items/lamp/prior-price")
+    assert answer.json["price"] == 1000
+    assert answer.headers["Cache-Control"] == "no-cache"
 
 
 def test_without_a_moment_it_is_now_and_without_a_window_it_is_30_days(
