@@ -61,7 +61,8 @@ class Shadow:
             try:
                 if not self._step(book):
                     return
-            except Exception as error:
+            except (Exception, SystemExit) as error:
+                # Libraries call `sys.exit`, too: nobody would build any more, and nothing say so.
                 if not is_own(error):
                     raise
                 self._fail(book, error)
@@ -196,7 +197,7 @@ class Shadow:
         until = tuple(found[each].offset for each in range(self._stores.partitions))
         return ByItem(until) if any(until) else None
 
-    def _fail(self, book: Projection, error: Exception) -> None:
+    def _fail(self, book: Projection, error: BaseException) -> None:
         """Leave the build as it is, and say why; the error is being handled."""
         keep_error(self._stores, name_of(self._view.name, book.shadow))
         why = f"it raised an error of its own: {type(error).__name__}: {first_line(error)}"
