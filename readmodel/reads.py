@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, func, select
 from ledger.engines import single_reads
 from ledger.prepared import Prepared
 from ledger.projections import Slot, name_of
+from ledger.projections import read as read_book
 from ledger.tables import checkpoints, events, partitions, projections
 from readmodel.answers import FRESH_ONLY
 from readmodel.presence import presence_of
@@ -171,7 +172,10 @@ def live_slots(connection: Connection, views: Sequence[str]) -> dict[str, Slot]:
     slots: dict[str, Slot] = {view: live for view, live in found if live and view in wanted}
     for view in wanted:
         if view not in slots:
+            book = read_book(connection, view)
             detail = f"the view {view} is being built from the ledger for the first time"
+            if book is not None and book.state == "failed":
+                detail = f"the view {view} could not be built yet; /status says why"
             headers = {**FRESH_ONLY, **RETRY_AFTER}
             raise Trouble(problem(VIEW_UNBUILT, detail), headers)
     return slots

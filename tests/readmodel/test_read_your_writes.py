@@ -324,6 +324,14 @@ def test_a_view_that_was_never_built_is_not_read(shop: Shop) -> None:
             assert answer.headers["Retry-After"] == "1"
 
 
+def test_a_view_whose_first_build_failed_is_not_said_to_be_built(shop: Shop) -> None:
+    with shop.world.engine.begin() as connection:
+        connection.execute(text("UPDATE projections SET live = 0, state = 'failed'"))
+    answer = shop.client.get("/items")
+    assert (answer.status_code, answer.json["code"]) == (503, "view-unbuilt")
+    assert answer.json["detail"] == "the view items could not be built yet; /status says why"
+
+
 def test_who_waits_is_answered_at_once_when_the_process_is_to_end(
     shop: Shop, settings: Settings, log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
