@@ -207,6 +207,7 @@ def test_progress_tells_how_far_it_is_how_fast_and_how_long_it_will_take(
         at_once = progress(connection, seen, NOW)
         over = progress(connection, replace(seen, state="cancelled"), NOW + 4_000)
         other = progress(connection, replace(seen, begun_from=held[0].offset), NOW + 4_000)
+        to_be_emptied = progress(connection, replace(seen, state="wanted"), NOW + 4_000)
 
     assert (half.taken, half.events) == (held[0].offset, events)
     assert half.percent == pytest.approx(100 * held[0].offset / events)
@@ -215,6 +216,7 @@ def test_progress_tells_how_far_it_is_how_fast_and_how_long_it_will_take(
     for unknown in (at_once, over, other):
         assert (unknown.rate, unknown.left) == (None, None)
         assert unknown.taken == held[0].offset
+    assert (to_be_emptied.taken, to_be_emptied.percent) == (0, 0.0)
     engine.dispose()
 
 
