@@ -8,7 +8,7 @@ behind, both are.
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import g, request
 from sqlalchemy import Connection, Engine, func, select
@@ -31,6 +31,7 @@ from runtime.preferences import Preferences, applied, read_preferences
 # What is read from the events themselves is as fresh as the ledger.
 LEDGER = "ledger"
 
+_APPLIED = "Preference-Applied"
 # Seconds between two looks for a command that the ledger has and a view has not.
 _REST = 0.05
 
@@ -138,7 +139,7 @@ class Reads:
     ) -> None:
         """Say how fresh the answer is. Raises Trouble where it is not to be had stale."""
         said = applied(asked, waited=waited)
-        g.fresh = {"Preference-Applied": said} if said else {}
+        g.fresh = {_APPLIED: said} if said else {}
         if behind is None:
             return
         recorded_at = _first_not_taken(connection, behind)
@@ -161,6 +162,20 @@ class Reads:
 def freshness() -> Mapping[str, str]:
     """Tell the headers that say how fresh the answer of this request is."""
     return g.get("fresh", {})
+
+
+def heeded(asked: Preferences, *, waited: bool) -> None:
+    """Say which preferences were heeded by an answer that waits for more than the command of a
+    token, or could have: `waited` is whether that was to be had, after the command was.
+    """
+    fresh = dict(freshness())
+    before = fresh.pop(_APPLIED, "")
+    if HEADER in request.headers:
+        said = applied(asked, waited=waited and "wait=" in before)
+    else:
+        # There was nothing that could have been stale.
+        said = applied(replace(asked, strict=False), waited=waited)
+    g.fresh = fresh | ({_APPLIED: said} if said else {})
 
 
 def live_slots(connection: Connection, views: Sequence[str]) -> dict[str, Slot]:
