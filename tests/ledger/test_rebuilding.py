@@ -220,6 +220,17 @@ def test_progress_tells_how_far_it_is_how_fast_and_how_long_it_will_take(
     engine.dispose()
 
 
+@pytest.mark.parametrize(("state", "wanted"), [("cancelled", "rebuild"), ("idle", "roll back")])
+def test_what_goes_on_is_as_fast_as_it_has_been_since(
+    ledger: Engine, state: State, wanted: Wish
+) -> None:
+    put(ledger, state, previous=True)
+    with ledger.begin() as connection:
+        checkpoints.move(connection, [Taken("items_2", Position(0, 0, 0), 40)])
+    wish(ledger, "items", wanted, None, NOW)
+    assert (book(ledger).begun_at, book(ledger).begun_from) == (NOW, 40)
+
+
 def test_of_a_ledger_without_events_all_is_taken(ledger: Engine) -> None:
     with ledger.begin() as connection:
         seen = projections.read(connection, "items")
