@@ -12,7 +12,7 @@ from rich.console import Console
 from cli.lines import broken
 from cli.reach import Service, away, catalogue, refused
 from cli.refusals import FAILED, UNREACHABLE, Refusal
-from cli.status_verdict import brief, is_detached, verdict
+from cli.status_verdict import brief, is_full, is_red, verdict
 from cli.tables import ALARM, Field, show_rows
 from itemledger_client import NotFound, NotUnderstood, Problem, Unreachable
 from runtime.times import now_ms, parse_rfc3339
@@ -128,11 +128,11 @@ def _show(console: Console, name: str, document: Mapping[str, Any]) -> None:
     match document[name]:
         case [{}, *_] as rows:
             _show_list(console, name, cast("Sequence[Mapping[str, Any]]", rows))
-        case [] if name == "workers" and _is_full(document.get("durability")):
+        case [] if name == "workers" and is_full(document.get("durability")):
             # They say how they are in Redis, which takes nothing from them.
             _say(console, "workers: not heard of (Redis is full)")
         case []:
-            _say(console, f"{name}: none")
+            _say(console, f"{name}: none", alarm=name == "workers")
         case str() as value if name == "pump":
             _say(console, f"{name}: {value}", alarm=value != "ok")
         case int() as value if name == "dead":
@@ -176,14 +176,6 @@ def _show_durability(console: Console, facts: Mapping[str, Any]) -> None:
         _say(console, f"no command is accepted: {each}", alarm=True)
 
 
-def _is_full(durability: object) -> bool:
-    match durability:
-        case {"used_memory": int(used), "maxmemory": int(limit)}:
-            return 0 < limit < used
-        case _:
-            return False
-
-
 def _mib(console: Console, size: object) -> str:
     # Redis tells 0 where there is no limit.
     return _shown(console, round(size / (1 << 20))) if isinstance(size, int) and size else "-"
@@ -206,7 +198,7 @@ def _show_list(console: Console, name: str, rows: Sequence[Mapping[str, Any]]) -
         ]
         for row in rows
     ]
-    alarms = {place for place, row in enumerate(rows) if is_detached(row)}
+    alarms = {place for place, row in enumerate(rows) if is_red(row)}
     show_rows(console, fields, cells, name, alarms)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-_DETACHED = "detached"
+_DETACHED, _FAILED = "detached", "failed"
 _NAMES = {"projections": "views", "partitions": "partitions", "workers": "workers"}
 
 
@@ -34,6 +34,9 @@ def _wrong(document: Mapping[str, Any]) -> Generator[str]:
     if pump != "ok":
         yield pump
     durability = cast("Mapping[str, Any]", document.get("durability") or {})
+    # Those that a full Redis refuses are not heard of, and work all the same.
+    if document.get("workers") == [] and not is_full(durability):
+        yield "no worker is running"
     if durability.get("lack") or durability.get("short_of_memory"):
         yield "no command is accepted"
     dead, parked = document.get("dead") or 0, document.get("parked") or 0
@@ -45,11 +48,29 @@ def _wrong(document: Mapping[str, Any]) -> Generator[str]:
     )
     if detached:
         yield f"detached from the ledger: {', '.join(detached)} (`itemledger rebuild`)"
+    builds: Sequence[Mapping[str, Any]] = document.get("builds", ())
+    failed = [each["view"] for each in builds if each.get("state") == _FAILED]
+    if failed:
+        yield f"could not be built: {', '.join(failed)} (`itemledger rebuild`)"
 
 
 def is_detached(view: Mapping[str, Any]) -> bool:
     """Say whether a view was left behind by an error of its own."""
     return view.get("state") == _DETACHED
+
+
+def is_red(row: Mapping[str, Any]) -> bool:
+    """Say whether a row of a table is shown in red: a view's own error is the cause."""
+    return row.get("state") in {_DETACHED, _FAILED}
+
+
+def is_full(durability: object) -> bool:
+    """Say whether Redis takes nothing any more, also of what workers say of themselves."""
+    match durability:
+        case {"used_memory": int(used), "maxmemory": int(limit)}:
+            return 0 < limit < used
+        case _:
+            return False
 
 
 def _backlog(document: Mapping[str, Any]) -> str:
@@ -68,6 +89,10 @@ def _notes(document: Mapping[str, Any]) -> Generator[str]:
     paused = [each for each in document.get("workers", ()) if each.get("state") == "paused"]
     if paused:
         yield f"{paused[0]['name']} is paused ({paused[0]['why']})"
+    for each in document.get("builds", ()):
+        if each.get("state") == "different":
+            view = each["view"]
+            yield f"{view} was built anew and is not what is live (`itemledger rebuild {view}`)"
     gaps = len(document.get("gaps", ()))
     if gaps:
         yield f"the log has lost commands before (gaps: {gaps:,})"

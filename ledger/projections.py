@@ -106,7 +106,11 @@ def add(connection: Connection, view: str, live: Slot | None, now: int) -> None:
 
 
 def taken(connection: Connection, book: Projection) -> int:
-    """Count the events that the slot beside the live one has taken, of all partitions."""
+    """Count the events that the slot beside the live one has taken, of all partitions: none where
+    it is to be emptied, whatever it has.
+    """
+    if book.state == "wanted":
+        return 0
     if book.by_item is not None:
         return book.by_item.taken
     return checkpoints.total(connection, name_of(book.view, book.shadow))

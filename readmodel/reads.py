@@ -8,7 +8,7 @@ behind, both are.
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import g, request
 from sqlalchemy import Connection, Engine, func, select
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, func, select
 from ledger.engines import single_reads
 from ledger.prepared import Prepared
 from ledger.projections import Slot, name_of
+from ledger.projections import read as read_book
 from ledger.tables import checkpoints, events, partitions, projections
 from readmodel.answers import FRESH_ONLY
 from readmodel.presence import presence_of
@@ -30,6 +31,7 @@ from runtime.preferences import Preferences, applied, read_preferences
 # What is read from the events themselves is as fresh as the ledger.
 LEDGER = "ledger"
 
+_APPLIED = "Preference-Applied"
 # Seconds between two looks for a command that the ledger has and a view has not.
 _REST = 0.05
 
@@ -137,7 +139,7 @@ class Reads:
     ) -> None:
         """Say how fresh the answer is. Raises Trouble where it is not to be had stale."""
         said = applied(asked, waited=waited)
-        g.fresh = {"Preference-Applied": said} if said else {}
+        g.fresh = {_APPLIED: said} if said else {}
         if behind is None:
             return
         recorded_at = _first_not_taken(connection, behind)
@@ -162,6 +164,20 @@ def freshness() -> Mapping[str, str]:
     return g.get("fresh", {})
 
 
+def heeded(asked: Preferences, *, waited: bool) -> None:
+    """Say which preferences were heeded by an answer that waits for more than the command of a
+    token, or could have: `waited` is whether that was to be had, after the command was.
+    """
+    fresh = dict(freshness())
+    before = fresh.pop(_APPLIED, "")
+    if HEADER in request.headers:
+        said = applied(asked, waited=waited and "wait=" in before)
+    else:
+        # There was nothing that could have been stale.
+        said = applied(replace(asked, strict=False), waited=waited)
+    g.fresh = fresh | ({_APPLIED: said} if said else {})
+
+
 def live_slots(connection: Connection, views: Sequence[str]) -> dict[str, Slot]:
     """Tell which slots of these views are live. Raises Trouble where one was not built yet."""
     wanted = [each for each in views if each != LEDGER]
@@ -171,7 +187,10 @@ def live_slots(connection: Connection, views: Sequence[str]) -> dict[str, Slot]:
     slots: dict[str, Slot] = {view: live for view, live in found if live and view in wanted}
     for view in wanted:
         if view not in slots:
+            book = read_book(connection, view)
             detail = f"the view {view} is being built from the ledger for the first time"
+            if book is not None and book.state == "failed":
+                detail = f"the view {view} could not be built yet; /status says why"
             headers = {**FRESH_ONLY, **RETRY_AFTER}
             raise Trouble(problem(VIEW_UNBUILT, detail), headers)
     return slots

@@ -1,12 +1,13 @@
 """Every second: bring views up that are behind the ledger, and build those that are to be anew."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import structlog
 
 from ledger import projections
-from ledger.projections import State
+from ledger.projections import Projection, State
 from readmodel.views.view import View
 from worker.live import Live
 from worker.pace import Pace
@@ -15,6 +16,8 @@ from worker.stores import Stores
 from worker.trouble import is_outage
 
 _TICK = 1.0
+# Seconds that a build has while another view waits for one: one that is throttled may take days.
+_TURN = 5.0
 _TO_DO: frozenset[State] = frozenset({"wanted", "building", "returning", "verifying", "accepted"})
 
 log = structlog.get_logger()
@@ -57,18 +60,37 @@ class Builder:
         self._live.bring_up()
         with self._stores.reads.connect() as connection:
             books = projections.read_all(connection)
-        wanted = [each.view for each in books if each.state in _TO_DO]
+        wanted = [each.view for each in books if self._is_to_do(each)]
         trouble: list[Exception] = []
         for view in wanted:
-            if view in self._shadows and not self._stopping.is_set():
+            if not self._stopping.is_set():
                 try:
                     with self._live.alone(view) as mine:
                         if mine:
-                            self._shadows[view].attend()
+                            self._shadows[view].attend(self._turn(view))
                 except Exception as error:  # noqa: BLE001  raised again below
                     trouble.append(error)
         if trouble:
             raise trouble[0]
+
+    def _is_to_do(self, book: Projection) -> bool:
+        shadow = self._shadows.get(book.view)
+        return shadow is not None and (book.state in _TO_DO or shadow.tries_again(book))
+
+    def _turn(self, view: str) -> Callable[[], bool]:
+        """Begin the turn of a view; return the question whether it is over: it is not while no
+        other view waits.
+        """
+        end = time.monotonic() + _TURN
+
+        def is_over() -> bool:
+            if time.monotonic() < end:
+                return False
+            with self._stores.reads.connect() as connection:
+                books = projections.read_all(connection)
+            return any(self._is_to_do(each) for each in books if each.view != view)
+
+        return is_over
 
     def _say(self, error: Exception) -> None:
         """Say what keeps views from being built: once, while it stays the same."""

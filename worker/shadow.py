@@ -52,16 +52,30 @@ class Shadow:
         self._stopping = stopping
         self._pace = pace
         self._live = live
+        self._is_over: Callable[[], bool] = lambda: False
+        self._has_tried = False
 
-    def attend(self) -> None:
-        """Go as far as it goes. Raises what the stores raise."""
+    def tries_again(self, book: Projection) -> bool:
+        """Say whether the view's first build failed before this process was there, which may be of
+        a release in which that is mended: nothing can be read of it until then.
+        """
+        return book.live is None and book.state == "failed" and not self._has_tried
+
+    def attend(self, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Go as far as it goes, or until the turn `is_over`; the next one goes on from there.
+        Raises what the stores raise.
+        """
+        self._is_over = is_over
         while not self._stopping.is_set():
             self._live.bring_up()
+            if is_over():
+                return
             book = self._book()
             try:
                 if not self._step(book):
                     return
-            except Exception as error:
+            except (Exception, SystemExit) as error:
+                # Libraries call `sys.exit`, too: nobody would build any more, and nothing say so.
                 if not is_own(error):
                     raise
                 self._fail(book, error)
@@ -76,6 +90,10 @@ class Shadow:
                 self._build(book)
             case "verifying":
                 return book.live is not None and self._verify(book, book.live)
+            case "failed" if self.tries_again(book):
+                self._has_tried = True
+                with self._stores.engine.begin() as connection:
+                    self._change(connection, book, "wanted", detail=None)
             case "idle" | "different" | "cancelled" | "failed":
                 return False
         return True
@@ -114,6 +132,7 @@ class Shadow:
 
     def _build(self, book: Projection) -> None:
         """Take the ledger into the slot; when it is in step, go on to what is next."""
+        self._has_tried = True
         pace = replace(self._pace, throttle=book.throttle or self._pace.throttle)
         terms = Terms(self._still(book), lambda connection: self._as_it_was(connection, book), pace)
         if not take_by_item(self._stores, self._view, book, terms):
@@ -196,7 +215,7 @@ class Shadow:
         until = tuple(found[each].offset for each in range(self._stores.partitions))
         return ByItem(until) if any(until) else None
 
-    def _fail(self, book: Projection, error: Exception) -> None:
+    def _fail(self, book: Projection, error: BaseException) -> None:
         """Leave the build as it is, and say why; the error is being handled."""
         keep_error(self._stores, name_of(self._view.name, book.shadow))
         why = f"it raised an error of its own: {type(error).__name__}: {first_line(error)}"
@@ -215,10 +234,14 @@ class Shadow:
         return projections.change(connection, name, now, (book.state,), state=state, **values)
 
     def _still(self, book: Projection) -> Callable[[], bool]:
-        """Make the question whether to go on: nobody has another wish, and nothing that is read is
-        behind.
+        """Make the question whether to go on: nobody has another wish, nothing that is read is
+        behind, and no other view waits for its turn.
         """
-        return _Still(lambda: self._book_is(book) and not self._live.behind(), self._stopping)
+
+        def goes_on() -> bool:
+            return self._book_is(book) and not self._live.behind() and not self._is_over()
+
+        return _Still(goes_on, self._stopping)
 
     def _book_is(self, book: Projection) -> bool:
         with self._stores.reads.connect() as connection:

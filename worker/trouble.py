@@ -6,16 +6,27 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
+    DisconnectionError,
     IntegrityError,
-    OperationalError,
+    PendingRollbackError,
     ProgrammingError,
+    ResourceClosedError,
     SQLAlchemyError,
     StatementError,
+    TimeoutError,  # noqa: A004  of its pool
 )
 
 from runtime.errors import CUT
 
 _LONGEST = 20_000
+# What SQLAlchemy says of a connection; all else it says is of how it is used.
+_OF_CONNECTIONS = (DisconnectionError, PendingRollbackError, ResourceClosedError, TimeoutError)
+# PostgreSQL's classes of errors that are about the statement, and not about the server, its machine
+# or others who are at it: what is not supported, exceptions that functions raise, views whose check
+# option is broken, limits of the program. Those of data and of syntax have types of their own.
+_OF_STATEMENTS = frozenset({"0A", "2F", "38", "39", "44", "54", "P0"})
+# Something was refused in the transaction before, and passed over.
+_PASSED_OVER = "25P02"
 
 
 class ProjectionFailed(Exception):
@@ -57,13 +68,28 @@ def is_own(error: BaseException) -> bool:
     """Say whether an error that comes out of a projection is its own, and none of the stores. The
     statements of projections are their own too: what the database does not understand, or does not
     let this role do, is no outage.
+
+    Its own is whatever is not certainly another's: a view that is left behind for nothing is there
+    again in a second, while one that was taken for an outage would hold up everybody.
     """
-    if isinstance(error, ProgrammingError):
-        return True
-    if isinstance(error, OperationalError) and isinstance(error.orig, sqlite3.Error):
+    match error:
+        case DBAPIError():
+            refused = isinstance(error, ProgrammingError) or _is_of_statement(error.orig)
+            return refused or is_of_data(error)
+        case SQLAlchemyError():
+            return not isinstance(error, _OF_CONNECTIONS)
+        case _:
+            # SQLite says so where it gets no memory, too.
+            return not isinstance(error, MemoryError | RedisError)
+
+
+def _is_of_statement(said: BaseException | None) -> bool:
+    """Say whether what a driver has raised is about the statement itself."""
+    if isinstance(said, sqlite3.Error):
         # Such as a table or a column that is not there. Everything else has a code of its own.
-        return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
-    return not is_outage(error)
+        return getattr(said, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+    state: str = getattr(said, "sqlstate", None) or ""
+    return state[:2] in _OF_STATEMENTS or state == _PASSED_OVER
 
 
 def shortened(trace: str) -> str:

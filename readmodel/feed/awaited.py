@@ -15,7 +15,7 @@ from readmodel.feed.portions import Portion, Portions
 from readmodel.feed.stream import HEARTBEAT, Beyond, Follower, MayStay, Piece, Read, Rest
 from readmodel.front.hands import Hands
 from readmodel.pulse import Ledger, Pulse
-from readmodel.views.changes import Place, Wanted
+from readmodel.views.changes import AheadOfLedger, Place, Wanted
 
 # Seconds between two sendings to a follower, for each one there is: a few follow with no delay, and
 # many share what they cost everybody else.
@@ -101,7 +101,7 @@ class Round:
         step = next(steps, None)
         while step is not None:
             back: Any = None
-            error: SQLAlchemyError | None = None
+            error: Exception | None = None
             match step:
                 case Piece(data):
                     self._sending[follower] = abort
@@ -114,7 +114,7 @@ class Round:
                 case Read(place, wanted, upto):
                     try:
                         back = await self._read(place, wanted, upto)
-                    except SQLAlchemyError as raised:
+                    except (SQLAlchemyError, AheadOfLedger) as raised:
                         error = raised
                 case Rest(seconds):
                     await asyncio.sleep(seconds)
@@ -161,15 +161,22 @@ class Round:
                 self._asking.cancel()
             # What was seen so long ago says nothing of what will be.
             self._ledger = None
+            self._portions.forget()
 
     def _moved(self, ledger: Ledger | None) -> None:
         """Take in where the ledger is; `None` when nobody will look any more."""
+        if not self._present:
+            return  # It was told on its way here.
         self._ledger = ledger
         if ledger is None:
             for waiter in (*self._waiting, *self._line):
                 waiter.wake(None)
             return
-        self._portions.mark(ledger.place)
+        if self._portions.mark(ledger.place):
+            # It was set back: those who have seen more than there is are let go.
+            for waiter in self._waiting:
+                waiter.wake(None)
+            self._waiting.clear()
         beyond = [each for each in self._waiting if ledger.is_beyond(each.place)]
         for waiter in beyond:
             del self._waiting[waiter]

@@ -67,21 +67,37 @@ class Portions:
         self._lock = threading.Lock()
         self._at_work = threading.Semaphore(_AT_WORK)
 
-    def mark(self, place: Place) -> None:
-        """Remember that a look saw the ledger there. Followers that are woken at different moments
-        have the stretches between looks in common.
+    def mark(self, place: Place) -> bool:
+        """Remember that a look saw the ledger there, and say whether it was set back since the one
+        before. Followers that are woken at different moments have the stretches between looks in
+        common.
         """
         with self._lock:
-            if place == self._head:
-                return
-            if self._head is not None and _is_later(place, self._head):
-                self._steps[self._head] = _Step(place, _Entry())
+            before = self._head
+            if place == before:
+                return False
+            self._head = place
+            if before is not None and _is_later(place, before):
+                self._steps[before] = _Step(place, _Entry())
                 if len(self._steps) > _MARKS:
                     del self._steps[next(iter(self._steps))]
-            else:
-                # The first look, or the first one at a ledger that was set back.
-                self._steps.clear()
-            self._head = place
+                return False
+            # The first look, or the first one at a ledger that was set back: what was read of
+            # places that it has no more is not what will be there.
+            self._steps.clear()
+            self._entries.clear()
+            return before is not None
+
+    def forget(self) -> None:
+        """Take the next look for the first one: nobody looks for a while."""
+        with self._lock:
+            self._head = None
+
+    def is_ahead(self, place: Place) -> bool:
+        """Say whether a place lies beyond where the ledger was seen last: it was set back."""
+        with self._lock:
+            head = self._head or place
+        return any(offset > last for offset, last in zip(place, head, strict=False))
 
     def ready(self, place: Place, wanted: Wanted, upto: Place | None) -> Portion | None:
         """Find what follows a place up to another without reading, if others have read all of it;

@@ -68,7 +68,7 @@ class Feed:
             raise _ahead(error) from error
 
     def wait(
-        self, reached: Stretch, asked: Asked, seconds: int, client: Presence | None = None
+        self, reached: Stretch, asked: Asked, seconds: float, client: Presence | None = None
     ) -> tuple[Stretch, bool]:
         """Wait at the head, which a stretch without events has reached, for the first ones that are
         wanted, so many seconds at most, and while the client is there. Where too many wait already,

@@ -1,6 +1,7 @@
 """The resource of the feed: `/changes`, page by page, or waited for at its head."""
 
 import hashlib
+import time
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
@@ -15,7 +16,7 @@ from readmodel.feed.forms import FORMS, Forms
 from readmodel.feed.reading import Asked, Feed
 from readmodel.negotiation import choose
 from readmodel.presence import presence_of
-from readmodel.reads import LEDGER, Reads
+from readmodel.reads import LEDGER, Reads, heeded
 from readmodel.views.changes import Stretch, Wanted
 from runtime.preferences import read_preferences
 
@@ -49,18 +50,20 @@ class ChangeRoutes:
         wanted = Wanted(given.get("types"), given.get("item_id"))
         start = self._feed.start(given.get("after"))
         asked = Asked(start, given.get("limit", DEFAULT_LIMIT), wanted)
-        seconds = read_preferences(request.headers.getlist("Prefer")).wait
+        preferences = read_preferences(request.headers.getlist("Prefer"))
+        # Whoever waits for a command first has the rest of it for what comes.
+        until = time.monotonic() + preferences.wait
         with self._reads.snapshot(LEDGER) as read:
             stretch = self._feed.read(read.connection, asked)
-        applied = seconds > 0
-        if applied and not stretch.rows and not stretch.behind:
+        waited = True
+        if preferences.wait and not stretch.rows and not stretch.behind:
             client = presence_of(request.environ)
-            stretch, applied = self._feed.wait(stretch, asked, seconds, client)
+            left = until - time.monotonic()
+            stretch, waited = self._feed.wait(stretch, asked, left, client)
+        heeded(preferences, waited=waited)
         following = self._cursors.write(stretch.end)
         etag = _etag(media_type, stretch, following)
         headers = {**_HEADERS, "ETag": f'W/"{etag}"', "Link": self._link(following)}
-        if applied:
-            headers["Preference-Applied"] = f"wait={seconds}"
         if request.if_none_match.contains_weak(etag):
             return answer(b"", headers, 304)
         page = answer(self._forms.page(media_type, stretch), headers)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from readmodel.feed.portions import Portion, Portions
 from readmodel.pulse import Ledger, Pulse
-from readmodel.views.changes import Place, Wanted
+from readmodel.views.changes import AheadOfLedger, Place, Wanted
 
 # Seconds without an event after which a sign of life is sent; proxies close what is silent for 30.
 HEARTBEAT = 15.0
@@ -51,7 +51,9 @@ class MayStay:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Read what follows a place; comes back with a Portion, or raises what the database raises."""
+    """Read what follows a place; comes back with a Portion, or raises what the database raises,
+    and AheadOfLedger.
+    """
 
     place: Place
     wanted: Wanted
@@ -156,7 +158,7 @@ class Streams:
         step = next(steps, None)
         while step is not None:
             back: Any = None
-            error: SQLAlchemyError | None = None
+            error: Exception | None = None
             match step:
                 case Piece(data):
                     yield data
@@ -167,7 +169,7 @@ class Streams:
                 case Read(place, wanted, upto):
                     try:
                         back = self.portions.after(place, wanted, upto)
-                    except SQLAlchemyError as raised:
+                    except (SQLAlchemyError, AheadOfLedger) as raised:
                         error = raised
                 case Rest(seconds):
                     self._away.wait(seconds)
@@ -209,9 +211,13 @@ class Streams:
         if self._pulse.closed or not (yield MayStay()):
             return _Ended()
         if upto is None and not portion.behind:
-            return replace(portion, frames=b"")
+            # Of a ledger that was set back nothing may follow: whoever comes again is told.
+            ahead = self.portions.is_ahead(portion.end)
+            return _Ended() if ahead else replace(portion, frames=b"")
         try:
             following: Portion = yield Read(portion.end, wanted, upto)
+        except AheadOfLedger:
+            return _Ended()
         except SQLAlchemyError as error:
             log.warning("followers wait for the database", error=str(error))
             return None
@@ -221,9 +227,9 @@ class Streams:
         seen: list[Place] = []
 
         def is_beyond(ledger: Ledger) -> bool:
+            self.portions.mark(ledger.place)
             if not ledger.is_beyond(place):
                 return False
-            self.portions.mark(ledger.place)
             seen.append(ledger.place)
             return True
 

@@ -72,6 +72,16 @@ STATUS: dict[str, Any] = {
     ],
 }
 
+AT_WORK = [
+    {
+        "name": "vm-1",
+        "state": "working",
+        "why": None,
+        "since": "2026-11-22T08:00:00.000Z",
+        "seen": "2026-11-22T08:00:01.000Z",
+    }
+]
+
 
 def show(answer: httpx.Response, *, as_json: bool = False) -> None:
     transport = httpx.MockTransport(lambda _: answer)
@@ -190,7 +200,16 @@ def test_tables_stay_where_there_is_room_for_them() -> None:
 
 def test_what_is_well_is_not_red() -> None:
     durability = STATUS["durability"] | {"lack": None}
-    assert on_a_terminal(STATUS | {"dead": 0, "durability": durability}) == []
+    assert on_a_terminal(STATUS | {"dead": 0, "durability": durability, "workers": AT_WORK}) == []
+
+
+def test_that_nobody_works_is_red() -> None:
+    durability = STATUS["durability"] | {"lack": None}
+    red = on_a_terminal(STATUS | {"dead": 0, "durability": durability})
+    assert [line.replace(RED, "").removesuffix("\x1b[0m").strip() for line in red] == [
+        "Not well: no worker is running",
+        "workers: none",
+    ]
 
 
 @pytest.mark.parametrize("width", [200, 40])
@@ -200,7 +219,14 @@ def test_a_detached_projection_a_dead_pump_and_dead_commands_are_red(width: int)
     stands = "commands wait in partition 0 and nothing has moved there for 12 s"
     durability = STATUS["durability"] | {"lack": None}
     red = on_a_terminal(
-        STATUS | {"projections": [sound, detached], "pump": stands, "durability": durability}, width
+        STATUS
+        | {
+            "projections": [sound, detached],
+            "pump": stands,
+            "durability": durability,
+            "workers": AT_WORK,
+        },
+        width,
     )
 
     told = " ".join(line.replace(RED, "").removesuffix("\x1b[0m").strip() for line in red)
@@ -281,7 +307,7 @@ def test_without_a_service_it_says_how_to_start_one() -> None:
 
 def test_what_is_red_is_no_success() -> None:
     durability = STATUS["durability"] | {"lack": None}
-    sound = STATUS | {"dead": 0, "durability": durability}
+    sound = STATUS | {"dead": 0, "durability": durability, "workers": AT_WORK}
 
     def code(document: dict[str, Any]) -> int:
         transport = httpx.MockTransport(lambda _: httpx.Response(200, json=document))
@@ -294,7 +320,9 @@ def test_what_is_red_is_no_success() -> None:
     assert code(sound | {"dead": 1}) == 1
     assert code(sound | {"pump": "stands still"}) == 1
     assert code(sound | {"projections": [view | {"state": "detached"}]}) == 1
-    assert code(STATUS | {"dead": 0}) == 1
+    assert code(sound | {"workers": []}) == 1
+    assert code(sound | {"builds": [{"view": "items", "state": "failed"}]}) == 1
+    assert code(sound | {"durability": STATUS["durability"]}) == 1
 
 
 def test_a_terminal_of_80_columns_shows_workers_and_views_as_tables() -> None:

@@ -31,6 +31,17 @@ def view(state: str) -> dict[str, Any]:
             "no command waits; the log has lost commands before (gaps: 1)",
         ),
         (WELL | {"projections": [view("behind")]}, "no command waits"),
+        (
+            WELL | {"workers": [], "durability": {"used_memory": 11, "maxmemory": 10}},
+            "no command waits",
+        ),
+        (
+            WELL | {"builds": [{"view": "items", "state": "different"}]},
+            (
+                "no command waits; items was built anew and is not what is live "
+                "(`itemledger rebuild items`)"
+            ),
+        ),
     ],
 )
 def test_what_is_well_says_what_waits(document: dict[str, Any], line: str) -> None:
@@ -44,6 +55,7 @@ def test_what_is_well_says_what_waits(document: dict[str, Any], line: str) -> No
     ("wrong", "line"),
     [
         ({"pump": "nothing has moved for 12 s"}, "nothing has moved for 12 s"),
+        ({"workers": [], "durability": None}, "no worker is running"),
         ({"durability": {"lack": "fsync"}}, "no command is accepted"),
         ({"durability": {"short_of_memory": True}}, "no command is accepted"),
         ({"dead": 1, "parked": 0}, "1 dead (`itemledger dead list`)"),
@@ -51,6 +63,10 @@ def test_what_is_well_says_what_waits(document: dict[str, Any], line: str) -> No
         (
             {"projections": [view("detached"), view("in step"), view("detached")]},
             "detached from the ledger: of detached (`itemledger rebuild`)",
+        ),
+        (
+            {"builds": [{"view": "of no use", "state": "failed"}]},
+            "could not be built: of no use (`itemledger rebuild`)",
         ),
         (
             {"dead": 1, "durability": {"lack": "fsync"}},

@@ -207,6 +207,7 @@ def test_progress_tells_how_far_it_is_how_fast_and_how_long_it_will_take(
         at_once = progress(connection, seen, NOW)
         over = progress(connection, replace(seen, state="cancelled"), NOW + 4_000)
         other = progress(connection, replace(seen, begun_from=held[0].offset), NOW + 4_000)
+        to_be_emptied = progress(connection, replace(seen, state="wanted"), NOW + 4_000)
 
     assert (half.taken, half.events) == (held[0].offset, events)
     assert half.percent == pytest.approx(100 * held[0].offset / events)
@@ -215,7 +216,19 @@ def test_progress_tells_how_far_it_is_how_fast_and_how_long_it_will_take(
     for unknown in (at_once, over, other):
         assert (unknown.rate, unknown.left) == (None, None)
         assert unknown.taken == held[0].offset
+    assert (to_be_emptied.taken, to_be_emptied.percent) == (0, 0.0)
     engine.dispose()
+
+
+@pytest.mark.parametrize(("state", "wanted"), [("cancelled", "rebuild"), ("idle", "roll back")])
+def test_what_goes_on_is_as_fast_as_it_has_been_since(
+    ledger: Engine, state: State, wanted: Wish
+) -> None:
+    put(ledger, state, previous=True)
+    with ledger.begin() as connection:
+        checkpoints.move(connection, [Taken("items_2", Position(0, 0, 0), 40)])
+    wish(ledger, "items", wanted, None, NOW)
+    assert (book(ledger).begun_at, book(ledger).begun_from) == (NOW, 40)
 
 
 def test_of_a_ledger_without_events_all_is_taken(ledger: Engine) -> None:

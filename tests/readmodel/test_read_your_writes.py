@@ -1,6 +1,7 @@
 """Whoever sends the token of a write never reads behind it without being told."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -146,6 +147,41 @@ def test_where_too_many_wait_already_nobody_claims_to_have_waited(
     assert (late.status_code, lag(late)) == (404, "0.000")
     assert "Preference-Applied" not in late.headers
     assert (done.status_code, done.headers["Preference-Applied"]) == (200, "wait=30")
+
+
+def test_who_waits_at_the_head_of_the_feed_has_not_waited_for_a_token_alone(
+    shop: Shop, settings: Settings
+) -> None:
+    """It would ask again at once, over and over."""
+    nobody_polls = Turns(working=4, waiting=4, polling=0)
+    shop.client = create_app(
+        settings, shop.world.reads, shop.inspector, shop.world.clock, turns=nobody_polls
+    ).test_client()
+    token = shop.create("lamp")
+    shop.apply()
+    head = shop.get("/changes?after=head", token, "wait=30, handling=strict")
+    page = shop.get("/changes", token, "wait=30, handling=strict")
+
+    assert (head.status_code, head.headers["Preference-Applied"]) == (200, "handling=strict")
+    assert page.headers["Preference-Applied"] == "wait=30, handling=strict"
+
+
+def test_a_token_and_the_head_of_the_feed_are_waited_for_together(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, passed = time.monotonic(), [0.0]
+
+    def wait_in_vain(_: Pulse, __: object, seconds: float, *___: object) -> bool:
+        passed[0] += seconds
+        return False
+
+    monkeypatch.setattr(time, "monotonic", lambda: begun + passed[0])
+    monkeypatch.setattr(Pulse, "wait_for", wait_in_vain)
+    late = shop.get("/changes?after=head", shop.create("lamp"), "wait=20")
+
+    assert (late.status_code, late.headers["Preference-Applied"]) == (200, "wait=20")
+    assert "Projection-Lag" in late.headers
+    assert passed == [pytest.approx(20)]
 
 
 def test_nobody_waits_for_a_command_on_behalf_of_who_has_left(shop: Shop) -> None:
@@ -322,6 +358,14 @@ def test_a_view_that_was_never_built_is_not_read(shop: Shop) -> None:
             answer = shop.client.get(path, headers=headers)
             assert (answer.status_code, answer.json["code"]) == (503, "view-unbuilt")
             assert answer.headers["Retry-After"] == "1"
+
+
+def test_a_view_whose_first_build_failed_is_not_said_to_be_built(shop: Shop) -> None:
+    with shop.world.engine.begin() as connection:
+        connection.execute(text("UPDATE projections SET live = 0, state = 'failed'"))
+    answer = shop.client.get("/items")
+    assert (answer.status_code, answer.json["code"]) == (503, "view-unbuilt")
+    assert answer.json["detail"] == "the view items could not be built yet; /status says why"
 
 
 def test_who_waits_is_answered_at_once_when_the_process_is_to_end(

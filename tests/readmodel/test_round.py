@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from domain.events import ItemRepriced
+from ledger import tables
 from readmodel.feed import portions as portions_module
 from readmodel.feed import stream as stream_module
 from readmodel.feed.awaited import Round
@@ -274,6 +275,28 @@ def test_the_end_lets_everybody_go_at_once(ledger: Any, rounds: Rounds) -> None:
     run(follow())
 
 
+def test_who_has_seen_more_than_there_is_of_a_ledger_that_was_set_back_is_let_go(
+    ledger: Any, rounds: Rounds
+) -> None:
+    """It would go on in silence once the ledger had grown past its place."""
+    ledger.add(created(1), created(2))
+
+    async def follow() -> None:
+        ahead = rounds.follow()
+        await until(lambda: rounds.round._waiting)
+        with ledger.engine.begin() as connection:
+            connection.execute(tables.partitions.update().values(offset=1))
+        await ahead.task
+        at_its_head = rounds.follow()
+        await until(lambda: rounds.round._waiting)
+        with ledger.engine.begin() as connection:
+            connection.execute(tables.partitions.update().values(offset=2))
+        await until(lambda: len(at_its_head.got) == 2)
+        assert ahead.got == at_its_head.got == [1, 2]
+
+    run(follow())
+
+
 def test_who_goes_away_leaves_nothing_behind(ledger: Any, rounds: Rounds) -> None:
     ledger.add(created(1))
 
@@ -289,6 +312,7 @@ def test_who_goes_away_leaves_nothing_behind(ledger: Any, rounds: Rounds) -> Non
         await until(rounds.round._asking.done)
         # And nobody looks at the ledger for them.
         assert not rounds.harness.pulse._watchers
+        assert rounds.harness.portions._head is None
         again = rounds.follow()
         await until(lambda: again.got)
         ledger.add(created(2))

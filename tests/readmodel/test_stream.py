@@ -402,6 +402,13 @@ def test_looks_at_a_ledger_that_was_set_back_are_forgotten(ledger: Any, harness:
     # Of before it was set back: there is no way from there to where it is now.
     assert offsets(list(frames(harness.portions.after((2,), ALL, (8,)).frames))) == [*range(3, 9)]
     assert len(harness.portions._steps) == 1
+    assert not harness.portions.is_ahead((8,))
+    assert harness.portions.is_ahead((9,))
+    # What was read for those with a filter is of places that may be others' now.
+    harness.portions.after((2,), Wanted(item_id="item-3"), (8,))
+    assert harness.portions.ready((2,), Wanted(item_id="item-3"), (8,)) is not None
+    assert harness.portions.mark((7,))
+    assert harness.portions.ready((2,), Wanted(item_id="item-3"), (8,)) is None
 
 
 def test_what_looks_have_in_common_is_bounded(

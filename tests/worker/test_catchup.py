@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import NoResultFound, OperationalError
 
 from domain.commands import CreateItem, PatchItem
 from eventlog.envelope import Envelope
@@ -66,16 +66,19 @@ def test_a_view_that_raises_is_left_behind_and_commands_go_on(world: World, pick
     assert [row["version"] for row in world.rows(items.TABLES[1], "item_id")] == [1]
 
 
-def test_a_view_that_wants_to_end_the_process_is_left_behind_too(world: World) -> None:
-    """Libraries call `sys.exit` where they are meant to raise."""
-    picky = Picky(SystemExit)
+@pytest.mark.parametrize("error", [SystemExit, NoResultFound, FileNotFoundError])
+def test_a_view_is_left_behind_whatever_it_raises(world: World, error: type[BaseException]) -> None:
+    """Libraries call `sys.exit` where they are meant to raise, and SQLAlchemy's `one` raises what
+    begins as the errors of a database do.
+    """
+    picky = Picky(error)
     world.append(LAMP, lamp("c2", 666), lamp("c3", 7))
     world.drain(all_projections([view(picky)])).partition(0)
     caught_up(world, picky)
 
     assert len(world.rows(tables.events, "offset")) == 3
     (checkpoint,) = world.rows(tables.checkpoints, "projection")
-    assert "SystemExit: a defect of the view" in checkpoint["error"]
+    assert f"{error.__name__}: a defect of the view" in checkpoint["error"]
 
 
 def test_what_was_left_behind_is_caught_up_and_in_step_again(world: World, picky: Picky) -> None:

@@ -1,6 +1,7 @@
 """A release brings a view to a ledger that is there: nothing that happened is missing in it."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -11,6 +12,7 @@ from readmodel.views import listing
 from readmodel.views.listing import all_projections, all_views, install
 from tests.waiting import until
 from tests.worker import tally
+from tests.worker.builder.building import Broken
 from tests.worker.histories import History, book
 from tests.worker.world import NOW, World, builder, envelope
 
@@ -52,6 +54,23 @@ def test_on_a_ledger_with_events_it_is_built_before_it_is_read(world: World) -> 
     assert (book(world).live, book(world).state) == (None, "wanted")
     builder(world, tally.VIEW).look()
     assert book(world).live == 1
+    assert tally.told(world, 1) == tally.right(world)
+
+
+def test_a_first_build_that_failed_is_tried_once_by_each_process(world: World) -> None:
+    """The next one may be of a release in which that is mended."""
+    History(world).add(20)
+    migrate(world)
+    broken = Broken(ZeroDivisionError("a defect of the view"))
+    first = builder(world, replace(tally.VIEW, project=broken))
+    first.look()
+    assert (book(world).live, book(world).state) == (None, "failed")
+    broken.error = None
+    first.look()
+    assert book(world).state == "failed"
+
+    builder(world, tally.VIEW).look()
+    assert (book(world).live, book(world).state) == (1, "idle")
     assert tally.told(world, 1) == tally.right(world)
 
 

@@ -31,8 +31,8 @@ def in_step(world: World) -> list[set[str]]:
 class Broken:
     """A view with a defect that can be mended."""
 
-    def __init__(self, error: Exception) -> None:
-        self.error: Exception | None = error
+    def __init__(self, error: BaseException) -> None:
+        self.error: BaseException | None = error
 
     def __call__(self, connection: Connection, slot: Slot, changes: Changes) -> None:
         tally.project(connection, slot, changes)

@@ -65,17 +65,38 @@ def test_a_live_view_that_falls_behind_during_a_build_does_not_wait_for_its_end(
     assert all(seen)
 
 
-def test_a_build_that_fails_says_why_and_leaves_what_is_live(ledger: World) -> None:
+def test_what_is_live_no_more_is_not_brought_into_step(world: World) -> None:
+    """Nobody reads it, and each command would have to write it."""
+    tally.install(world, live=1)
+    History(world).add(20)
+    late = [ReplaceItem("lamp-3", NOW, "Lamp", None, price, None, "EUR") for price in range(30)]
+    world.append(*(envelope(f"late {number}", each) for number, each in enumerate(late)))
+    world.drain(all_projections([items.VIEW])).partition(0)
+
+    def is_switched(connection: Connection, slot: Slot, changes: Changes) -> None:
+        tally.project(connection, slot, changes)
+        mine = tables.projections.c.view == "tally"
+        connection.execute(tables.projections.update().where(mine).values(live=2))
+
+    build(world, replace(tally.VIEW, project=is_switched))
+    (now,) = in_step(world)
+    assert "tally" not in now
+
+
+@pytest.mark.parametrize("kind", [ZeroDivisionError, SystemExit])
+def test_a_build_that_fails_says_why_and_leaves_what_is_live(
+    ledger: World, kind: type[BaseException]
+) -> None:
     tally.install(ledger, live=1)
     history = History(ledger)
     history.add(50)
     wish(ledger, "rebuild")
-    broken = Broken(ZeroDivisionError("a defect of the view"))
+    broken = Broken(kind("a defect of the view"))
     build(ledger, replace(tally.VIEW, project=broken))
 
     now = book(ledger)
     assert (now.live, now.state) == (1, "failed")
-    assert now.detail == "it raised an error of its own: ZeroDivisionError: a defect of the view"
+    assert now.detail == f"it raised an error of its own: {kind.__name__}: a defect of the view"
     history.add(10)
     assert tally.told(ledger, 1) == tally.right(ledger)
     broken.error = None

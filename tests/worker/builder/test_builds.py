@@ -13,11 +13,12 @@ from ledger import rebuilding, tables
 from ledger.changes import Changes
 from ledger.projections import Slot
 from ledger.rebuilding import NotPossible
+from tests.waiting import until
 from tests.worker import tally
 from tests.worker.builder.building import build, in_step, wish
 from tests.worker.histories import History, Killed, book, dying_after, meanwhile
 from tests.worker.world import NOW, World
-from worker import catchup, pace, shadow
+from worker import builder, catchup, pace, shadow
 from worker.builder import Builder
 from worker.pace import Pace
 from worker.stores import Stores
@@ -288,6 +289,28 @@ def test_a_throttle_is_kept_to_and_can_be_changed_under_way(
     assert taken[2] > 10
     assert rests
     assert book(world).live == 2
+
+
+def test_a_throttled_build_does_not_keep_another_view_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One event a second may take days."""
+    monkeypatch.setattr(builder, "_TURN", 0.2)
+    tally.install(world, live=1)
+    History(world).add(200)
+    wish(world, "rebuild", view="items", throttle=1)
+    wish(world, "rebuild")
+
+    def is_live_after_a_look(view: str) -> bool:
+        build(world)
+        return book(world, view).live == 2
+
+    until(lambda: is_live_after_a_look("tally"), 30, "the other view to be built")
+
+    assert tally.told(world, 2) == tally.right(world)
+    assert book(world, "items").state == "building"
+    wish(world, "rebuild", view="items", throttle=1_000_000)
+    until(lambda: is_live_after_a_look("items"), 30, "the first one to be built, too")
 
 
 @contextmanager
