@@ -37,6 +37,9 @@ def _wrong(document: Mapping[str, Any]) -> Generator[str]:
     # Those that a full Redis refuses are not heard of, and work all the same.
     if document.get("workers") == [] and not is_full(durability):
         yield "no worker is running"
+    paused = _paused(document)
+    if paused and len(paused) == len(document["workers"]) and _waiting(document):
+        yield f"commands wait, and every worker is paused ({paused[0]['why']})"
     if durability.get("lack") or durability.get("short_of_memory"):
         yield "no command is accepted"
     dead, parked = document.get("dead") or 0, document.get("parked") or 0
@@ -76,7 +79,7 @@ def is_full(durability: object) -> bool:
 def _backlog(document: Mapping[str, Any]) -> str:
     """Say how many commands wait, and for how long the first of them has."""
     partitions: Sequence[Mapping[str, Any]] = document.get("partitions", ())
-    waiting = sum(each.get("lag", 0) for each in partitions)
+    waiting = _waiting(document)
     if not waiting:
         return "no command waits"
     longest = max(each.get("lag_seconds") or 0 for each in partitions)
@@ -84,9 +87,17 @@ def _backlog(document: Mapping[str, Any]) -> str:
     return f"{waiting:,} {wait}, the first for {longest:.1f} s"
 
 
+def _waiting(document: Mapping[str, Any]) -> int:
+    return sum(each.get("lag", 0) for each in document.get("partitions", ()))
+
+
+def _paused(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return [each for each in document.get("workers", ()) if each.get("state") == "paused"]
+
+
 def _notes(document: Mapping[str, Any]) -> Generator[str]:
     """Tell what stops nothing, and somebody may want to look at."""
-    paused = [each for each in document.get("workers", ()) if each.get("state") == "paused"]
+    paused = _paused(document)
     if paused:
         yield f"{paused[0]['name']} is paused ({paused[0]['why']})"
     for each in document.get("builds", ()):

@@ -81,6 +81,17 @@ def test_what_is_not_well_is_named(wrong: dict[str, Any], line: str) -> None:
     assert found.backlog == "no command waits"
 
 
+def test_commands_that_wait_for_workers_that_all_wait_are_not_well() -> None:
+    waits = {"partitions": [{"lag": 3, "lag_seconds": 17.8}]}
+    paused = {"name": "w-1", "state": "paused", "why": "disk full"}
+    found = verdict(WELL | waits | {"workers": [paused]})
+    assert found.line == "Not well: commands wait, and every worker is paused (disk full)"
+    assert found.backlog == "3 commands wait, the first for 17.8 s"
+    # One that works keeps everything going.
+    works = {"name": "w-2", "state": "working", "why": None}
+    assert verdict(WELL | waits | {"workers": [paused, works]}).well
+
+
 @pytest.mark.parametrize(
     ("name", "rows", "line"),
     [

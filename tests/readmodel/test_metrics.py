@@ -77,6 +77,22 @@ def test_projections_tell_their_lag_and_whether_they_are_detached(
     assert [detached.value(name, projection="items") for name in names] == [2, 4.5, 1]
 
 
+def test_of_several_partitions_events_are_added_up_and_the_oldest_counts(
+    ledger: Any, operated: Operated
+) -> None:
+    for n, age in enumerate((9_000, 4_500, 4_000)):
+        ledger.add(ItemCreated(f"lamp-{n}", AT - age, AT - age, "Lamp", None, 100, "EUR"))
+    ledger.take(1, partition=1, offset=3)
+    with ledger.engine.begin() as connection:
+        behind = [{"projection": "items", "partition": each, "offset": 1} for each in (0, 1)]
+        upsert_rows(connection, tables.checkpoints, behind)
+    found = scrape(operated.client)
+
+    assert found.value("itemledger_projection_lag_events", projection="items") == 2 + 2
+    # Of the other one no event is there that could have an age.
+    assert found.value("itemledger_projection_lag_seconds", projection="items") == 4.5
+
+
 def test_what_is_set_aside_and_what_is_lost_is_counted(ledger: Any, operated: Operated) -> None:
     none = scrape(operated.client)
     command = {"partition": 0, "epoch": EPOCH, "body": "", "since": AT}
