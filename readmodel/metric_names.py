@@ -92,6 +92,18 @@ DETACHED = Metric(
     "Partitions in which the view is left behind since an error of its own.",
     _PROJECTION,
 )
+UNBUILT = Metric(
+    "itemledger_projection_unbuilt",
+    "gauge",
+    "1 where the view was never built, and can not be read yet.",
+    _PROJECTION,
+)
+BUILD_FAILED = Metric(
+    "itemledger_projection_build_failed",
+    "gauge",
+    "1 where the last build of the view failed; what was read before goes on.",
+    _PROJECTION,
+)
 DEAD = Metric("itemledger_commands_dead", "gauge", "Commands that met a defect.")
 PARKED = Metric("itemledger_commands_parked", "gauge", "Commands that wait behind a dead one.")
 MISSING = Metric(
@@ -201,7 +213,7 @@ METRICS: Sequence[Metric] = (
     *OF_PROCESSES,
     *(HEAD, CHECKPOINT, EPOCH, LAG, LAG_SECONDS, STANDSTILL),
     *(EVENTS, OUTCOMES, BY_STATUS, DELAY),
-    *(PROJECTION_LAG, PROJECTION_LAG_SECONDS, DETACHED),
+    *(PROJECTION_LAG, PROJECTION_LAG_SECONDS, DETACHED, UNBUILT, BUILD_FAILED),
     *(DEAD, PARKED, MISSING),
     *(CACHE_REQUESTS, CACHE_ITEMS, CACHE_BYTES, CACHE_SURE),
     *(LISTS_REQUESTS, LISTS_KEPT, LISTS_BYTES),

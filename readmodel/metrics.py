@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from eventlog.inspect import Checkup, LogHead, LogInspector, LogUnavailable, Ticks
+from ledger import projections as books
 from readmodel import figures, metric_names, params
 from readmodel.answers import FRESH_ONLY, Answer, answer
 from readmodel.figures import Projection, Taken
@@ -101,6 +102,7 @@ class MetricRoutes:
             with self._snapshots.connect() as connection:
                 ledger = figures.taken(connection)
                 projections = figures.projections(connection, self._clock())
+                views = books.read_all(connection)
                 aside = figures.quarantined(connection)
                 missing = figures.missing(connection)
         except SQLAlchemyError:
@@ -109,6 +111,9 @@ class MetricRoutes:
             reading.put(metric_names.EVENTS, each.events, partition)
             reading.put(metric_names.OUTCOMES, each.outcomes, partition)
         _put_projections(reading, projections)
+        for each in views:
+            reading.put(metric_names.UNBUILT, int(each.live is None), each.view)
+            reading.put(metric_names.BUILD_FAILED, int(each.state == "failed"), each.view)
         reading.put(metric_names.DEAD, aside["dead"])
         reading.put(metric_names.PARKED, aside["parked"])
         for kind, positions in missing.items():

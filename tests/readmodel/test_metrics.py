@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from domain.events import ItemCreated
 from eventlog import tally, ticks
@@ -75,6 +76,26 @@ def test_projections_tell_their_lag_and_whether_they_are_detached(
     )
     assert [in_step.value(name, projection="items") for name in names] == [0, 0, 0]
     assert [detached.value(name, projection="items") for name in names] == [2, 4.5, 1]
+
+
+def test_views_tell_whether_they_can_be_read_and_were_built(
+    ledger: Any, operated: Operated
+) -> None:
+    def told() -> list[float]:
+        found = scrape(operated.client)
+        names = ("itemledger_projection_unbuilt", "itemledger_projection_build_failed")
+        return [found.value(name, projection="search") for name in names]
+
+    before = told()
+    row = tables.projections.c
+    change = update(tables.projections).where(row.view == "search").values(state="failed")
+    with ledger.engine.begin() as connection:
+        connection.execute(change)
+    rebuilt = told()
+    with ledger.engine.begin() as connection:
+        connection.execute(change.values(live=0))
+
+    assert (before, rebuilt, told()) == ([0, 0], [0, 1], [1, 1])
 
 
 def test_of_several_partitions_events_are_added_up_and_the_oldest_counts(
