@@ -102,6 +102,17 @@ def test_the_table_has_every_resource_and_the_description_says_so(guarded: Flask
         assert ("401" in operation["responses"]) == bool(needed)
 
 
+def test_what_a_token_lacks_is_said_as_it_is_described(guarded: FlaskClient) -> None:
+    document = guarded.get("/openapi.json").json
+    responses = document["paths"]["/items"]["get"]["responses"]
+    for status, headers in ((401, {}), (403, bearer("items:write"))):
+        answer = guarded.get("/items", headers=headers)
+        assert answer.status_code == status
+        assert "WWW-Authenticate" in answer.headers
+        name = responses[str(status)]["$ref"].rpartition("/")[2]
+        assert "WWW-Authenticate" in document["components"]["responses"][name]["headers"]
+
+
 def test_without_keys_everybody_on_this_machine_reads_everything(client: FlaskClient) -> None:
     assert client.get("/items").status_code == 200
     assert client.get("/items", headers=bearer()).status_code == 200
