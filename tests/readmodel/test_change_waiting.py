@@ -14,6 +14,7 @@ from readmodel.app import create_app
 from readmodel.presence import PRESENCE, Presence
 from readmodel.pulse import Pulse
 from readmodel.turns import Turns
+from readmodel.views import changes
 from runtime.settings import Settings
 from tests.readmodel.conftest import Log
 from tests.readmodel.partitioned import AT, Partitioned
@@ -118,6 +119,18 @@ def test_only_what_is_wanted_ends_the_waiting_and_the_rest_is_passed(
     answer = of_type.result()
     assert told(answer) == [("lamp", 3)]
     assert answer.json["behind"] == 0
+
+
+def test_more_that_comes_than_a_page_looks_at_is_not_looked_through_while_somebody_waits(
+    pulses: list[Pulse], ask: Ask, shop: Partitioned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "LOOKED_AT", 2)
+    shop.add(0, LAMP)
+    asked = ask("?after=head&types=ItemDeleted")
+    they_wait(pulses)
+    shop.add(0, *(ItemRenamed("lamp", AT, AT, f"{n}") for n in range(5)))
+    answer = asked.result(20)
+    assert (told(answer), answer.json["behind"]) == ([], 3)
 
 
 def test_more_than_may_wait_are_answered_at_once(
