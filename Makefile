@@ -32,10 +32,10 @@ setup: $(STAMP) ## the virtual environment with all dependencies; leaves .venv/b
 up: $(RUNS) ## what running needs from nothing, then serve until Ctrl-C; options in ARGS="--data DIR"
 	@exec .venv/bin/itemledger up $(ARGS)
 
-# What is compiled is kept, whatever the environment says: four processes collect the tests, and
+# What is compiled is kept, whatever the environment says: six processes collect the tests, and
 # hundreds are started by them.
 test: $(STAMP) ## everything from nothing, then the whole test suite; a part of it with TESTS=tests/domain
-	@PYTHONDONTWRITEBYTECODE= exec .venv/bin/python -m pytest -n 4 --dist worksteal $(TESTS)
+	@PYTHONDONTWRITEBYTECODE= exec .venv/bin/python -m pytest -n 6 --dist worksteal $(TESTS)
 
 chaos: $(STAMP) ## faults under load, checked, with a report: SECONDS=600 SEED=7 DATABASE=postgresql
 	@exec .venv/bin/python -m tests.chaos --seconds $(SECONDS) --database $(DATABASE) $(if $(SEED),--seed $(SEED)) $(ARGS)
@@ -43,9 +43,10 @@ chaos: $(STAMP) ## faults under load, checked, with a report: SECONDS=600 SEED=7
 chaos-planted: $(STAMP) ## plant known bugs one by one; the checker has to find every one
 	@exec .venv/bin/python -m tests.chaos.planted $(ARGS)
 
-torn: $(STAMP) ## the log torn off at 2,200 places, the whole service at 22, a character changed 1,000 times
-	@TORN_CUTS=2200 TORN_SERVICES=22 RANDOM_EDITS=1000 exec .venv/bin/python -m pytest -n 2 \
-	  tests/test_torn_log.py tests/test_torn_service.py tests/ledger/test_random_edits.py
+torn: $(STAMP) ## the log torn off at 2,200 places, the whole service at 22, a character changed and an answer lost 1,000 times
+	@TORN_CUTS=2200 TORN_SERVICES=22 RANDOM_EDITS=1000 CUT_REPLIES=1000 exec .venv/bin/python -m pytest -n 2 \
+	  tests/test_torn_log.py tests/test_torn_service.py tests/ledger/test_random_edits.py \
+	  tests/eventlog/test_cut_replies.py
 
 journey: $(STAMP) ## the whole real input, imported twice, on both databases, and what a plain loop makes of it; and the raw shop file
 	@JOURNEY_ROWS=1000000 SHOP_LINES=1000000 exec .venv/bin/python -m pytest -n 1 \

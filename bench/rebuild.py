@@ -173,7 +173,8 @@ def build_all(url: str, width: int) -> None:
     """Build each view with nothing else going on."""
     engine, reads = writing_engine(url), reading_engine(url)
     with reads.connect() as connection:
-        count = connection.scalar(text('SELECT sum("offset") FROM partitions'))
+        # PostgreSQL adds up to a decimal.
+        count = int(connection.scalar(text('SELECT sum("offset") FROM partitions')) or 0)
         live = projections.all_live(connection)
     stores = Stores(engine, reads, width)
     for view in all_views():
@@ -281,8 +282,10 @@ def main() -> None:
                 beside = during(deployment.command_url, given.rate, given.items, work())
                 told = asyncio.run(beside)
                 seconds = time.monotonic() - begun
-                took = re.search(r"live after (\d+) events", out[0])
-                count = int(took[1]) if took else 0
+                took = re.search(r"live after ([\d,]+) events", out[0])
+                if took is None:
+                    raise SystemExit(out[0])
+                count = int(took[1].replace(",", ""))
                 print(f"{view.name}: {count:,} events in {seconds:.1f} s, {count / seconds:,.0f}/s")
                 print(f"  {out[0].strip()}")
                 print(f"  commands meanwhile: {told.line()}")

@@ -20,10 +20,11 @@ _FAR, _MANY = 16_384, 50_000
 # How many the index of words may find at first: it has them together, where a column's would each
 # have to be looked up.
 _FEW_FOUND = 14_000
-# So many that have the words are sorted at once. More are looked for along the order, if a part of
-# the way that costs as much as to sort them says that the page is full before its end. It is not
-# tried where another filter leaves no more than so many for each.
-_AT_ONCE, _PART, _SELECTIVE = 800, 8, 4
+# What has the words is sorted at once, where that costs no more than to walk past so many items.
+# More are looked for along the order, if a part of the way that costs as much as to sort them says
+# that the page is full before its end. It is not tried where another filter leaves no more than so
+# many for each.
+_AT_ONCE, _PART, _SELECTIVE = 12_000, 8, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def _few(ways: Ways, most: int, most_found: int, limit: int) -> Rows | None:
     if found is None:
         column, left = ways.narrowest(most + 1)
         return ways.within(column) if column is not None and left <= most else None
-    if found.count <= _AT_ONCE:
+    if found.count * ways.walked <= _AT_ONCE:
         return ways.sorted_found(found)
     selective = _SELECTIVE * found.count
     column, left = ways.narrowest(selective)

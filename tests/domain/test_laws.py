@@ -145,7 +145,7 @@ def run(asked: Sequence[Command], until: int | None = None) -> History:
 
 
 @given(st.lists(commands, max_size=30))
-@settings(max_examples=500)
+@settings(max_examples=250)
 def test_fold_never_raises_on_decided_events_and_versions_have_no_gap(
     asked: list[Command],
 ) -> None:
@@ -156,7 +156,7 @@ def test_fold_never_raises_on_decided_events_and_versions_have_no_gap(
 
 
 @given(st.lists(commands, max_size=20), plain)
-@settings(max_examples=500)
+@settings(max_examples=250)
 def test_the_same_command_at_once_again_changes_nothing_or_is_refused(
     asked: list[Command], command: Command
 ) -> None:

@@ -1,6 +1,7 @@
 """An answer that is lost after the server has run the command stores nothing twice."""
 
 import asyncio
+import os
 import random
 import secrets
 import sys
@@ -21,13 +22,13 @@ from runtime.settings import Settings
 from tests.eventlog.cutting import Cutting
 
 # Of as many writers at once as there would be processes of the command API.
-CUTS, _WRITERS = 1000, 4
+CUTS, _WRITERS = int(os.environ.get("CUT_REPLIES", "400")), 4
 _PARTITIONS = 4
 _ITEMS = 32
 
 
 @pytest.mark.timeout(180)
-def test_a_thousand_lost_answers_store_every_command_once_and_in_order(
+def test_hundreds_of_lost_answers_store_every_command_once_and_in_order(
     redis: "Redis", valkey_server: Settings, tmp_path: Path
 ) -> None:
     seed = secrets.randbelow(1_000_000)

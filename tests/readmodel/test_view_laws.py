@@ -28,7 +28,7 @@ FIELDS = ("id", "name", "price", "updated_at")
 SORTS = st.builds(Sort, st.sampled_from(FIELDS), st.booleans())
 
 thoroughly = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -115,7 +115,7 @@ def test_what_a_view_comes_to_does_not_depend_on_how_events_come_in_batches(
 @pytest.mark.parametrize(
     "view", [each for each in all_views() if each.by_item], ids=lambda view: view.name
 )
-@settings(parent=thoroughly, max_examples=30)
+@settings(parent=thoroughly, max_examples=20)
 @given(history=HISTORIES)
 def test_what_a_view_that_is_built_by_item_comes_to_does_not_depend_on_the_order_of_items(
     engine: Engine, view: View, history: History
