@@ -32,10 +32,10 @@ setup: $(STAMP) ## the virtual environment with all dependencies; leaves .venv/b
 up: $(RUNS) ## what running needs from nothing, then serve until Ctrl-C; options in ARGS="--data DIR"
 	@exec .venv/bin/itemledger up $(ARGS)
 
-# What is compiled is kept, whatever the environment says: six processes collect the tests, and
+# What is compiled is kept, whatever the environment says: four processes collect the tests, and
 # hundreds are started by them.
 test: $(STAMP) ## everything from nothing, then the whole test suite; a part of it with TESTS=tests/domain
-	@PYTHONDONTWRITEBYTECODE= exec .venv/bin/python -m pytest -n 6 --dist worksteal $(TESTS)
+	@PYTHONDONTWRITEBYTECODE= exec .venv/bin/python -m pytest -n 4 --dist worksteal $(TESTS)
 
 chaos: $(STAMP) ## faults under load, checked, with a report: SECONDS=600 SEED=7 DATABASE=postgresql
 	@exec .venv/bin/python -m tests.chaos --seconds $(SECONDS) --database $(DATABASE) $(if $(SEED),--seed $(SEED)) $(ARGS)

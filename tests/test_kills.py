@@ -14,7 +14,7 @@ import pytest
 from tests.journey import Account, Deployment, beginning_of_the_real_input
 from tests.waiting import until
 
-_ROWS = 6_000
+_ROWS = 10_000
 _KEY = "the-import-that-was-hit"
 _MARKS = 3
 _PARTS = ("cli worker", "valkey", "cli api")
