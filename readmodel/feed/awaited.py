@@ -167,16 +167,17 @@ class Round:
         """Take in where the ledger is; `None` when nobody will look any more."""
         if not self._present:
             return  # It was told on its way here.
+        is_first = self._ledger is None
         self._ledger = ledger
         if ledger is None:
             for waiter in (*self._waiting, *self._line):
                 waiter.wake(None)
             return
-        if self._portions.mark(ledger.place):
-            # It was set back: those who have seen more than there is are let go.
-            for waiter in self._waiting:
+        if self._portions.mark(ledger.place) or is_first:
+            # Where it was set back, those who have seen more than there is are let go.
+            for waiter in [each for each in self._waiting if self._portions.is_ahead(each.place)]:
+                del self._waiting[waiter]
                 waiter.wake(None)
-            self._waiting.clear()
         beyond = [each for each in self._waiting if ledger.is_beyond(each.place)]
         for waiter in beyond:
             del self._waiting[waiter]
@@ -209,6 +210,8 @@ class Round:
         elif self._ledger is not None and self._ledger.is_beyond(waiter.place):
             self._line.append(waiter)
             self._wake()
+        elif self._ledger is not None and self._portions.is_ahead(waiter.place):
+            waiter.wake(None)
         else:
             self._waiting[waiter] = None
 

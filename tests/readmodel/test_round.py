@@ -283,7 +283,7 @@ def test_who_has_seen_more_than_there_is_of_a_ledger_that_was_set_back_is_let_go
 
     async def follow() -> None:
         ahead = rounds.follow()
-        await until(lambda: rounds.round._waiting)
+        await until(lambda: rounds.round._waiting and rounds.round._ledger)
         with ledger.engine.begin() as connection:
             connection.execute(tables.partitions.update().values(offset=1))
         await ahead.task
@@ -293,6 +293,22 @@ def test_who_has_seen_more_than_there_is_of_a_ledger_that_was_set_back_is_let_go
             connection.execute(tables.partitions.update().values(offset=2))
         await until(lambda: len(at_its_head.got) == 2)
         assert ahead.got == at_its_head.got == [1, 2]
+
+    run(follow())
+
+
+def test_who_comes_while_the_ledger_is_set_back_is_let_go_by_the_first_look(
+    ledger: Any, rounds: Rounds
+) -> None:
+    ledger.add(created(1), created(2))
+
+    async def follow() -> None:
+        ahead = rounds.follow()
+        # Nobody has looked yet.
+        with ledger.engine.begin() as connection:
+            connection.execute(tables.partitions.update().values(offset=1))
+        await ahead.task
+        assert ahead.got == [1, 2]
 
     run(follow())
 
