@@ -2,6 +2,7 @@
 figure is cheap, however large the ledger: nothing that grows with it is counted.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -58,11 +59,13 @@ def taken(connection: Connection) -> dict[int, Taken]:
     }
 
 
-def projections(connection: Connection, now: int) -> list[Projection]:
+def projections(
+    connection: Connection, kept: Sequence[books.Projection], now: int
+) -> list[Projection]:
     """Tell how far each projection that is read has taken each partition of the ledger, by the name
-    of its view, whichever slot is live; `now` is milliseconds since 1970.
+    of its view, whichever slot is live, as the books that are `kept` of views say; `now` is
+    milliseconds since 1970.
     """
-    kept = books.read_all(connection)
     views = {books.name_of(each.view, each.live): each.view for each in kept if each.live}
     mark, ledger, oldest = tables.checkpoints, tables.partitions, tables.events
     statement = (
@@ -111,12 +114,14 @@ def _headline(error: str | None) -> str | None:
     return headline(error)[:_LONGEST_ERROR] if error and error.strip() else None
 
 
-def builds(connection: Connection, now: int) -> list[dict[str, Any]]:
+def builds(
+    connection: Connection, kept: Sequence[books.Projection], now: int
+) -> list[dict[str, Any]]:
     """Tell of the views that are being built anew, or wait for somebody to decide, how far they
     are.
     """
     told: list[dict[str, Any]] = []
-    for book in books.read_all(connection):
+    for book in kept:
         if book.state != "idle":
             seen = rebuilding.progress(connection, book, now)
             told.append(

@@ -101,8 +101,8 @@ class MetricRoutes:
         try:
             with self._snapshots.connect() as connection:
                 ledger = figures.taken(connection)
-                projections = figures.projections(connection, self._clock())
                 views = books.read_all(connection)
+                projections = figures.projections(connection, views, self._clock())
                 aside = figures.quarantined(connection)
                 missing = figures.missing(connection)
         except SQLAlchemyError:

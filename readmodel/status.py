@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from eventlog.inspect import Checkup, LogInspector, LogUnavailable, Report
+from ledger import projections as books
 from ledger.schema import SchemaOutOfDate, check_schema
 from readmodel import figures, params, standings
 from readmodel.answers import FRESH_ONLY, answer
@@ -82,10 +83,11 @@ class StatusRoutes:
         checkup = self._inspector.checkup(now)
         with self._snapshots.connect() as connection:
             ledger = figures.taken(connection)
-            projections = figures.projections(connection, now)
+            views = books.read_all(connection)
+            projections = figures.projections(connection, views, now)
             document = {
                 "projections": [each.document() for each in projections],
-                "builds": figures.builds(connection, now),
+                "builds": figures.builds(connection, views, now),
                 **figures.quarantined(connection),
                 "gaps": figures.gaps(connection),
                 "totals": {

@@ -9,6 +9,7 @@ from cli.database_refusals import reading_refusal
 from cli.doctor.finding import Check, Doubt, Fault, Finding, Fine, Told, told
 from eventlog.inspect import LogInspector, LogUnavailable, inspect_log
 from eventlog.workers import REPORT_EVERY, Report
+from ledger import projections as books
 from ledger.opening import opened
 from ledger.schema import DatabaseUnusable, SchemaOutOfDate
 from readmodel import figures
@@ -159,7 +160,7 @@ def _facts(settings: Settings, inspector: LogInspector, partitions: int) -> Work
                 standings=first,
                 moves=moves,
                 quarantined=figures.quarantined(connection),
-                projections=figures.projections(connection, now_ms()),
+                projections=figures.projections(connection, books.read_all(connection), now_ms()),
                 lost=figures.missing(connection).get("lost", 0),
             )
 
