@@ -12,16 +12,29 @@ Mode = Literal["own", "embedded"]
 
 
 @dataclass(frozen=True, slots=True)
+class Least:
+    """What a run has to have seen before it may end: how much comes in a given time depends on the
+    machine.
+    """
+
+    faults: int = 0
+    kinds: int = 0
+    commands: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """`root` is the product to run, `folder` takes the report; `faults` names kinds or classes.
 
     Lengths are seconds: of the chaos, of a stormy and a calm stretch (about), and how long it may
-    take at most from a heal until everything acknowledged is visible. `stop_at_first` ends a run
-    as soon as something is seen to be wrong.
+    take at most from a heal until everything acknowledged is visible. The chaos goes on beyond its
+    seconds until there was the `least`. `stop_at_first` ends a run as soon as something is seen to
+    be wrong.
     """
 
     folder: Path
     seconds: float = 60.0
+    least: Least = Least()
     seed: int = 1
     database: DatabaseName = "sqlite"
     mode: Mode = "own"

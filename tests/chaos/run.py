@@ -138,19 +138,34 @@ class _Chaos:
         options = self._world.options
         over = self._began + options.seconds
         number = 0
-        while (left := over - time.monotonic()) > 0:
+        while (left := over - time.monotonic()) > 0 or self._lacking:
+            if left <= 0:
+                left = options.calm + options.storm
+            at = time.monotonic()
             calm = min(left, options.calm * self._dice.uniform(0.6, 1.4))
             if number % 3 == 1 and "worker-kill" in {each.name for each in self._nemesis.kinds}:
                 self._lone_kill(calm)
             else:
                 self._world.patience.hold(calm)
-            left = over - time.monotonic()
+            left -= time.monotonic() - at
             if left > 0 and self._nemesis.kinds:
                 self._nemesis.storm(min(left, options.storm * self._dice.uniform(0.7, 1.3)))
             self._heal()
             number += 1
             if self._enough:
                 return
+
+    @property
+    def _lacking(self) -> bool:
+        """Whether there was less than is wanted; once something is wrong, nothing is."""
+        if self._result.violations:
+            return False
+        least, happened = self._world.options.least, self._nemesis.happened
+        return (
+            sum(happened.values()) < least.faults
+            or len(happened) < least.kinds
+            or self._watch.acknowledged < least.commands
+        )
 
     @property
     def _enough(self) -> bool:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.options import ROOT, DatabaseName, Options
+from tests.chaos.options import ROOT, DatabaseName, Least, Options
 from tests.chaos.run import run
 
-# With less than this it has shown nothing; how much there is depends on the machine.
-_FAULTS, _KINDS, _COMMANDS = 4, 3, 200
+# With less than this it has shown nothing.
+_LEAST = Least(faults=4, kinds=3, commands=200)
 
 
 @pytest.mark.timeout(420)
@@ -27,7 +27,8 @@ def test_nothing_acknowledged_is_lost_doubled_or_out_of_order_whatever_happens(
     folder = ROOT / "chaos-report" / f"test-{database}-{seed}"
     options = Options(
         folder=folder,
-        seconds=18,
+        seconds=12,
+        least=_LEAST,
         seed=seed,
         database=database,
         root=Path(os.environ.get("CHAOS_ROOT", ROOT)),
@@ -44,7 +45,7 @@ def test_nothing_acknowledged_is_lost_doubled_or_out_of_order_whatever_happens(
     result = run(options, print)  # shown where it fails
 
     assert not result.violations, "\n".join(map(str, result.violations))
-    assert sum(result.happened.values()) >= _FAULTS, result
-    assert len(result.happened) >= _KINDS, result
-    assert result.figures["commands acknowledged"] > _COMMANDS
+    assert sum(result.happened.values()) >= _LEAST.faults, result
+    assert len(result.happened) >= _LEAST.kinds, result
+    assert result.figures["commands acknowledged"] >= _LEAST.commands
     shutil.rmtree(folder)
