@@ -4,6 +4,27 @@ from typing import Any
 
 from playwright.sync_api import Page, Route
 
+# In place of the browser's: what comes by it is what a test lets come.
+STREAM = """
+window.streams = [];
+window.EventSource = class extends EventTarget {
+  static OPEN = 1;
+  static CLOSED = 2;
+  constructor(url) { super(); this.url = url; this.readyState = 1; streams.push(this); }
+  close() { this.readyState = 2; }
+};
+window.tell = (version = 2) => void streams.at(-1).dispatchEvent(
+  new MessageEvent('message', {data: JSON.stringify({item_id: 'lamp', version})}));
+window.refuse = () => { streams.at(-1).close(); streams.at(-1).dispatchEvent(new Event('error')); };
+window.open = () => void streams.at(-1).dispatchEvent(new Event('open'));
+window.after = () => new URL(streams.at(-1).url, location).searchParams.get('after');
+window.live = () => streams.filter(({readyState}) => readyState !== 2).length;
+window.look = (away) => {
+  Object.defineProperty(document, 'hidden', {value: away, configurable: true});
+  document.dispatchEvent(new Event('visibilitychange'));
+};
+"""
+
 
 def answer(page: Page, status: int, document: dict[str, Any]) -> list[Any]:
     """Answer commands with this; returns those that came."""

@@ -3,16 +3,26 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Milliseconds.
 PATIENCE = 30_000
+_SIZE: ViewportSize = {"width": 1280, "height": 720}
+_STORED = "cookies,local_storage,session_storage,indexeddb"
 
 
 def path_of_browser() -> str | None:
@@ -50,10 +60,54 @@ class Window:
 
 
 @contextmanager
-def window(browser: Browser, url: str, **how: Any) -> Iterator[Window]:
-    context = browser.new_context(**how)
+def window(browser: Browser, url: str, script: str = "", **how: Any) -> Iterator[Window]:
+    """Open one that is closed afterwards; each of its pages begins with a `script`."""
+    with closing(_context(browser, script, **how)) as context:
+        opened = Window(context.new_page(), url)
+        with _heard(opened):
+            yield opened
+
+
+class Kept:
+    """A page that one test has after the other. To make a page and a context for it costs the
+    browser more than most tests ask of it, and of what it has loaded once the scripts are there.
+    """
+
+    def __init__(self, browser: Browser, script: str = "") -> None:
+        self._context = _context(browser, script)
+        self._page = self._context.new_page()
+
+    @contextmanager
+    def lent(self, url: str) -> Iterator[Window]:
+        """Lend it for pages at this address; nothing that a test did to it stays, but its scripts
+        and listeners.
+        """
+        page = self._page
+        opened = Window(page, url)
+        with _heard(opened):
+            yield opened
+            page.unroute_all(behavior="ignoreErrors")
+            page.goto("about:blank")
+        page.set_viewport_size(_SIZE)
+        devtools = self._context.new_cdp_session(page)
+        devtools.send("Storage.clearDataForOrigin", {"origin": url, "storageTypes": _STORED})
+        devtools.detach()
+
+    def close(self) -> None:
+        self._context.close()
+
+
+def _context(browser: Browser, script: str, **how: Any) -> BrowserContext:
+    context = browser.new_context(**{"viewport": _SIZE, **how})
     context.set_default_timeout(PATIENCE)
-    opened = Window(context.new_page(), url)
+    if script:
+        context.add_init_script(script)
+    return context
+
+
+@contextmanager
+def _heard(opened: Window) -> Iterator[None]:
+    """Hear what a page complains of."""
     page, complaints = opened.page, opened.complaints
 
     def hear(message: Any) -> None:
@@ -69,8 +123,12 @@ def window(browser: Browser, url: str, **how: Any) -> Iterator[Window]:
         complaints.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
-    page.on("console", hear)
-    page.on("dialog", end)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield opened
-    context.close()
+    def fail(error: Error) -> None:
+        complaints.append(str(error))
+
+    heard = (("console", hear), ("dialog", end), ("pageerror", fail))
+    for event, listener in heard:
+        page.on(event, listener)
+    yield
+    for event, listener in heard:
+        page.remove_listener(event, listener)

@@ -3,9 +3,10 @@ comes further than the first; where none are, a test says what the command API a
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import fakeredis
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -28,35 +29,57 @@ class _Quiet(WSGIRequestHandler):
 def guarded_pages(folder: Path) -> Iterator[str]:
     """Serve them where tokens are wanted, and give their address."""
     port = free_port()
-    settings = Settings(query_url=f"http://127.0.0.1:{port}", data=folder)
-    with _pages(settings, f"sqlite:///{folder / 'none.db'}", port, guard(settings)) as url:
+    url = f"http://127.0.0.1:{port}"
+    settings = Settings(query_url=url, data=folder)
+    none = f"sqlite:///{folder / 'none.db'}"
+    with _pages(settings, none, guard(settings)) as app, _served(port, app):
         yield url
 
 
-@contextmanager
-def open_pages(folder: Path, database: str) -> Iterator[str]:
-    """Serve those of a database to everybody. The command API is below `/write`, where nothing is
-    unless a test answers.
+class OpenPages:
+    """Those of one database after the other at one address, for everybody. The command API is below
+    `/write`, where nothing is unless a test answers.
     """
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    settings = Settings(query_url=url, command_url=f"{url}/write", data=folder)
-    with _pages(settings, database, port, None) as served:
-        yield served
+
+    def __init__(self, folder: Path) -> None:
+        self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._settings = Settings(query_url=self.url, command_url=f"{self.url}/write", data=folder)
+        self._app: WSGIApplication | None = None
+
+    @contextmanager
+    def served(self) -> Iterator[None]:
+        with _served(self._port, self):
+            yield
+
+    @contextmanager
+    def of(self, database: str) -> Iterator[str]:
+        """Show those of a database; gives their address."""
+        with _pages(self._settings, database, None) as self._app:
+            yield self.url
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        assert self._app is not None, "asked for by a page that nobody looks at any more"
+        return self._app(environ, start_response)
 
 
 @contextmanager
-def _pages(settings: Settings, database: str, port: int, guard: Guard | None) -> Iterator[str]:
+def _pages(settings: Settings, database: str, guard: Guard | None) -> Iterator[WSGIApplication]:
     engine = reading_engine(database)
-    inspector = LogInspector(fakeredis.FakeRedis(), 1)
-    app = create_app(settings, engine, inspector, guard=guard)
+    try:
+        yield create_app(settings, engine, LogInspector(fakeredis.FakeRedis(), 1), guard=guard)
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _served(port: int, app: WSGIApplication) -> Iterator[None]:
     server = make_server("127.0.0.1", port, app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
-        engine.dispose()

@@ -167,7 +167,10 @@ def test_figures_that_are_old_are_called_so_once_until_there_are_new_ones(page: 
     expect(notice).to_be_hidden()
 
 
-def test_the_axis_of_a_new_items_prices_says_no_moment_twice(page: Page, ledger: Ledger) -> None:
+def test_the_axis_of_a_new_items_prices_says_no_moment_twice(
+    own_page: Page, ledger: Ledger
+) -> None:
+    page = own_page
     now = int(time.time() * 1000)
     ledger.add(created("new", at=now - 1000), ItemRepriced("new", now, now, 1, "EUR"))
     page.add_init_script(

@@ -49,21 +49,29 @@ def test_nothing_is_called_saved_that_is_only_accepted(page: Page, opener: str) 
     assert "undefined" not in page.url
 
 
-def test_that_a_command_is_accepted_stays_said_while_its_outcome_is_waited_for(page: Page) -> None:
-    page.clock.install()
+def test_that_a_command_is_accepted_stays_said_while_its_outcome_is_waited_for(timed: Page) -> None:
+    page = timed
 
     def hold(route: Route) -> None:
         # Only the first is answered.
-        if route.request.headers["prefer"] == "wait=2":
+        asked.append(route.request.headers["prefer"])
+        if len(asked) == 1:
             route.fulfill(status=202, json=ACCEPTED)
 
+    asked: list[str] = []
     page.route("**/write/**", hold)
     page.get_by_role("button", name="Edit").click()
     page.locator("#edit-price").fill("44")
     line = page.locator("#edit [data-problem]")
-    with page.expect_request(lambda each: each.headers.get("prefer") == "wait=10"):
+    with page.expect_response("**/commands/c-1"):
         save(page)
-    expect(line).to_contain_text("Accepted; it waits for its turn")
+        expect(line).to_contain_text("Accepted; it waits for its turn")
+    # Who is answered at once, and was not let wait, does not ask again at once.
+    page.clock.run_for(900)
+    assert asked == ["wait=2"]
+    with page.expect_request("**/write/**") as again:
+        page.clock.run_for(100)
+    assert again.value.headers["prefer"] == "wait=10"
     page.clock.run_for(5_000)
     expect(line).to_contain_text("Accepted; it waits for its turn")
 

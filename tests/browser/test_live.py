@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
 from domain.events import ItemRepriced
@@ -12,43 +11,6 @@ from tests.readmodel.conftest import Ledger
 from tests.readmodel.web.stock import AT
 
 LAMP = re.compile(r"/ui/items/lamp$")
-# In place of the browser's: what comes by it is what a test lets come.
-STREAM = """
-window.streams = [];
-window.EventSource = class extends EventTarget {
-  static OPEN = 1;
-  static CLOSED = 2;
-  constructor(url) { super(); this.url = url; this.readyState = 1; streams.push(this); }
-  close() { this.readyState = 2; }
-};
-window.tell = (version = 2) => void streams.at(-1).dispatchEvent(
-  new MessageEvent('message', {data: JSON.stringify({item_id: 'lamp', version})}));
-window.refuse = () => { streams.at(-1).close(); streams.at(-1).dispatchEvent(new Event('error')); };
-window.open = () => void streams.at(-1).dispatchEvent(new Event('open'));
-window.after = () => new URL(streams.at(-1).url, location).searchParams.get('after');
-window.live = () => streams.filter(({readyState}) => readyState !== 2).length;
-window.look = (away) => {
-  Object.defineProperty(document, 'hidden', {value: away, configurable: true});
-  document.dispatchEvent(new Event('visibilitychange'));
-};
-"""
-
-
-@pytest.fixture
-def followed(page: Page) -> Page:
-    """The page of the lamp, which follows a stream of the test's own."""
-    page.add_init_script(STREAM)
-    page.reload()
-    return page
-
-
-@pytest.fixture
-def timed(followed: Page) -> Page:
-    """That page, and only the test lets time pass on it."""
-    followed.clock.install()
-    followed.reload()
-    followed.clock.pause_at(followed.evaluate("Date.now() + 1000"))
-    return followed
 
 
 def reprice(ledger: Ledger) -> None:
@@ -61,17 +23,17 @@ def first(page: Page, does: Callable[[Route], None]) -> None:
 
 
 def test_what_comes_while_the_page_is_loaded_again_is_loaded_afterwards(
-    followed: Page, ledger: Ledger
+    page: Page, ledger: Ledger
 ) -> None:
     def load(route: Route) -> None:
         old = route.fetch()
         reprice(ledger)
-        followed.evaluate("tell()")
+        page.evaluate("tell()")
         route.fulfill(response=old)
 
-    first(followed, load)
-    followed.evaluate("tell()")
-    expect(followed.locator(".big")).to_have_text("9.99 EUR")
+    first(page, load)
+    page.evaluate("tell()")
+    expect(page.locator(".big")).to_have_text("9.99 EUR")
 
 
 def test_a_form_that_is_opened_while_its_page_is_loaded_is_of_what_comes_and_opens_once(
@@ -126,36 +88,34 @@ def test_a_form_that_waits_for_its_page_is_called_off_by_escape_and_waits_no_lon
     held[0].abort()
 
 
-def test_a_form_that_is_open_when_its_page_comes_stays_as_it_is(
-    followed: Page, ledger: Ledger
-) -> None:
+def test_a_form_that_is_open_when_its_page_comes_stays_as_it_is(page: Page, ledger: Ledger) -> None:
     swaps = "document.addEventListener('htmx:after:swap', () => { window.swapped = true; })"
 
     def load(route: Route) -> None:
         reprice(ledger)
         new = route.fetch()
-        followed.evaluate(f"document.querySelector('#edit').showModal(); {swaps}")
+        page.evaluate(f"document.querySelector('#edit').showModal(); {swaps}")
         route.fulfill(response=new)
 
-    first(followed, load)
-    followed.evaluate("tell()")
-    with followed.expect_response(LAMP) as came:
+    first(page, load)
+    page.evaluate("tell()")
+    with page.expect_response(LAMP) as came:
         pass
     came.value.finished()
-    edit = followed.locator("#edit")
+    edit = page.locator("#edit")
     expect(edit).to_be_visible()
-    followed.locator("#edit-name").fill("Mine")
-    assert followed.evaluate("window.swapped") is None
-    followed.locator("#edit-name").fill("Lamp")
-    followed.keyboard.press("Escape")
+    page.locator("#edit-name").fill("Mine")
+    assert page.evaluate("window.swapped") is None
+    page.locator("#edit-name").fill("Lamp")
+    page.keyboard.press("Escape")
     expect(edit).to_be_hidden()
-    expect(followed.locator(".big")).to_have_text("9.99 EUR")
+    expect(page.locator(".big")).to_have_text("9.99 EUR")
 
 
 def test_a_page_that_can_not_be_loaded_says_so_once_and_is_loaded_later(
-    followed: Page, ledger: Ledger
+    page: Page, ledger: Ledger
 ) -> None:
-    followed.evaluate(
+    page.evaluate(
         "window.toasts = 0; void new MutationObserver((all) => all.forEach("
         " ({addedNodes}) => { toasts += addedNodes.length; }))"
         ".observe(document.querySelector('#toasts'), {childList: true})"
@@ -170,11 +130,11 @@ def test_a_page_that_can_not_be_loaded_says_so_once_and_is_loaded_later(
             route.fulfill(status=429, body="")
 
     reprice(ledger)
-    followed.route(LAMP, fail, times=2)
-    followed.evaluate("tell()")
-    expect(followed.locator(".toast")).to_contain_text("does not answer; this page is")
-    expect(followed.locator(".big")).to_have_text("9.99 EUR")
-    assert followed.evaluate("toasts") == 1
+    page.route(LAMP, fail, times=2)
+    page.evaluate("tell()")
+    expect(page.locator(".toast")).to_contain_text("does not answer; this page is")
+    expect(page.locator(".big")).to_have_text("9.99 EUR")
+    assert page.evaluate("toasts") == 1
 
 
 def test_events_that_come_together_are_loaded_together_and_again_once_the_stream_is_there(
@@ -230,43 +190,41 @@ def test_what_was_written_is_waited_for_also_where_an_event_comes_and_a_load_fai
     assert tokens == ["0.9.x", "0.9.x"]
 
 
-def test_filters_that_are_answered_late_are_answered_once_more(
-    followed: Page, ledger: Ledger
-) -> None:
-    go(followed, "/ui/")
+def test_filters_that_are_answered_late_are_answered_once_more(page: Page, ledger: Ledger) -> None:
+    go(page, "/ui/")
 
     def late(route: Route) -> None:
         old = route.fetch()
         reprice(ledger)
-        followed.evaluate("tell()")
+        page.evaluate("tell()")
         # The event has had its load, and now comes what does not know of it.
-        with followed.expect_response(lambda each: each.url.endswith("/ui/")):
+        with page.expect_response(lambda each: each.url.endswith("/ui/")):
             pass
         route.fulfill(response=old)
 
-    followed.route(re.compile(r"/ui/\?.*q=lamp"), late, times=1)
-    followed.locator("#q").fill("lamp")
-    expect(followed.locator("#rows")).to_contain_text("9.99 EUR")
+    page.route(re.compile(r"/ui/\?.*q=lamp"), late, times=1)
+    page.locator("#q").fill("lamp")
+    expect(page.locator("#rows")).to_contain_text("9.99 EUR")
 
 
-def test_a_load_of_what_was_asked_for_before_is_not_shown(followed: Page, ledger: Ledger) -> None:
+def test_a_load_of_what_was_asked_for_before_is_not_shown(page: Page, ledger: Ledger) -> None:
     def load(route: Route) -> None:
         old = route.fetch()
         reprice(ledger)
-        followed.evaluate("history.replaceState(null, '', '?version=1')")
+        page.evaluate("history.replaceState(null, '', '?version=1')")
         route.fulfill(response=old)
 
-    first(followed, load)
-    with followed.expect_request(re.compile(r"lamp\?version=1")):
-        followed.evaluate("tell()")
+    first(page, load)
+    with page.expect_request(re.compile(r"lamp\?version=1")):
+        page.evaluate("tell()")
 
 
-def test_a_page_follows_from_what_it_shows(followed: Page) -> None:
+def test_a_page_follows_from_what_it_shows(page: Page) -> None:
     for path, part in (("/ui/items/lamp", "#item"), ("/ui/", "#catalogue"), ("/ui/feed", "#feed")):
-        go(followed, path)
-        shown = followed.locator(part).get_attribute("data-cursor")
+        go(page, path)
+        shown = page.locator(part).get_attribute("data-cursor")
         assert shown != "head"
-        assert followed.evaluate("after()") == shown
+        assert page.evaluate("after()") == shown
 
 
 def test_following_that_is_refused_is_tried_again_from_what_the_page_shows_by_then(

@@ -8,6 +8,8 @@ import { rest } from "./rest.js";
 const FIRST = 2;
 const NEXT = 10;
 const WAIT = 20;
+// Milliseconds between two times that it is asked for: who may not wait is answered at once.
+const BETWEEN = 1_000;
 // For the outcome of what is accepted, and for any answer, in milliseconds.
 const OUTCOME = 20_000;
 const PATIENCE = 120_000;
@@ -30,17 +32,20 @@ export async function send(method, path, { body, type = "application/json", head
   let accepted = null;
   let end = Infinity;
   for (;;) {
+    const asked = Date.now();
     const slow = setTimeout(() => accepted ?? onSlow?.(), SLOW);
     const wait = only ? WAIT : accepted ? NEXT : FIRST;
     const response = await once(method, path, { body, type, headers: { Prefer: `wait=${wait}`, ...headers }, key });
     clearTimeout(slow);
     if (response?.status === 202 && !only) {
       // Nothing can lose it: asked again, the service tells how it went.
+      const soonest = rest(Math.max(0, asked + BETWEEN - Date.now()));
       accepted = await read(response);
       end = Math.min(end, Date.now() + OUTCOME);
       onWait?.(accepted);
       const aside = await asideOf(accepted);
       if (aside || Date.now() >= end) return { ...accepted, aside };
+      await soonest;
       continue;
     }
     const isPassing = !response || [429, 503, 504].includes(response.status);
