@@ -189,10 +189,12 @@ def test_whom_a_nursery_has_forked_before_it_was_given_up_is_kept(
         end = nursery._end
 
         async def late(nurse: nursery._Nurse) -> bytes:
+            nurse.process.send_signal(signal.SIGCONT)
             await noted(notes, 2)
             return await end(nurse)
 
         monkeypatch.setattr(nursery, "_end", late)
+        os.kill(of_nursery(known), signal.SIGSTOP)
         known._patience = 0.0
         process = await known.start(forked(notes))
         monkeypatch.setattr(nursery, "_end", end)
