@@ -47,8 +47,8 @@ def running_browser() -> Iterator[Browser]:
 
 @dataclass(slots=True)
 class Window:
-    """A page of its own browser context, and what went wrong in it: errors of scripts, violations
-    of the policy, dialogs that only somebody's script can have opened.
+    """A page, and what went wrong in it: errors of scripts, violations of the policy, dialogs that
+    only somebody's script can have opened.
     """
 
     page: Page

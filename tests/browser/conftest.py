@@ -52,7 +52,7 @@ def mine(window_of_all: Kept, deployment: Deployment) -> Iterator[Window]:
     """A window on the service that has nothing to complain of in the end."""
     with window_of_all.lent(deployment.query_url) as opened:
         yield opened
-        assert opened.complaints == []
+    assert opened.complaints == []
 
 
 @pytest.fixture(scope="module")
