@@ -41,8 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
             structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
         ],
     )
-    # Shells let what they start in the background ignore it, and so would all that is started here
-    # and is to be interrupted.
+    # Shells let what they start in the background ignore Ctrl-C, and so would all that is started
+    # here and is to be interrupted.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if "PYTEST_XDIST_WORKER" not in os.environ:

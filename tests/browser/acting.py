@@ -16,7 +16,7 @@ window.EventSource = class extends EventTarget {
 window.tell = (version = 2) => void streams.at(-1).dispatchEvent(
   new MessageEvent('message', {data: JSON.stringify({item_id: 'lamp', version})}));
 window.refuse = () => { streams.at(-1).close(); streams.at(-1).dispatchEvent(new Event('error')); };
-window.open = () => void streams.at(-1).dispatchEvent(new Event('open'));
+window.connect = () => void streams.at(-1).dispatchEvent(new Event('open'));
 window.after = () => new URL(streams.at(-1).url, location).searchParams.get('after');
 window.live = () => streams.filter(({readyState}) => readyState !== 2).length;
 window.look = (away) => {

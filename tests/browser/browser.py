@@ -22,7 +22,7 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable
 # Milliseconds.
 PATIENCE = 30_000
 _SIZE: ViewportSize = {"width": 1280, "height": 720}
-_STORED = "cookies,local_storage,session_storage,indexeddb"
+_STORED = "cookies,local_storage,indexeddb"
 
 
 def path_of_browser() -> str | None:
@@ -70,28 +70,46 @@ def window(browser: Browser, url: str, script: str = "", **how: Any) -> Iterator
 
 class Kept:
     """A page that one test has after the other. To make a page and a context for it costs the
-    browser more than most tests ask of it, and of what it has loaded once the scripts are there.
+    browser more than most tests ask of it; and scripts that it has loaded once are there.
     """
 
     def __init__(self, browser: Browser, script: str = "") -> None:
-        self._context = _context(browser, script)
-        self._page = self._context.new_page()
+        self._browser = browser
+        self._script = script
+        self._begin()
 
     @contextmanager
     def lent(self, url: str) -> Iterator[Window]:
-        """Lend it for pages at this address; nothing that a test did to it stays, but its scripts
-        and listeners.
+        """Lend it for pages at this address; nothing that a test did to it stays, but scripts and
+        listeners that it has added: who wants such has a `window`.
         """
-        page = self._page
-        opened = Window(page, url)
+        opened = Window(self._page, url)
         with _heard(opened):
-            yield opened
+            try:
+                yield opened
+            finally:
+                self._clean(url)
+
+    def _begin(self) -> None:
+        self._context = _context(self._browser, self._script)
+        self._page = self._context.new_page()
+
+    def _clean(self, url: str) -> None:
+        page = self._page
+        try:
             page.unroute_all(behavior="ignoreErrors")
+            # After what the page itself keeps as it is left.
+            page.evaluate("addEventListener('pagehide', () => sessionStorage.clear())")
             page.goto("about:blank")
-        page.set_viewport_size(_SIZE)
-        devtools = self._context.new_cdp_session(page)
-        devtools.send("Storage.clearDataForOrigin", {"origin": url, "storageTypes": _STORED})
-        devtools.detach()
+            page.set_viewport_size(_SIZE)
+            page.mouse.move(0, 0)
+            devtools = self._context.new_cdp_session(page)
+            devtools.send("Storage.clearDataForOrigin", {"origin": url, "storageTypes": _STORED})
+            devtools.detach()
+        except Error:
+            # It is just going elsewhere, or has crashed.
+            self._context.close()
+            self._begin()
 
     def close(self) -> None:
         self._context.close()
@@ -129,6 +147,8 @@ def _heard(opened: Window) -> Iterator[None]:
     heard = (("console", hear), ("dialog", end), ("pageerror", fail))
     for event, listener in heard:
         page.on(event, listener)
-    yield
-    for event, listener in heard:
-        page.remove_listener(event, listener)
+    try:
+        yield
+    finally:
+        for event, listener in heard:
+            page.remove_listener(event, listener)

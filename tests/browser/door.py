@@ -55,8 +55,12 @@ class OpenPages:
     @contextmanager
     def of(self, database: str) -> Iterator[str]:
         """Show those of a database; gives their address."""
-        with _pages(self._settings, database, None) as self._app:
-            yield self.url
+        with _pages(self._settings, database, None) as app:
+            self._app = app
+            try:
+                yield self.url
+            finally:
+                self._app = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         assert self._app is not None, "asked for by a page that nobody looks at any more"

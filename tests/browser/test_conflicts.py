@@ -4,7 +4,7 @@ import re
 import time
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from domain.events import ItemDeleted, ItemRepriced
 from tests.browser.acting import answer, go, save
@@ -144,13 +144,18 @@ def test_only_who_leaves_a_page_with_a_form_filled_in_is_asked(page: Page) -> No
     # What was sent is not lost.
     asked: list[str] = []
     go(page, "/ui/")
-    page.on("dialog", lambda dialog: asked.append(dialog.type))
+
+    def note(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+
+    page.on("dialog", note)
     answer(page, 201, {"id": "lamp"})
     page.get_by_role("button", name="New item").click()
     page.locator("#create-name").fill("Lamp")
     page.locator("#create-price").fill("7")
     save(page)
     page.wait_for_url("**/ui/items/lamp")
+    page.remove_listener("dialog", note)
     assert asked == []
 
 

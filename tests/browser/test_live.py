@@ -159,7 +159,7 @@ def test_events_that_come_together_are_loaded_together_and_again_once_the_stream
     with timed.expect_event("requestfailed"):
         timed.keyboard.press("Escape")
     reprice(ledger)
-    timed.evaluate("open()")
+    timed.evaluate("connect()")
     expect(timed.locator(".big")).to_have_text("9.99 EUR")
     assert len(loads) == 2
 
@@ -238,7 +238,7 @@ def test_following_that_is_refused_is_tried_again_from_what_the_page_shows_by_th
     expect(timed.locator(".big")).to_have_text("9.99 EUR")
     shown = timed.locator("#item").get_attribute("data-cursor")
     assert before != timed.evaluate("after()") == shown
-    timed.evaluate("open()")
+    timed.evaluate("connect()")
     expect(timed.locator(".live")).to_have_text("Live")
 
 
@@ -251,7 +251,7 @@ def test_a_cursor_that_is_refused_twice_is_given_up_for_the_head(timed: Page) ->
     assert timed.evaluate("after()") == "head"
     # What happened meanwhile is not told by a stream that begins there.
     with timed.expect_response(LAMP):
-        timed.evaluate("open()")
+        timed.evaluate("connect()")
         timed.clock.run_for(700)
 
 

@@ -14,12 +14,14 @@ Mode = Literal["own", "embedded"]
 @dataclass(frozen=True, slots=True)
 class Least:
     """What a run has to have seen before it may end: how much comes in a given time depends on the
-    machine.
+    machine. `commands` are those that were acknowledged, `lone` kills those of one worker and
+    nothing else.
     """
 
     faults: int = 0
     kinds: int = 0
     commands: int = 0
+    lone: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,8 @@ class Options:
 
     Lengths are seconds: of the chaos, of a stormy and a calm stretch (about), and how long it may
     take at most from a heal until everything acknowledged is visible. The chaos goes on beyond its
-    seconds until there was the `least`. `stop_at_first` ends a run as soon as something is seen to
-    be wrong.
+    seconds until there was the `least`, or something is wrong. `stop_at_first` ends a run as soon
+    as something is seen to be wrong.
     """
 
     folder: Path

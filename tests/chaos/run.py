@@ -28,6 +28,8 @@ from tests.chaos.world import World, running
 
 _TELL_EVERY = 5.0
 _COMPLETE = 30.0
+# Seconds beyond its own in which a run has what it has to have.
+_BEYOND = 120.0
 
 Say = Callable[[str], None]
 
@@ -138,7 +140,8 @@ class _Chaos:
         options = self._world.options
         over = self._began + options.seconds
         number = 0
-        while (left := over - time.monotonic()) > 0 or self._lacking:
+        last = over + _BEYOND
+        while (left := over - time.monotonic()) > 0 or (self._lacking and time.monotonic() < last):
             if left <= 0:
                 left = options.calm + options.storm
             at = time.monotonic()
@@ -158,13 +161,14 @@ class _Chaos:
     @property
     def _lacking(self) -> bool:
         """Whether there was less than is wanted; once something is wrong, nothing is."""
-        if self._result.violations:
+        if self._result.violations or self._nemesis.errors or self._crew.error:
             return False
         least, happened = self._world.options.least, self._nemesis.happened
         return (
             sum(happened.values()) < least.faults
             or len(happened) < least.kinds
             or self._watch.acknowledged < least.commands
+            or len(self._result.lone_kills) < least.lone
         )
 
     @property

@@ -39,7 +39,7 @@ export async function send(method, path, { body, type = "application/json", head
     clearTimeout(slow);
     if (response?.status === 202 && !only) {
       // Nothing can lose it: asked again, the service tells how it went.
-      const soonest = rest(Math.max(0, asked + BETWEEN - Date.now()));
+      const soonest = rest(Math.min(BETWEEN, asked + BETWEEN - Date.now()));
       accepted = await read(response);
       end = Math.min(end, Date.now() + OUTCOME);
       onWait?.(accepted);
