@@ -11,15 +11,21 @@ _FIRST, _LEAST, _MOST = 500, 100, 20_000
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds that a transaction of a build may last, since others wait for it; for how long it
-    rests after each, in parts of what that lasted, while `busy` says that there is other work; and
-    at most how many events a second.
+    """Seconds that a transaction of a build may last, since others wait for it, and that it may
+    `beside` other work, of which `busy` tells; for how long it rests after each then, in parts of
+    what that lasted; and at most how many events a second.
     """
 
     transaction: float = 0.03
+    beside: float = 0.03
     rest: float = 0.0
     throttle: int | None = None
     busy: Callable[[], bool] = lambda: True
+
+    @property
+    def longest(self) -> float:
+        """Seconds that the next transaction may last."""
+        return self.beside if self.busy() else self.transaction
 
 
 class Stride:
@@ -38,7 +44,7 @@ class Stride:
 
     def note(self, count: int, lasted: float) -> None:
         """Hear how many seconds a transaction took for so many events."""
-        fitting = int(count * self._pace.transaction / max(lasted, 0.001))
+        fitting = int(count * self._pace.longest / max(lasted, 0.001))
         self._count = max(_LEAST, min(_MOST, 2 * self._count, max(fitting, self._count // 2)))
 
     def rest(self, count: int, lasted: float) -> None:

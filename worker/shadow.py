@@ -127,7 +127,7 @@ class Shadow:
             lasted = max(time.monotonic() - begun, 0.001)
             # Who asks for the one connection of SQLite at once has it again before who waits.
             stride.rest(0, lasted)
-            fitting = int(most * self._pace.transaction / lasted)
+            fitting = int(most * self._pace.longest / lasted)
             most = max(_LEAST, min(_MOST, 2 * most, fitting))
 
     def _build(self, book: Projection) -> None:
