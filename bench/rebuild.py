@@ -178,7 +178,7 @@ def build_all(url: str, width: int) -> None:
         live = projections.all_live(connection)
     stores = Stores(engine, reads, width)
     for view in all_views():
-        builder = Builder(stores, [view], now_ms, threading.Event(), Pace(0.1, 0.1))
+        builder = Builder(stores, [view], now_ms, threading.Event(), Pace(transaction=0.1))
         if view.name in live:
             # It is behind, and there is nothing to build yet.
             builder.look()

@@ -26,7 +26,7 @@ from worker.stores import Stores
 # Seconds between two looks, and between two lines where no terminal shows a bar.
 _LOOK, _LINE = 0.25, 5.0
 # Nobody else writes here, or writers have a process of their own: larger transactions cost less.
-_PACE = Pace(0.1, 0.1)
+_PACE = Pace(transaction=0.1)
 # Seconds in which a worker that was killed is there again, however often that happened.
 _RESTART = 10.0
 _ALONE = (

@@ -160,7 +160,7 @@ def _work(settings: Settings, engine: Engine, redis: "Redis", reader: LogReader)
     reads = reading_engine(settings.sql_url, connections=2)
     # Beside commands it takes two fifths of the time, in small pieces, so that they wait twice as
     # long at most; with twice as long ones and half the time some waited 2.6 times as long.
-    pace = Pace(0.02, 0.008, rest=1.5, busy=lambda: drain.is_busy)
+    pace = Pace(0.02, beside=0.008, rest=1.5, busy=lambda: drain.is_busy)
     stores = Stores(engine, reads, reader.partitions)
     builder = Builder(stores, all_views(), now_ms, stopping, pace)
     threads = [

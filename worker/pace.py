@@ -12,12 +12,12 @@ _FIRST, _LEAST, _MOST = 500, 100, 20_000
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Seconds that a transaction of a build may last, since others wait for it, and that it may
-    `beside` other work, of which `busy` tells; for how long it rests after each then, in parts of
-    what that lasted; and at most how many events a second.
+    `beside` other work, of which `busy` tells, if that is not the same; for how long it rests after
+    each then, in parts of what that lasted; and at most how many events a second.
     """
 
     transaction: float = 0.03
-    beside: float = 0.03
+    beside: float | None = None
     rest: float = 0.0
     throttle: int | None = None
     busy: Callable[[], bool] = lambda: True
@@ -25,7 +25,7 @@ class Pace:
     @property
     def longest(self) -> float:
         """Seconds that the next transaction may last."""
-        return self.beside if self.busy() else self.transaction
+        return self.transaction if self.beside is None or not self.busy() else self.beside
 
 
 class Stride:

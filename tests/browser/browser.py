@@ -22,7 +22,7 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable
 # Milliseconds.
 PATIENCE = 30_000
 _SIZE: ViewportSize = {"width": 1280, "height": 720}
-_STORED = "cookies,local_storage,indexeddb"
+_FORGETS = "addEventListener('pagehide', () => { sessionStorage.clear(); localStorage.clear(); })"
 
 
 def path_of_browser() -> str | None:
@@ -88,24 +88,22 @@ class Kept:
             try:
                 yield opened
             finally:
-                self._clean(url)
+                self._clean()
 
     def _begin(self) -> None:
         self._context = _context(self._browser, self._script)
         self._page = self._context.new_page()
 
-    def _clean(self, url: str) -> None:
+    def _clean(self) -> None:
         page = self._page
         try:
             page.unroute_all(behavior="ignoreErrors")
             # After what the page itself keeps as it is left.
-            page.evaluate("addEventListener('pagehide', () => sessionStorage.clear())")
+            page.evaluate(_FORGETS)
             page.goto("about:blank")
             page.set_viewport_size(_SIZE)
             page.mouse.move(0, 0)
-            devtools = self._context.new_cdp_session(page)
-            devtools.send("Storage.clearDataForOrigin", {"origin": url, "storageTypes": _STORED})
-            devtools.detach()
+            self._context.clear_cookies()
         except Error:
             # It is just going elsewhere, or has crashed.
             self._context.close()

@@ -139,24 +139,23 @@ class _Chaos:
     def _storms(self) -> None:
         options = self._world.options
         over = self._began + options.seconds
-        number = 0
         last = over + _BEYOND
-        while (left := over - time.monotonic()) > 0 or (self._lacking and time.monotonic() < last):
-            if left <= 0:
-                left = options.calm + options.storm
-            at = time.monotonic()
+        number = 0
+        while (left := over - time.monotonic()) > 0:
             calm = min(left, options.calm * self._dice.uniform(0.6, 1.4))
             if number % 3 == 1 and "worker-kill" in {each.name for each in self._nemesis.kinds}:
                 self._lone_kill(calm)
             else:
                 self._world.patience.hold(calm)
-            left -= time.monotonic() - at
+            left = over - time.monotonic()
             if left > 0 and self._nemesis.kinds:
                 self._nemesis.storm(min(left, options.storm * self._dice.uniform(0.7, 1.3)))
             self._heal()
             number += 1
             if self._enough:
                 return
+            if self._lacking and time.monotonic() < last:
+                over = max(over, time.monotonic() + options.calm + options.storm)
 
     @property
     def _lacking(self) -> bool:
@@ -167,7 +166,7 @@ class _Chaos:
         return (
             sum(happened.values()) < least.faults
             or len(happened) < least.kinds
-            or self._watch.acknowledged < least.commands
+            or len(self._watch.accepted) < least.commands
             or len(self._result.lone_kills) < least.lone
         )
 

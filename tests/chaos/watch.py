@@ -40,6 +40,8 @@ class Watch:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self.acknowledged = 0
+        # Those that were accepted, however often that was said.
+        self.accepted: set[str] = set()
         self.lags: list[tuple[float, float]] = []
         self.last_error: str | None = None
         history.listeners.append(self._listen)
@@ -58,6 +60,7 @@ class Watch:
             for row in line["rows"]:
                 if row["st"] == "accepted":
                     self.acknowledged += 1
+                    self.accepted.add(row["cmd"])
                     if row["cmd"] not in self._waiting:
                         self._waiting[row["cmd"]] = line["t"]
                         self._recent.append(Acknowledged(row["cmd"], line["t"]))

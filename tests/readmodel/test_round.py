@@ -275,6 +275,12 @@ def test_the_end_lets_everybody_go_at_once(ledger: Any, rounds: Rounds) -> None:
     run(follow())
 
 
+def set_to(ledger: Any, offset: int) -> None:
+    """Have the ledger stand there, whatever it holds."""
+    with ledger.engine.begin() as connection:
+        connection.execute(tables.partitions.update().values(offset=offset))
+
+
 def test_who_has_seen_more_than_there_is_of_a_ledger_that_was_set_back_is_let_go(
     ledger: Any, rounds: Rounds
 ) -> None:
@@ -284,13 +290,11 @@ def test_who_has_seen_more_than_there_is_of_a_ledger_that_was_set_back_is_let_go
     async def follow() -> None:
         ahead = rounds.follow()
         await until(lambda: rounds.round._waiting and rounds.round._ledger)
-        with ledger.engine.begin() as connection:
-            connection.execute(tables.partitions.update().values(offset=1))
+        set_to(ledger, 1)
         await ahead.task
         at_its_head = rounds.follow()
         await until(lambda: rounds.round._waiting)
-        with ledger.engine.begin() as connection:
-            connection.execute(tables.partitions.update().values(offset=2))
+        set_to(ledger, 2)
         await until(lambda: len(at_its_head.got) == 2)
         assert ahead.got == at_its_head.got == [1, 2]
 
@@ -305,8 +309,7 @@ def test_who_comes_while_the_ledger_is_set_back_is_let_go_by_the_first_look(
     async def follow() -> None:
         ahead = rounds.follow()
         # Nobody has looked yet.
-        with ledger.engine.begin() as connection:
-            connection.execute(tables.partitions.update().values(offset=1))
+        set_to(ledger, 1)
         await ahead.task
         assert ahead.got == [1, 2]
 

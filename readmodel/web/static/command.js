@@ -32,14 +32,13 @@ export async function send(method, path, { body, type = "application/json", head
   let accepted = null;
   let end = Infinity;
   for (;;) {
-    const asked = Date.now();
+    const soonest = rest(BETWEEN);
     const slow = setTimeout(() => accepted ?? onSlow?.(), SLOW);
     const wait = only ? WAIT : accepted ? NEXT : FIRST;
     const response = await once(method, path, { body, type, headers: { Prefer: `wait=${wait}`, ...headers }, key });
     clearTimeout(slow);
     if (response?.status === 202 && !only) {
       // Nothing can lose it: asked again, the service tells how it went.
-      const soonest = rest(Math.min(BETWEEN, asked + BETWEEN - Date.now()));
       accepted = await read(response);
       end = Math.min(end, Date.now() + OUTCOME);
       onWait?.(accepted);
