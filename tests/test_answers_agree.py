@@ -16,6 +16,7 @@ from runtime.settings import Settings
 from runtime.times import now_ms, rfc3339
 from tests.api.conftest import Service, redis, service
 from tests.api.test_items import LAMP, WAIT
+from tests.engines import put_away
 
 __all__ = ["redis", "service"]
 
@@ -39,7 +40,7 @@ def query(
     engine, inspector = reading_engine(sqlite_url), inspect_log(valkey_url, 1)
     yield create_app(told, engine, inspector).test_client()
     inspector.close()
-    engine.dispose()
+    put_away(engine)
 
 
 def outcome(query: FlaskClient, method: str, path: str, key: str) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from readmodel.app import create_app
 from readmodel.views.listing import all_projections
 from runtime.positions import Position
 from runtime.settings import Settings
+from tests.engines import put_away
 from tests.worker.world import NOW, no_ends
 from worker.apply import Circumstances, Decoded, apply_one
 
@@ -161,7 +162,7 @@ def test_both_databases_answer_the_recorded_requests_with_the_same_bytes(
     # Every kind of answer was among them.
     assert statuses.keys() >= {200, 304, 400, 404, 410}
     for engine in engines:
-        engine.dispose()
+        put_away(engine)
 
 
 def _next(link: str) -> str | None:

@@ -1,7 +1,11 @@
 """The databases that tests are lent are as fresh as new ones."""
 
+from typing import Any
+
 import psycopg
 
+from ledger.engines import reading_engine
+from tests.engines import put_away
 from tests.postgresql import Databases
 
 
@@ -29,3 +33,13 @@ def test_what_a_test_leaves_behind_is_gone_for_the_next(postgresql_databases: Da
     fourth, found = lent()
     assert fourth != first
     assert found == fresh
+
+
+def test_a_connection_that_is_given_back_late_is_closed(postgresql_url: str) -> None:
+    engine = reading_engine(postgresql_url)
+    connection = engine.connect()
+    own: Any = connection.connection.dbapi_connection
+    put_away(engine)
+    assert not own.closed
+    connection.close()
+    assert own.closed

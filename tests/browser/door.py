@@ -16,6 +16,7 @@ from ledger.engines import reading_engine
 from readmodel.app import create_app
 from runtime.auth.guard import Guard
 from runtime.settings import Settings
+from tests.engines import put_away
 from tests.ports import free_port
 from tests.tokens import guard
 
@@ -73,7 +74,7 @@ def _pages(settings: Settings, database: str, guard: Guard | None) -> Iterator[W
     try:
         yield create_app(settings, engine, LogInspector(fakeredis.FakeRedis(), 1), guard=guard)
     finally:
-        engine.dispose()
+        put_away(engine)
 
 
 @contextmanager

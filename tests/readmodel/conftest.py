@@ -25,6 +25,7 @@ from ledger.recorded import Recorded
 from readmodel.app import create_app
 from readmodel.views.listing import all_views
 from runtime.settings import Settings
+from tests.engines import put_away
 from tests.readmodel.operated import AT, EPOCH, Monotonic, Operated
 
 
@@ -204,7 +205,7 @@ def log_redis(log: Log) -> Iterator["Redis"]:
 def engine(database_url: str) -> Iterator[Engine]:
     engine = reading_engine(database_url)
     yield engine
-    engine.dispose()
+    put_away(engine)
 
 
 @pytest.fixture

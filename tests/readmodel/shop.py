@@ -14,6 +14,7 @@ from ledger.engines import reading_engine
 from readmodel.app import create_app
 from readmodel.views.listing import all_projections, all_views
 from runtime.settings import Settings
+from tests.engines import put_away
 from tests.worker.world import World, envelope
 from worker.apply import Project
 from worker.builder import Builder
@@ -76,4 +77,4 @@ def asked_at(shop: Shop, url: str, settings: Settings) -> Generator[FlaskClient]
     """Open the query API over another copy of the same ledger."""
     reads = reading_engine(url)
     yield create_app(settings, reads, shop.inspector, shop.world.clock).test_client()
-    reads.dispose()
+    put_away(reads)

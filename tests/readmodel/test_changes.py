@@ -18,6 +18,7 @@ from ledger import tables
 from ledger.bulk import insert_rows
 from ledger.engines import reading_engine
 from readmodel.views import changes
+from tests.engines import put_away
 from tests.readmodel.partitioned import AT, Partitioned
 
 READ = "https://read.example"
@@ -200,7 +201,7 @@ def test_a_ledger_of_very_many_partitions_is_told_as_a_whole(database_url: str) 
                 seen += [(row.partition, row.offset) for row in stretch.rows]
                 place = stretch.end
             assert place == changes.head(connection)
-        reads.dispose()
+        put_away(reads)
     assert sorted(seen) == [(row["partition"], row["offset"]) for row in rows]
 
 

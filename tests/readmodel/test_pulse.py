@@ -16,6 +16,7 @@ from ledger.engines import reading_engine, writing_engine
 from readmodel.presence import Presence
 from readmodel.pulse import Ledger, Pulse
 from runtime.positions import Position
+from tests.engines import put_away
 from tests.waiting import until
 
 LONG = 60.0
@@ -36,7 +37,7 @@ def pulse(database_url: str, writer: Engine) -> Iterator[Pulse]:
     made = Pulse(engine)
     yield made
     made.close()
-    engine.dispose()
+    put_away(engine)
 
 
 @pytest.fixture

@@ -375,13 +375,14 @@ def test_who_waits_is_answered_at_once_when_the_process_is_to_end(
     shop.apply()
     token = shop.reprice("lamp", 7)
     pulse, looks = Pulse(shop.world.reads), list[object]()
+    closing = threading.Timer(0.1, pulse.close)
     client = create_app(settings, shop.world.reads, log.inspector, pulse=pulse).test_client()
     behind = reads._behind
 
     def counted(*given: Any) -> Any:
         looks.append(given)
         if len(looks) == 1:
-            threading.Timer(0.1, pulse.close).start()
+            closing.start()
         return behind(*given)
 
     monkeypatch.setattr(reads, "_behind", counted)
@@ -390,6 +391,7 @@ def test_who_waits_is_answered_at_once_when_the_process_is_to_end(
     assert (answer.status_code, answer.json["price"]) == (200, 100)
     assert "wait" not in answer.headers.get("Preference-Applied", "")
     assert len(looks) == 2
+    closing.join()
 
 
 # Parameters that a resource can not be asked without.

@@ -30,6 +30,7 @@ from readmodel.views import items
 from runtime.positions import Position
 from runtime.settings import Settings
 from runtime.times import parse_rfc3339
+from tests.engines import put_away
 from tests.journey import RETAIL
 from tests.worker.world import no_ends
 from worker.apply import Circumstances, Decoded, apply_one
@@ -136,7 +137,7 @@ def shop(migrated_sqlite_file: Path, tmp_path_factory: pytest.TempPathFactory) -
     redis = fakeredis.FakeRedis()
     yield Shop(create_app(settings, engine, LogInspector(redis, 1)).test_client(), lived)
     redis.close()
-    engine.dispose()
+    put_away(engine)
 
 
 def fill(url: str, rows: Sequence[dict[str, Any]]) -> None:

@@ -22,6 +22,7 @@ from ledger.engines import reading_engine
 from readmodel.app import create_app
 from readmodel.hot.cache import ItemCache
 from runtime.settings import Settings
+from tests.engines import put_away
 from tests.readmodel.operated import Monotonic
 from tests.readmodel.shop import Shop, asked_at, opened
 from tests.waiting import until
@@ -195,7 +196,7 @@ def test_what_a_replica_shows_that_is_behind_is_not_kept_in_memory(
     replica.let_go()
     replica.catch_up()
     assert (prices(), cache.figures().hits) == ((7, 7), 2)
-    reads.dispose()
+    put_away(reads)
 
 
 def _beat(shop: Shop, cache: ItemCache) -> Where:

@@ -475,8 +475,10 @@ def test_closing_lets_everybody_go(ledger: Any, harness: Harness) -> None:
     ledger.add(created(1))
     follower = harness.streams.follow(harness.first(), ALL, lambda: True)
     next(follower)
-    threading.Timer(0.1, harness.pulse.close).start()
+    closing = threading.Timer(0.1, harness.pulse.close)
+    closing.start()
     assert all(each.change is None or each.change["offset"] == 1 for each in _all(follower))
+    closing.join()
 
 
 def _all(follower: Iterator[bytes]) -> list[Frame]:

@@ -22,6 +22,7 @@ from readmodel.views import items
 from readmodel.views.view import View
 from runtime.failpoints import Reach, nowhere
 from runtime.positions import Position
+from tests.engines import put_away
 from worker.apply import Decoded, Project
 from worker.builder import Builder
 from worker.drain import Drain
@@ -62,7 +63,7 @@ class World:
             lay_out(engine, redis, partitions)
             yield cls(engine, reads, redis, LogReader(redis, partitions), Ring(redis))
         engine.dispose()
-        reads.dispose()
+        put_away(reads)
 
     def drain(
         self,
