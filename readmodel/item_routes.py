@@ -74,14 +74,11 @@ class ItemRoutes:
         chosen = Filter(words=given.get("q"), **filters)
         sort: Sort = given.get("sort", Sort())
         at: int | None = given.get("as_of")
-        if at is not None and "q" in given:
-            detail = "a search finds items as they are now; leave out either q or as_of"
-            raise params.bad("q", "not-with-as-of", detail)
         binding = ("items", sort, chosen, at)
         after = self._paging.place(given, sort.kinds, *binding)
         limit: int = given.get("limit", params.DEFAULT_PAGE)
         counts: bool = given.get("total", False)
-        views = chosen.views if at is None else (timeline.NAME,)
+        views = chosen.views if at is None else timeline.views_of(chosen)
         with self._reads.snapshot(*views) as read:
             tag = self._tags.tag(read.connection, views, *binding, after, limit, counts)
             headers = {"ETag": f'W/"{tag}"'}
@@ -91,7 +88,7 @@ class ItemRoutes:
                 page = pages.page(read.connection, read.slots, chosen, sort, limit, after)
                 total = pages.count(read.connection, read.slots, chosen) if counts else None
             else:
-                past = timeline.Past(read.connection, read.slots[timeline.NAME], at, chosen)
+                past = timeline.Past(read.connection, read.slots, at, chosen)
                 page = past.page(sort, limit, after)
                 total = past.count() if counts else None
         following = self._paging.following(page.last, *binding)

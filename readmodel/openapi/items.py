@@ -84,8 +84,7 @@ ROUTES: Sequence[Route] = (
                     "maxLength": params.QUERY_LIMIT,
                     "examples": ["white heart"],
                 },
-                "Words that all begin a word of the name or the description, in any case; not "
-                "together with `as_of`",
+                "Words that all begin a word of the name or the description, in any case",
             ),
             Parameter(
                 "total",
@@ -120,8 +119,8 @@ ROUTES: Sequence[Route] = (
             Parameter(
                 "as_of",
                 {"type": "string", "format": "date-time"},
-                "Items as they were at this moment, by effective_at; filters, sort and what is "
-                "deleted go by what was then",
+                "Items as they were at this moment, by effective_at; words, filters, sort and "
+                "what is deleted go by what was then",
             ),
             IF_NONE_MATCH,
         ),

@@ -63,6 +63,13 @@ class Matches:
             return select(func.count(), func.json_group_array(known))
         return select(func.count(), cast(func.array_agg(known), Text))
 
+    def ids(self, limit: ColumnElement[int]) -> Select[str]:
+        """Ask the index for the ids of so many at most."""
+        found = self.found().limit(limit)
+        if not self._sqlite:
+            return found
+        return select(self._kept.c.item_id).where(self._kept.c.number.in_(found))
+
     def spelled(self, limit: ColumnElement[int]) -> Select[str]:
         """List so many at most of the index's words that begin in a way, on SQLite."""
         term = self._vocabulary.c.term
@@ -96,11 +103,23 @@ class Matches:
         return and_(*map(self._one, _names(group, count)))
 
     def _one(self, name: str) -> ColumnElement[bool]:
-        word: ColumnElement[Any] = bindparam(name, type_=Text)
-        return func.instr(self._kept.c.words, word) > 0 if self._sqlite else self._says(word)
+        return has_word(self._dialect_name, self._kept.c.words, bindparam(name, type_=Text))
 
     def _says(self, asked: ColumnElement[Any]) -> ColumnElement[bool]:
-        return self._kept.c.words.bool_op("@@")(cast(asked, postgresql.TSQUERY))
+        return _says(self._kept.c.words, asked)
+
+
+def has_word(
+    dialect_name: str, words: ColumnElement[str], word: ColumnElement[str]
+) -> ColumnElement[bool]:
+    """Say that one of these words begins with a word, which is written as `tested_for` does."""
+    return func.instr(words, word) > 0 if dialect_name == "sqlite" else _says(words, word)
+
+
+def tested_for(dialect_name: str, word: str) -> str:
+    """Write a word as it is looked for among the words of one item."""
+    # A quote before it is where a word begins.
+    return f"'{word}" if dialect_name == "sqlite" else _query(word)
 
 
 def spelling(word: str) -> Mapping[str, str]:
@@ -120,8 +139,7 @@ def asking(dialect_name: str, words: Iterable[str], spelled: Mapping[str, Sequen
 
 def testing(dialect_name: str, group: str, words: Sequence[str]) -> Mapping[str, str]:
     """Write the values of a group of words."""
-    # A quote before it is where a word begins.
-    made = [f"'{word}" if dialect_name == "sqlite" else _query(word) for word in words]
+    made = [tested_for(dialect_name, word) for word in words]
     return dict(zip(_names(group, len(words)), made, strict=True))
 
 
@@ -132,6 +150,10 @@ def _names(group: str, count: int) -> list[str]:
 def _match(words: Sequence[str]) -> str:
     either = " OR ".join(f'"{each}"' for each in words)
     return f"({either})" if len(words) > 1 else either
+
+
+def _says(words: ColumnElement[str], asked: ColumnElement[Any]) -> ColumnElement[bool]:
+    return words.bool_op("@@")(cast(asked, postgresql.TSQUERY))
 
 
 def _query(word: str) -> str:

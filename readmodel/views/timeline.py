@@ -4,7 +4,7 @@ Reads every event, as each moves the version. Lists as of a moment are read from
 an item, the last one that is not later is in force.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -24,15 +24,17 @@ from sqlalchemy import (
 from domain.events import Event
 from domain.evolve import evolve
 from domain.item import Item
-from ledger.bulk import Values, inserting, upserting
+from ledger.bulk import Values, among, inserting, upserting
 from ledger.changes import Changes
 from ledger.earlier import at_versions
 from ledger.projections import Slot, name_of
+from readmodel.views import search, wordings
 from readmodel.views.chosen import Filter, Key, Sort
 from readmodel.views.items import render
 from readmodel.views.pages import Page
 from readmodel.views.stretches import key_columns, matching, stretch
 from readmodel.views.view import ORDERED, View, in_slots, metadata
+from readmodel.views.wordings import Wordings
 
 NAME = "timeline"
 
@@ -58,6 +60,10 @@ def _table(slot: Slot) -> Table:
 
 
 TABLES = in_slots(_table)
+
+# How many items are looked up and sorted; more are looked for along the order, where a page is soon
+# full.
+_FEW = 8_000
 
 _NEW = {slot: inserting(table) for slot, table in TABLES.items()}
 _AGAIN = {slot: upserting(table) for slot, table in TABLES.items()}
@@ -123,18 +129,23 @@ VIEW = View(
 )
 
 
+def views_of(chosen: Filter) -> tuple[str, ...]:
+    """Name the views that it takes to answer."""
+    return (NAME,) if chosen.words is None else (NAME, search.NAME, wordings.NAME)
+
+
 @dataclass(frozen=True, slots=True)
 class Past:
     """The items of a list as they were at a moment (`at`, milliseconds since 1970)."""
 
     connection: Connection
-    slot: Slot
+    slots: Mapping[str, Slot]
     at: int
     chosen: Filter
 
     def page(self, sort: Sort, limit: int, after: Key | None) -> Page:
         """Read up to `limit` of them that follow the key `after`."""
-        timeline = TABLES[self.slot]
+        timeline = self._timeline
         columns = key_columns(timeline, sort)
         statement = select(timeline.c.item_id, timeline.c.version, *columns).where(*self._there())
         found = self.connection.execute(stretch(statement, columns, sort, limit, after))
@@ -148,11 +159,15 @@ class Past:
 
     def count(self) -> int:
         """Count them all."""
-        counted = select(func.count()).select_from(TABLES[self.slot]).where(*self._there())
+        counted = select(func.count()).select_from(self._timeline).where(*self._there())
         return self.connection.execute(counted).scalar_one()
 
+    @property
+    def _timeline(self) -> Table:
+        return TABLES[self.slots[NAME]]
+
     def _there(self) -> list[ColumnElement[bool]]:
-        timeline = TABLES[self.slot]
+        timeline = self._timeline
         later = timeline.alias("later")
         superseded = (
             select(later.c.version)
@@ -169,4 +184,17 @@ class Past:
             timeline.c.effective_at <= self.at,
             *matching(self.connection, timeline, self.chosen),
             ~superseded,
+            *self._had_words(),
         ]
+
+    def _had_words(self) -> Iterable[ColumnElement[bool]]:
+        """Say that items had the words, and which ones to look at, where these are few."""
+        words = self.chosen.words
+        if words is None:
+            return
+        had = Wordings(self.connection, self.slots, self.at, words)
+        item_id = self._timeline.c.item_id
+        few = None if self.chosen.ids is not None else had.candidates(_FEW)
+        if few is not None:
+            yield among(self.connection, item_id, few)
+        yield had.had(item_id)

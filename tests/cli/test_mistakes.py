@@ -101,7 +101,7 @@ ALONE = {
     "a view that there is not": Mistake(
         "rebuild item",
         2,
-        "itemledger: there is no view 'item'; there are items, search, stats, timeline",
+        "itemledger: there is no view 'item'; there are items, search, stats, timeline, wordings",
     ),
     "PostgreSQL is down": Mistake(
         "migrate",

@@ -118,7 +118,6 @@ OF_READS = frozenset(
         "in-the-future",  # a moment that any clock but ours may hold for the past
         "no-words",  # by Unicode's classes, of which patterns know little
         "not-after-from",  # judged by another parameter
-        "not-with-as-of",  # the same
         "not-with-version",  # the same
         "too-many-ids",  # counted once each
         "too-many-words",  # as the search splits them

@@ -44,6 +44,7 @@ def look(url: str, catalogue: Catalogue) -> Seen:
             ("/items", {}, "limit=5&sort=-price&currency=EUR&include_deleted=true"),
             ("/items", {}, f"limit=3&sort=name&as_of={MOMENTS[5]}"),
             ("/items", {}, "limit=1&q=white"),
+            ("/items", {}, f"limit=1&q=white&as_of={MOMENTS[5]}"),
             ("/items/{item_id}", item, ""),
             ("/items/{item_id}/history", item, "limit=2"),
             ("/items/{item_id}/prices", item, "limit=1"),

@@ -297,7 +297,7 @@ def test_a_view_without_a_row_per_item_that_is_behind_is_not_compared(
     [
         (
             (
-                "UPDATE partitions SET in_step = 'search,stats,timeline'",
+                "UPDATE partitions SET in_step = 'search,stats,timeline,wordings'",
                 "UPDATE checkpoints SET \"offset\" = 3, error = 'Traceback\nValueError: no'",
             ),
             "it is left behind at offset 3 since an error of its own (ValueError: no)",
@@ -308,7 +308,7 @@ def test_a_view_without_a_row_per_item_that_is_behind_is_not_compared(
         ),
         (
             (
-                "UPDATE partitions SET in_step = 'search,stats,timeline'",
+                "UPDATE partitions SET in_step = 'search,stats,timeline,wordings'",
                 'UPDATE checkpoints SET "offset" = 3',
             ),
             "it is at offset 3, and nothing says why",
@@ -405,7 +405,9 @@ def test_verifying_sees_one_moment_and_tells_how_far_it_is(writer: Engine, reade
         heard[what] = done, total
 
     assert verify(reader, live_views, (), NOW, meanwhile).differences == ()
-    compared = {f"rows of {each} compared" for each in ("heads", "items", "search", "timeline")}
+    compared = {
+        f"rows of {each} compared" for each in ("heads", "items", "search", "timeline", "wordings")
+    }
     assert {"events"} | compared <= set(heard)
     assert all(done == total for done, total in heard.values()), heard
     assert look(reader).differences != ()

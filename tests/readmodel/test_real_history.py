@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from shutil import copy
 from typing import Any
@@ -26,7 +26,7 @@ from eventlog.inspect import LogInspector
 from ledger import partitions
 from ledger.engines import reading_engine, writing_engine
 from readmodel.app import create_app
-from readmodel.views import items
+from readmodel.views import items, search, timeline, wordings
 from runtime.positions import Position
 from runtime.settings import Settings
 from runtime.times import parse_rfc3339
@@ -41,6 +41,7 @@ pytestmark = pytest.mark.timeout(300)
 NOW = 1_800_000_000_000
 BATCH = 2_000
 PAIRS = 300
+VIEWS = (items.VIEW, search.VIEW, timeline.VIEW, wordings.VIEW)
 # The beginning of the file, with most of its items.
 ROWS = int(os.environ.get("JOURNEY_ROWS", "30000"))
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}")
@@ -150,7 +151,7 @@ def fill(url: str, rows: Sequence[dict[str, Any]]) -> None:
             for n, row in enumerate(rows[begin : begin + BATCH], begin + 1)
         ]
         given = Circumstances(no_ends, NOW + begin)
-        applied = apply_one(engine, {items.NAME: items.VIEW.into(1)}, batch, given)
+        applied = apply_one(engine, {each.name: each.into(1) for each in VIEWS}, batch, given)
         assert {each.outcome.http_status for each in applied.outcomes.values()} <= {200, 201}
     engine.dispose()
 
@@ -198,12 +199,12 @@ def pairs(shop: Shop) -> Iterator[tuple[str, Lived, datetime]]:
         yield item_id, lived, at
 
 
-def all_of(client: FlaskClient, path: str, member: str) -> list[dict[str, Any]]:
+def all_of(client: FlaskClient, path: str, member: str, **asked: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     cursor: str | None = None
     while True:
         place = {} if cursor is None else {"cursor": cursor}
-        answer = client.get(path, query_string={"limit": 200, **place})
+        answer = client.get(path, query_string={"limit": 200, **asked, **place})
         assert answer.status_code == 200, answer.text
         found += answer.json[member]
         cursor = answer.json["next"]
@@ -274,6 +275,42 @@ def test_at_300_moments_state_prices_and_prior_price_are_what_the_file_says(shop
         check_state(shop.client, item_id, lived, at)
         check_prices(shop.client, item_id, lived, at)
         check_prior_price(shop.client, item_id, lived, at, (30, 7, 1)[n % 3])
+
+
+def test_searches_as_of_a_moment_find_what_the_file_says(shop: Shop) -> None:
+    """By every word that an item lost, at the moment from which on it is called otherwise, and at
+    the one before.
+    """
+    found_by_what_they_were = 0
+    for each in shop.items.values():
+        for before, after in pairwise(each.states):
+            if before.name == after.name:
+                continue
+            for at in (after.at - timedelta(milliseconds=1), after.at):
+                named = {
+                    item_id: then.name
+                    for item_id, lived in shop.items.items()
+                    if (then := lived.as_of(at)) is not None
+                }
+                for word in words(before.name) - words(after.name):
+                    expected = {item_id for item_id, name in named.items() if has(name, word)}
+                    asked = {"q": word.upper(), "as_of": moment(at)}
+                    told = [
+                        found["id"] for found in all_of(shop.client, "/items", "items", **asked)
+                    ]
+                    assert (set(told), len(told)) == (expected, len(expected)), (word, at)
+                    found_by_what_they_were += any(
+                        not has(shop.items[item_id].states[-1].name, word) for item_id in told
+                    )
+    assert found_by_what_they_were
+
+
+def words(name: str) -> set[str]:
+    return set(re.findall("[a-z0-9]+", name.lower()))
+
+
+def has(name: str, word: str) -> bool:
+    return any(each.startswith(word) for each in words(name))
 
 
 def test_the_history_of_every_item_folds_to_the_item(shop: Shop) -> None:

@@ -14,12 +14,13 @@ from ledger import tables
 from ledger.bulk import insert_rows
 from ledger.engines import writing_engine
 from ledger.recorded import Recorded
-from readmodel.views import stats, timeline
+from readmodel.views import search, stats, timeline, wordings
 from readmodel.views.chosen import Filter, Sort
 from readmodel.views.compare import compare
 from readmodel.views.items import render
 from readmodel.views.listing import all_views
 from readmodel.views.view import View
+from readmodel.views.words import words_asked, words_of
 from tests.readmodel.histories import BEGIN, HISTORIES, batches, counted, in_force, recorded, rows
 
 History = Sequence[tuple[Any, bool, bool]]
@@ -73,17 +74,66 @@ def test_a_list_as_of_a_moment_has_each_item_as_it_was_then(
     engine: Engine, history: History, at: int, sort: Sort, limit: int
 ) -> None:
     with built(engine, timeline.VIEW, history) as (connection, happened):
-        found = walk(connection, BEGIN + at, sort, limit)
+        past = timeline.Past(connection, {timeline.NAME: 1}, BEGIN + at, Filter())
+        found = walk(past, sort, limit)
     there = [item for item in in_force(happened, BEGIN + at) if not item.is_deleted]
     there.sort(key=lambda item: key(item, sort.field), reverse=sort.descending)
     assert found == [render(item) for item in there]
 
 
-def walk(connection: Connection, at: int, sort: Sort, limit: int) -> list[str]:
+@pytest.mark.parametrize("few", [0, 1, 8_000])
+@thoroughly
+@given(
+    history=HISTORIES,
+    at=st.integers(-1_001, 1_100),
+    sort=SORTS,
+    limit=st.integers(1, 3),
+    asked=st.sampled_from(
+        ["APFEL", "äpf", "z", "straSSe", "日", "本", "🎈", "s z", "apfel straße"]
+    ),
+    ids=st.none() | st.just(("item-0", "item-3", "nobody")),
+)
+def test_a_search_as_of_a_moment_finds_what_had_the_words_then(
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    few: int,
+    history: History,
+    at: int,
+    sort: Sort,
+    limit: int,
+    asked: str,
+    ids: tuple[str, ...] | None,
+) -> None:
+    monkeypatch.setattr(timeline, "_FEW", few)
+    chosen = Filter(words=words_asked(asked), ids=ids)
+    views = timeline.VIEW, search.VIEW, wordings.VIEW
+    with built(engine, views[0], history) as (connection, happened):
+        for view in views[1:]:
+            for changes in batches(happened, [end for _, end, _ in history]):
+                view.into(1)(connection, changes)
+        past = timeline.Past(connection, {each.name: 1 for each in views}, BEGIN + at, chosen)
+        found, counted = walk(past, sort, limit), past.count()
+    there = [
+        item
+        for item in in_force(happened, BEGIN + at)
+        if not item.is_deleted and (ids is None or item.id in ids) and says(item, asked)
+    ]
+    there.sort(key=lambda item: key(item, sort.field), reverse=sort.descending)
+    assert found == [render(item) for item in there]
+    assert counted == len(there)
+
+
+def says(item: Item, asked: str) -> bool:
+    """Say whether an item has all the words, each at the beginning of one of its own."""
+    words = words_of(f"{item.name}\n{item.description or ''}")
+    return all(any(word.startswith(each) for word in words) for each in words_asked(asked))
+
+
+def walk(past: timeline.Past, sort: Sort, limit: int) -> list[str]:
     bodies: list[str] = []
     after = None
     while True:
-        page = timeline.Past(connection, 1, at, Filter()).page(sort, limit, after)
+        page = past.page(sort, limit, after)
         bodies += page.bodies
         after = page.last
         if after is None:

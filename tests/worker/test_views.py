@@ -96,7 +96,11 @@ def is_right(world: World, view: View, slot: Slot) -> bool:
 
 def as_of(connection: Connection, slot: Slot, at: int) -> list[str]:
     everything = Filter(include_deleted=True)
-    return timeline.Past(connection, slot, at, everything).page(Sort(), 200, None).bodies
+    return (
+        timeline.Past(connection, {timeline.NAME: slot}, at, everything)
+        .page(Sort(), 200, None)
+        .bodies
+    )
 
 
 def book_of(world: World, view: View) -> Projection:
