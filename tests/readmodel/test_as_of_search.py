@@ -7,8 +7,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from domain.events import ItemCreated, ItemDeleted, ItemDescribed, ItemRenamed, ItemRepriced
+from ledger.projections import Slot
 from ledger.tables import projections
 from readmodel.views import timeline
+from readmodel.views.chosen import Filter, Sort
 from runtime.times import rfc3339
 
 AT = 1_763_798_400_000
@@ -87,6 +89,23 @@ def test_a_search_of_the_past_is_filtered_sorted_counted_and_cut_like_any_list(
     assert [page["total"] for page in pages] == [5, 5, 5]
     deleted = found(client, AT + 2, "lamp", include_deleted="true", ids="m2,m5,x")
     assert deleted == ["m2", "m5"]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("sort", [Sort(), Sort("price", descending=True), Sort("name")])
+def test_few_that_had_the_words_are_looked_up_and_not_walked_to(ledger: Any, sort: Sort) -> None:
+    ledger.add(*(created(f"m{n:04}", "jug") for n in range(2_000)), created("now", "lamp"))
+    ledger.add(created("once", "lamp"), ItemRenamed("once", AT + 9, AT + 9, "light"))
+    slots: dict[str, Slot] = {"timeline": 1, "search": 1, "wordings": 1}
+    past, steps = Filter(words=("lamp",)), list[None]()
+    with ledger.engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.set_progress_handler(lambda: steps.append(None), 1)
+        page = timeline.Past(connection, slots, AT, past).page(sort, 5, None)
+        driver.set_progress_handler(None, 0)
+    assert len(page.bodies) == 2
+    # Two thousand items that are looked at take many thousands.
+    assert len(steps) < 2_000
 
 
 def test_its_cursor_belongs_to_its_words(ledger: Any, client: FlaskClient) -> None:
