@@ -78,7 +78,8 @@ def page(
         "total": "exact" if total else None,
         "cursor": cursor,
     }
-    what = "past items" if as_of is not None else "items" if q is None else "found items"
+    past = "" if as_of is None else "past "
+    what = f"{past}items" if q is None else f"found {past}items"
     request = session.to_query("/items", params)
     probe = session.to_query("/items", {**params, "limit": 1, "total": None})
     answer = yield from fresh(session, Reading(request, what, probe))

@@ -6,8 +6,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 
 def put_away(engine: Engine) -> None:
-    """Close its connections, and those that threads have when they give them back: they go to a
-    pool that is not there any more, and would show as a warning wherever garbage is collected next.
+    """Close its connections for good, and those that threads have when they give them back: they
+    go to a pool that is not there any more, and would show as a warning wherever garbage is
+    collected next.
     """
     event.listen(engine.pool, "checkin", _close)
     engine.dispose()

@@ -52,7 +52,7 @@ class Matches:
         asked: ColumnElement[Any] = bindparam(ASKED, type_=Text)
         if self._sqlite:
             return select(index.c.rowid).where(index.c[index.name].match(asked))
-        return select(kept.c.item_id).where(self._says(asked))
+        return select(kept.c.item_id).where(_says(kept.c.words, asked))
 
     def gathered(self, limit: ColumnElement[int]) -> Select[int, str]:
         """Ask the index for so many at most: how many there are, and the list of them, which the
@@ -104,9 +104,6 @@ class Matches:
 
     def _one(self, name: str) -> ColumnElement[bool]:
         return has_word(self._dialect_name, self._kept.c.words, bindparam(name, type_=Text))
-
-    def _says(self, asked: ColumnElement[Any]) -> ColumnElement[bool]:
-        return _says(self._kept.c.words, asked)
 
 
 def has_word(

@@ -5,7 +5,7 @@ an item, the last one that is not later is in force.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, get_args
 
 from sqlalchemy import (
@@ -63,7 +63,7 @@ TABLES = in_slots(_table)
 
 # How many items are looked up and sorted; more are looked for along the order, where a page is soon
 # full.
-_FEW = 8_000
+_FEW = 30_000
 
 _NEW = {slot: inserting(table) for slot, table in TABLES.items()}
 _AGAIN = {slot: upserting(table) for slot, table in TABLES.items()}
@@ -134,24 +134,27 @@ def views_of(chosen: Filter) -> tuple[str, ...]:
     return (NAME,) if chosen.words is None else (NAME, search.NAME, wordings.NAME)
 
 
-@dataclass(frozen=True, slots=True)
 class Past:
     """The items of a list as they were at a moment (`at`, milliseconds since 1970)."""
 
-    connection: Connection
-    slots: Mapping[str, Slot]
-    at: int
-    chosen: Filter
+    def __init__(
+        self, connection: Connection, slots: Mapping[str, Slot], at: int, chosen: Filter
+    ) -> None:
+        self._connection = connection
+        self._slots = slots
+        self._at = at
+        self._chosen = chosen
+        self._timeline = TABLES[slots[NAME]]
 
     def page(self, sort: Sort, limit: int, after: Key | None) -> Page:
         """Read up to `limit` of them that follow the key `after`."""
         timeline = self._timeline
         columns = key_columns(timeline, sort)
-        statement = select(timeline.c.item_id, timeline.c.version, *columns).where(*self._there())
-        found = self.connection.execute(stretch(statement, columns, sort, limit, after))
+        statement = select(timeline.c.item_id, timeline.c.version, *columns).where(*self._there)
+        found = self._connection.execute(stretch(statement, columns, sort, limit, after))
         rows: Sequence[Any] = found.all()
         full = rows[:limit]
-        items = at_versions(self.connection, {each[0]: each[1] for each in full})
+        items = at_versions(self._connection, {each[0]: each[1] for each in full})
         return Page(
             [render(items[each[0]]) for each in full],
             list(full[-1][2:]) if len(rows) > limit else None,
@@ -159,13 +162,10 @@ class Past:
 
     def count(self) -> int:
         """Count them all."""
-        counted = select(func.count()).select_from(self._timeline).where(*self._there())
-        return self.connection.execute(counted).scalar_one()
+        counted = select(func.count()).select_from(self._timeline).where(*self._there)
+        return self._connection.execute(counted).scalar_one()
 
-    @property
-    def _timeline(self) -> Table:
-        return TABLES[self.slots[NAME]]
-
+    @cached_property
     def _there(self) -> list[ColumnElement[bool]]:
         timeline = self._timeline
         later = timeline.alias("later")
@@ -174,27 +174,27 @@ class Past:
             .where(
                 later.c.item_id == timeline.c.item_id,
                 later.c.effective_at > timeline.c.effective_at,
-                later.c.effective_at <= self.at,
+                later.c.effective_at <= self._at,
             )
             # Keeps PostgreSQL from joining all rows of the table, also for a page far behind.
             .offset(0)
             .exists()
         )
         return [
-            timeline.c.effective_at <= self.at,
-            *matching(self.connection, timeline, self.chosen),
+            timeline.c.effective_at <= self._at,
+            *matching(self._connection, timeline, self._chosen),
             ~superseded,
             *self._had_words(),
         ]
 
     def _had_words(self) -> Iterable[ColumnElement[bool]]:
         """Say that items had the words, and which ones to look at, where these are few."""
-        words = self.chosen.words
+        words = self._chosen.words
         if words is None:
             return
-        had = Wordings(self.connection, self.slots, self.at, words)
+        had = Wordings(self._connection, self._slots, self._at, words)
         item_id = self._timeline.c.item_id
-        few = None if self.chosen.ids is not None else had.candidates(_FEW)
+        few = None if self._chosen.ids is not None else had.candidates(_FEW)
         if few is not None:
-            yield among(self.connection, item_id, few)
+            yield among(self._connection, item_id, few)
         yield had.had(item_id)

@@ -101,8 +101,8 @@ VIEW = View(
 
 @dataclass(frozen=True, slots=True)
 class Wordings:
-    """Which items had all of some `words` at a moment (`at`, milliseconds since 1970), each at the
-    beginning of one of their own.
+    """Tells which items had all of some `words` at a moment (`at`, milliseconds since 1970), each
+    at the beginning of one of their own.
     """
 
     connection: Connection
@@ -112,11 +112,11 @@ class Wordings:
 
     def had(self, item_id: ColumnElement[str]) -> ColumnElement[bool]:
         """Say it of an item, by a look at its rows."""
-        once, now = self._once.alias("once"), search.TABLES[self.slots[search.NAME]].alias("now")
+        former, now = TABLES[self.slots[NAME]], search.TABLES[self.slots[search.NAME]]
         then = (
-            select(self._has(once.c.words))
-            .where(once.c.item_id == item_id, once.c.until > self.at)
-            .order_by(once.c.until)
+            select(self._has(former.c.words))
+            .where(former.c.item_id == item_id, former.c.until > self.at)
+            .order_by(former.c.until)
             .limit(1)
         )
         still = select(self._has(now.c.words)).where(now.c.item_id == item_id)
@@ -128,19 +128,17 @@ class Wordings:
         """
         limit = literal(most + 1)
         dialect_name = self.connection.dialect.name
+        having = Matches(dialect_name, self.slots[search.NAME]).ids(limit)
         asked = {ASKED: asking(dialect_name, self.words, {})}
-        now = Matches(dialect_name, self.slots[search.NAME]).ids(limit)
-        once = self._once
-        had = once.c.until > self.at, self._has(once.c.words)
-        found = {
-            *self.connection.execute(now, asked).scalars(),
-            *self.connection.execute(select(once.c.item_id).where(*had).limit(limit)).scalars(),
-        }
+        found = set(self.connection.execute(having, asked).scalars())
+        if len(found) > most:
+            return None
+        former = TABLES[self.slots[NAME]]
+        later = former.c.until > self.at, self._has(former.c.words)
+        # An item may have had them many times.
+        formerly = select(former.c.item_id).distinct().where(*later).limit(limit)
+        found.update(self.connection.execute(formerly).scalars())
         return sorted(found) if len(found) <= most else None
-
-    @property
-    def _once(self) -> Table:
-        return TABLES[self.slots[NAME]]
 
     def _has(self, words: ColumnElement[str]) -> ColumnElement[bool]:
         dialect_name = self.connection.dialect.name

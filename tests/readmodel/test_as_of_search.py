@@ -4,19 +4,19 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from domain.events import ItemCreated, ItemDeleted, ItemDescribed, ItemRenamed, ItemRepriced
 from ledger.projections import Slot
 from ledger.tables import projections
-from readmodel.views import timeline
+from readmodel.views import timeline, wordings
 from readmodel.views.chosen import Filter, Sort
 from runtime.times import rfc3339
 
 AT = 1_763_798_400_000
 
 
-@pytest.fixture(params=[0, 8_000], ids=["along the order", "by the index"])
+@pytest.fixture(params=[0, 30_000], ids=["along the order", "by the index"])
 def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timeline, "_FEW", request.param)
 
@@ -65,6 +65,25 @@ def test_of_words_that_changed_twice_at_a_moment_only_the_last_were_there(
     words = ("one", "two", "three", "four")
     assert [found(client, AT + 4, q) for q in words] == [["a"], [], [], []]
     assert [found(client, AT + 5, q) for q in words] == [[], [], [], ["a"]]
+
+
+def test_of_an_item_that_had_the_words_many_times_no_other_is_forgotten(
+    ledger: Any, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timeline, "_FEW", 2)
+    ledger.add(created("a", "lamp 0"), created("z", "lamp"))
+    ledger.add(*(ItemRenamed("a", AT + n, AT + n, f"lamp {n}") for n in range(1, 9)))
+    ledger.add(ItemRenamed("z", AT + 9, AT + 9, "gone"))
+    assert found(client, AT, "lamp") == ["a", "z"]
+
+
+def test_what_is_called_by_the_same_words_had_no_others(ledger: Any) -> None:
+    ledger.add(created("a", "Lamp"))
+    ledger.add(ItemRenamed("a", AT + 1, AT + 1, "LAMP!"))
+    ledger.add(ItemRenamed("a", AT + 2, AT + 2, "light"))
+    with ledger.engine.connect() as connection:
+        kept = connection.execute(select(wordings.TABLES[1].c["item_id", "until"])).all()
+    assert kept == [("a", AT + 2)]
 
 
 @pytest.mark.usefixtures("_both_ways")

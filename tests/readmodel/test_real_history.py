@@ -278,7 +278,7 @@ def test_at_300_moments_state_prices_and_prior_price_are_what_the_file_says(shop
 
 
 def test_searches_as_of_a_moment_find_what_the_file_says(shop: Shop) -> None:
-    """By every word that an item lost, at the moment from which on it is called otherwise, and at
+    """By a word that an item lost, at the moment from which on it is called otherwise, and at
     the one before.
     """
     found_by_what_they_were = 0
@@ -292,7 +292,7 @@ def test_searches_as_of_a_moment_find_what_the_file_says(shop: Shop) -> None:
                     for item_id, lived in shop.items.items()
                     if (then := lived.as_of(at)) is not None
                 }
-                for word in words(before.name) - words(after.name):
+                for word in sorted(words(before.name) - words(after.name))[:1]:
                     expected = {item_id for item_id, name in named.items() if has(name, word)}
                     asked = {"q": word.upper(), "as_of": moment(at)}
                     told = [
