@@ -159,3 +159,6 @@ def test_while_a_view_that_it_takes_is_not_built_it_is_said(
     answer = client.get("/items", query_string={"as_of": rfc3339(AT), "q": "lamp"})
     assert (answer.status_code, answer.json["code"]) == (503, "view-unbuilt")
     assert view in answer.json["detail"]
+    # What asks for no words does not take those of words.
+    plain = client.get("/items", query_string={"as_of": rfc3339(AT)})
+    assert plain.status_code == (503 if view == "timeline" else 200)
