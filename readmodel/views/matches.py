@@ -65,10 +65,7 @@ class Matches:
 
     def ids(self, limit: ColumnElement[int]) -> Select[str]:
         """Ask the index for the ids of so many at most."""
-        found = self.found().limit(limit)
-        if not self._sqlite:
-            return found
-        return select(self._kept.c.item_id).where(self._kept.c.number.in_(found))
+        return self._named_by(self.found().limit(limit))
 
     def spelled(self, limit: ColumnElement[int]) -> Select[str]:
         """List so many at most of the index's words that begin in a way, on SQLite."""
@@ -85,9 +82,7 @@ class Matches:
 
     def indexed(self, item_id: ColumnElement[str], group: str, count: int) -> ColumnElement[bool]:
         """Say that an item has what the index is asked for, and these words, which are tested."""
-        kept, found = self._kept, self.found()
-        if self._sqlite:
-            found = select(kept.c.item_id).where(kept.c.number.in_(found))
+        found = self._named_by(self.found())
         # In this form no index is used for it.
         rest = [self._has(group, count).is_(True)] if count else []
         return item_id.in_(found.where(*rest))
@@ -98,6 +93,12 @@ class Matches:
         each = [cast(self._one(name), Integer) for name in _names(group, count)]
         counts = [func.coalesce(func.sum(has), 0) for has in each]
         return select(*counts).select_from(ids.join(kept, kept.c.item_id == ids.c.item_id))
+
+    def _named_by(self, found: Select[Any]) -> Select[str]:
+        """Make ids of what the index knows items by."""
+        if not self._sqlite:
+            return found
+        return select(self._kept.c.item_id).where(self._kept.c.number.in_(found))
 
     def _has(self, group: str, count: int) -> ColumnElement[bool]:
         return and_(*map(self._one, _names(group, count)))

@@ -95,12 +95,8 @@ VOCABULARIES: dict[Slot, TableClause] = {
 
 def words(item: Item) -> str:
     """Write the words of an item as both engines keep them."""
-    return written_words(item.name, item.description)
-
-
-def written_words(name: str, description: str | None) -> str:
-    """Write the words of what is called and described so."""
-    return written(words_of(name if description is None else f"{name}\n{description}"))
+    described = item.description
+    return written(words_of(item.name if described is None else f"{item.name}\n{described}"))
 
 
 def project(connection: Connection, slot: Slot, changes: Changes) -> None:

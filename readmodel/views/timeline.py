@@ -192,9 +192,9 @@ class Past:
         words = self._chosen.words
         if words is None:
             return
-        had = Wordings(self._connection, self._slots, self._at, words)
+        then = Wordings(self._connection, self._slots, self._at, words)
         item_id = self._timeline.c.item_id
-        few = None if self._chosen.ids is not None else had.candidates(_FEW)
+        few = None if self._chosen.ids is not None else then.candidates(_FEW)
         if few is not None:
             yield among(self._connection, item_id, few)
-        yield had.had(item_id)
+        yield then.had(item_id)

@@ -6,7 +6,6 @@ other words than before; the words that it has now are in the search view.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -24,12 +23,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from domain.events import ItemCreated, ItemDescribed, ItemRenamed
-from ledger.bulk import Columns, Values, upserting
+from domain.evolve import evolve
+from ledger.bulk import Overwrite, Values, upserting
 from ledger.changes import Changes
 from ledger.projections import Slot, name_of
 from readmodel.views import search
 from readmodel.views.matches import ASKED, Matches, asking, has_word, tested_for
-from readmodel.views.search import written_words
 from readmodel.views.view import ORDERED, View, in_slots, metadata
 
 NAME = "wordings"
@@ -51,42 +50,27 @@ def _table(slot: Slot) -> Table:
 TABLES = in_slots(_table)
 
 
-def _keeping(slot: Slot) -> Any:
+def _keeping(table: Table) -> Overwrite:
     """Leave a row as it is: of words that changed twice at one moment, the first were those of
     before it, and the others nobody could see.
     """
-    words = TABLES[slot].c.words
-
-    def kept(_new: Columns) -> dict[str, Any]:
-        return {"words": words}
-
-    return kept
+    return lambda _: {"words": table.c.words}
 
 
-_NEW = {slot: upserting(table, overwrite=_keeping(slot)) for slot, table in TABLES.items()}
+_NEW = {slot: upserting(table, overwrite=_keeping(table)) for slot, table in TABLES.items()}
 
 
 def project(connection: Connection, slot: Slot, changes: Changes) -> None:
     """Write of each item that says something else now what it said before."""
-    said = {item_id: (item.name, item.description) for item_id, item in changes.before.items()}
+    items = dict(changes.before)
     rows: dict[tuple[str, int], Values] = {}
     for each in changes.events:
         event = each.event
         item_id, at = event.item_id, event.effective_at
-        match event:
-            case ItemCreated(name=name, description=description):
-                said[item_id] = name, description
-                continue
-            case ItemRenamed(name=name):
-                now = name, said[item_id][1]
-            case ItemDescribed(description=description):
-                now = said[item_id][0], description
-            case _:
-                continue
-        before, after = written_words(*said[item_id]), written_words(*now)
-        if before != after:
-            rows.setdefault((item_id, at), (item_id, at, each.partition, before))
-        said[item_id] = now
+        before = items.get(item_id)
+        items[item_id] = after = evolve(before, event)
+        if before is not None and (words := search.words(before)) != search.words(after):
+            rows.setdefault((item_id, at), (item_id, at, each.partition, words))
     _NEW[slot].write(connection, list(rows.values()))
 
 
