@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
 
 from domain.commands import (
     Command,
@@ -25,6 +25,7 @@ from readmodel.views import items
 from readmodel.views.listing import all_projections
 from readmodel.views.view import View
 from runtime.row_ids import row_id
+from tests.waiting import until
 from tests.worker import tally
 from tests.worker.world import NOW, World, envelope
 
@@ -111,6 +112,19 @@ def dying_after(engine: Engine, statements: int) -> Generator[Callable[[], bool]
     finally:
         for kind in kinds:
             event.remove(engine, kind, count)
+    if died and engine.dialect.name == "postgresql":
+        # The server takes a moment to notice, and as long as that nobody else works at a view.
+        until(lambda: not _locks(engine), 30, "what died has let go of its locks")
+
+
+def _locks(engine: Engine) -> int:
+    """Count the advisory locks that sessions of this database have."""
+    with engine.connect() as connection:
+        held = text(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database ="
+            " (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        return int(connection.scalar(held) or 0)
 
 
 @contextmanager
